@@ -24,7 +24,7 @@ fail() { say "run.sh: $*"; exit 1; }
 step() { # NAME COMMAND… : runs it with its output kept aside, says how long it took, shows the output if it failed
     local name=$1 log began
     shift
-    log=$state/log-${name//[^a-z]/-}.txt
+    log=$state/log-${name//[^a-zA-Z0-9]/-}.txt
     began=$SECONDS
     if [ -t 2 ]; then printf '  %s …' "$name" >&2; fi
     if "$@" >"$log" 2>&1; then
