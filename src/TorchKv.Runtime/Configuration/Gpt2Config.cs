@@ -1,27 +1,14 @@
 namespace TorchKv.Runtime.Configuration;
 
-/// <summary>The activation of the feed-forward network, by HuggingFace's names.</summary>
-public enum Gpt2Activation
-{
-    /// <summary>0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))); HuggingFace <c>gelu_new</c> (and <c>gelu_pytorch_tanh</c>).</summary>
-    GeluNew,
-
-    /// <summary>x·Φ(x) by the error function; HuggingFace <c>gelu</c>.</summary>
-    Gelu,
-
-    /// <summary>max(0, x).</summary>
-    Relu,
-
-    /// <summary>x·sigmoid(x); HuggingFace <c>silu</c> and <c>swish</c>.</summary>
-    Silu,
-
-    /// <summary>tanh(x).</summary>
-    Tanh,
-}
-
 /// <summary>A GPT-2 model's shape and the switches that change what inference computes (HuggingFace <c>GPT2Config</c>).</summary>
+/// <remarks>
+/// <see cref="Load"/> reads HuggingFace's files. A configuration made in code is checked with <see cref="Validate"/>,
+/// which whoever builds a model from it calls.
+/// </remarks>
 public sealed record Gpt2Config
 {
+    private readonly int? innerSize;
+
     /// <summary>Number of token ids (<c>vocab_size</c>).</summary>
     public int VocabSize { get; init; } = 50257;
 
@@ -37,8 +24,12 @@ public sealed record Gpt2Config
     /// <summary>Attention heads per layer (<c>n_head</c>).</summary>
     public int HeadCount { get; init; } = 12;
 
-    /// <summary>Width of the feed-forward network's inner layer (<c>n_inner</c>); null in the file means 4 · n_embd.</summary>
-    public int InnerSize { get; init; } = 3072;
+    /// <summary>Width of the feed-forward network's inner layer (<c>n_inner</c>); 4 · n_embd where it is not set or null in the file.</summary>
+    public int InnerSize
+    {
+        get => innerSize ?? 4 * EmbeddingSize;
+        init => innerSize = value;
+    }
 
     /// <summary>The feed-forward activation (<c>activation_function</c>).</summary>
     public Gpt2Activation Activation { get; init; } = Gpt2Activation.GeluNew;
@@ -52,11 +43,20 @@ public sealed record Gpt2Config
     /// <summary>Whether scores of layer i (from 0) are also divided by i + 1 (<c>scale_attn_by_inverse_layer_idx</c>).</summary>
     public bool ScaleAttentionByInverseLayerIndex { get; init; }
 
-    /// <summary>Whether attention is computed in float32 whatever the dtype (<c>reorder_and_upcast_attn</c>).</summary>
+    /// <summary>Whether attention scores and their softmax are computed in float32 whatever the dtype (<c>reorder_and_upcast_attn</c>).</summary>
     public bool ReorderAndUpcastAttention { get; init; }
 
     /// <summary>Whether the output head is the token embedding (<c>tie_word_embeddings</c>).</summary>
     public bool TieWordEmbeddings { get; init; } = true;
+
+    /// <summary>Training only: dropout after the sum of the embeddings (<c>embd_pdrop</c>).</summary>
+    public float EmbeddingDropout { get; init; } = 0.1f;
+
+    /// <summary>Training only: dropout of attention weights (<c>attn_pdrop</c>).</summary>
+    public float AttentionDropout { get; init; } = 0.1f;
+
+    /// <summary>Training only: dropout of what attention and feed-forward add to the residual stream (<c>resid_pdrop</c>).</summary>
+    public float ResidualDropout { get; init; } = 0.1f;
 
     /// <summary>Begins a text (<c>bos_token_id</c>); null where the file has none.</summary>
     public int? BosTokenId { get; init; } = 50256;
@@ -76,4 +76,68 @@ public sealed record Gpt2Config
         var scale = ScaleAttentionWeights ? 1.0 / Math.Sqrt(HeadDim) : 1.0;
         return (float)(ScaleAttentionByInverseLayerIndex ? scale / (layer + 1) : scale);
     }
+
+    /// <summary>Number of parameters, a tied head counted once.</summary>
+    public long ParameterCount
+    {
+        get
+        {
+            // Products of two validated sizes fit a long; ConfigurationLimits bounds the sum.
+            long e = EmbeddingSize, inner = InnerSize;
+            var block = (4 * e) + (e * 3 * e) + (3 * e) + (e * e) + e + (e * inner) + inner + (inner * e) + e;
+            var embeddings = (VocabSize * e) + (ContextLength * e);
+            return embeddings + (LayerCount * block) + (2 * e) + (TieWordEmbeddings ? 0 : VocabSize * e);
+        }
+    }
+
+    /// <summary>
+    /// Reads a HuggingFace <c>config.json</c>, or the folder that holds one. The ids that begin, end and pad a text come from
+    /// <c>generation_config.json</c> where it lies beside it, as <c>generate</c> of HuggingFace takes them.
+    /// </summary>
+    /// <exception cref="ConfigurationException">A file is missing, is not JSON, or holds a field that cannot be honoured.</exception>
+    public static Gpt2Config Load(string path) => ConfigurationReader.Load(path);
+
+    /// <summary>Reads the text of a <c>config.json</c>.</summary>
+    /// <param name="utf8Json">The file's bytes.</param>
+    /// <param name="source">What to call it in errors.</param>
+    /// <exception cref="ConfigurationException">It is not JSON, or holds a field that cannot be honoured.</exception>
+    public static Gpt2Config Parse(ReadOnlySpan<byte> utf8Json, string source = "config.json") =>
+        ConfigurationReader.Parse(utf8Json, source);
+
+    /// <summary>Checks every field against its limits and the fields against each other.</summary>
+    /// <param name="source">What to call the configuration in the error.</param>
+    /// <exception cref="ConfigurationException">A field cannot be honoured.</exception>
+    public void Validate(string source = "configuration") => ConfigurationLimits.Check(this, source);
+
+    /// <summary>The text of a <c>config.json</c> that HuggingFace reads as this configuration.</summary>
+    /// <param name="dtype">The dtype of the weights beside it, by PyTorch's name (<c>float32</c>).</param>
+    public byte[] ToJson(string dtype = "float32") => ConfigurationWriter.Config(this, dtype);
+
+    /// <summary>The text of a <c>generation_config.json</c> with the ids that begin, end and pad a text.</summary>
+    public byte[] ToGenerationJson() => ConfigurationWriter.GenerationConfig(this);
+
+    /// <summary>Whether both describe the same model: an inner size of 4 · n_embd equals one that is not set, lists of ids by content.</summary>
+    public bool Equals(Gpt2Config? other) =>
+        other is not null
+        && VocabSize == other.VocabSize
+        && ContextLength == other.ContextLength
+        && EmbeddingSize == other.EmbeddingSize
+        && LayerCount == other.LayerCount
+        && HeadCount == other.HeadCount
+        && InnerSize == other.InnerSize
+        && Activation == other.Activation
+        && LayerNormEpsilon.Equals(other.LayerNormEpsilon)
+        && ScaleAttentionWeights == other.ScaleAttentionWeights
+        && ScaleAttentionByInverseLayerIndex == other.ScaleAttentionByInverseLayerIndex
+        && ReorderAndUpcastAttention == other.ReorderAndUpcastAttention
+        && TieWordEmbeddings == other.TieWordEmbeddings
+        && EmbeddingDropout.Equals(other.EmbeddingDropout)
+        && AttentionDropout.Equals(other.AttentionDropout)
+        && ResidualDropout.Equals(other.ResidualDropout)
+        && BosTokenId == other.BosTokenId
+        && PadTokenId == other.PadTokenId
+        && EosTokenIds.SequenceEqual(other.EosTokenIds);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(VocabSize, ContextLength, EmbeddingSize, LayerCount, HeadCount, InnerSize, Activation);
 }

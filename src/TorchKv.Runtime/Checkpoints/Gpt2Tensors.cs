@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using TorchKv.Runtime.Configuration;
+
+namespace TorchKv.Runtime.Checkpoints;
+
+/// <summary>A parameter of a GPT-2: its name in <c>GPT2LMHeadModel</c>'s <c>state_dict</c>, and its shape.</summary>
+/// <param name="Name">For example <c>transformer.h.0.attn.c_attn.weight</c>.</param>
+/// <param name="Shape">Sizes, outermost first. HuggingFace's <c>Conv1D</c> weights are (in, out).</param>
+public readonly record struct Gpt2Parameter(string Name, ImmutableArray<long> Shape);
+
+/// <summary>The names and shapes that a configuration asks of a checkpoint (HuggingFace <c>GPT2LMHeadModel</c>).</summary>
+public static class Gpt2Tensors
+{
+    /// <summary>What the names of all parameters but the head begin with; a file saved from <c>GPT2Model</c> leaves it out.</summary>
+    public const string Prefix = "transformer.";
+
+    /// <summary>The token embedding, (vocabulary, width).</summary>
+    public const string TokenEmbedding = "transformer.wte.weight";
+
+    /// <summary>The output head, (vocabulary, width); in no checkpoint whose head is tied to the token embedding.</summary>
+    public const string Head = "lm_head.weight";
+
+    /// <summary>The parameters in the model's order: embeddings, blocks, final norm and, where it is not tied, the head.</summary>
+    public static IEnumerable<Gpt2Parameter> Parameters(Gpt2Config config)
+    {
+        long width = config.EmbeddingSize, inner = config.InnerSize;
+        yield return new(TokenEmbedding, [config.VocabSize, width]);
+        yield return new("transformer.wpe.weight", [config.ContextLength, width]);
+        for (var layer = 0; layer < config.LayerCount; layer++)
+        {
+            var block = string.Create(CultureInfo.InvariantCulture, $"transformer.h.{layer}.");
+            yield return new(block + "ln_1.weight", [width]);
+            yield return new(block + "ln_1.bias", [width]);
+            yield return new(block + "attn.c_attn.weight", [width, 3 * width]);
+            yield return new(block + "attn.c_attn.bias", [3 * width]);
+            yield return new(block + "attn.c_proj.weight", [width, width]);
+            yield return new(block + "attn.c_proj.bias", [width]);
+            yield return new(block + "ln_2.weight", [width]);
+            yield return new(block + "ln_2.bias", [width]);
+            yield return new(block + "mlp.c_fc.weight", [width, inner]);
+            yield return new(block + "mlp.c_fc.bias", [inner]);
+            yield return new(block + "mlp.c_proj.weight", [inner, width]);
+            yield return new(block + "mlp.c_proj.bias", [width]);
+        }
+
+        yield return new("transformer.ln_f.weight", [width]);
+        yield return new("transformer.ln_f.bias", [width]);
+        if (!config.TieWordEmbeddings)
+        {
+            yield return new(Head, [config.VocabSize, width]);
+        }
+    }
+
+    /// <summary>The name with <see cref="Prefix"/>, for a name with or without it.</summary>
+    internal static string Canonical(string name) =>
+        name == Head || name.StartsWith(Prefix, StringComparison.Ordinal) ? name : Prefix + name;
+
+    /// <summary>Whether a canonical name is one of the mask buffers that older versions of HuggingFace stored: <c>transformer.h.L.attn.bias</c>, <c>.masked_bias</c>.</summary>
+    internal static bool IsMaskBuffer(string canonicalName)
+    {
+        const string block = Prefix + "h.";
+        if (!canonicalName.StartsWith(block, StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        var rest = canonicalName.AsSpan(block.Length);
+        var digits = rest.IndexOfAnyExceptInRange('0', '9');
+        return digits > 0 && rest[digits..] is ".attn.bias" or ".attn.masked_bias";
+    }
+}

@@ -1,0 +1,281 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace TorchKv.Runtime.Checkpoints;
+
+/// <summary>Reads and validates the JSON header of a safetensors file.</summary>
+internal sealed class SafetensorsHeader
+{
+    /// <summary>Bytes before the header: its length.</summary>
+    public const int LengthBytes = 8;
+
+    /// <summary>The format's own limit.</summary>
+    public const long LargestHeader = 100_000_000;
+
+    // The header's structure has three levels; a torch tensor has at most 64 dimensions.
+    private const int MaxDepth = 4;
+    private const int MaxDimensions = 64;
+
+    private readonly SafetensorsFile file;
+    private readonly Dictionary<string, string> metadata = [];
+    private readonly List<Entry> entries = [];
+
+    private SafetensorsHeader(SafetensorsFile file) => this.file = file;
+
+    public IReadOnlyDictionary<string, string> Metadata => metadata;
+
+    public IReadOnlyList<CheckpointTensor> Tensors { get; private set; } = [];
+
+    /// <param name="file">Where to read, and whose name errors give.</param>
+    /// <param name="fileLength">Its length in bytes.</param>
+    public static unsafe SafetensorsHeader Read(SafetensorsFile file, long fileLength)
+    {
+        if (fileLength < LengthBytes)
+        {
+            throw new CheckpointException(file.Path, null, $"has {fileLength} bytes, fewer than the 8 that give the header's length.");
+        }
+
+        Span<byte> lengthBytes = stackalloc byte[LengthBytes];
+        file.Read(0, lengthBytes, null);
+        var length = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
+        if (length > LargestHeader)
+        {
+            throw new CheckpointException(file.Path, null, $"claims a header of {length:N0} bytes; the format's limit is {LargestHeader:N0}.");
+        }
+
+        if (length > (ulong)(fileLength - LengthBytes))
+        {
+            throw new CheckpointException(file.Path, null, $"claims a header of {length:N0} bytes, but the file has {fileLength:N0} in all.");
+        }
+
+        var header = new SafetensorsHeader(file);
+        var bytes = (byte*)NativeMemory.Alloc((nuint)Math.Max(1, length));
+        try
+        {
+            var json = new Span<byte>(bytes, (int)length);
+            file.Read(LengthBytes, json, null);
+            header.Parse(json);
+        }
+        catch (JsonException error)
+        {
+            throw new CheckpointException(file.Path, null, $"the header is not JSON of the format: {error.Message}", error);
+        }
+        finally
+        {
+            NativeMemory.Free(bytes);
+        }
+
+        header.Place(LengthBytes + (long)length, fileLength);
+        return header;
+    }
+
+    private void Parse(ReadOnlySpan<byte> json)
+    {
+        if (json.IsEmpty || json[0] != (byte)'{')
+        {
+            throw new CheckpointException(file.Path, null, "the header does not begin with \"{\": this is not a safetensors file.");
+        }
+
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
+        var names = new HashSet<string>();
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = Text(ref reader);
+            if (!names.Add(name))
+            {
+                throw new CheckpointException(file.Path, name, "appears twice in the header.");
+            }
+
+            reader.Read();
+            if (name == "__metadata__")
+            {
+                ParseMetadata(ref reader);
+            }
+            else
+            {
+                entries.Add(ParseTensor(name, ref reader));
+            }
+        }
+
+        // Reads past the spaces that may pad the header, and finds anything else.
+        reader.Read();
+    }
+
+    private void ParseMetadata(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            throw new CheckpointException(file.Path, null, "__metadata__ is not an object.");
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var key = Text(ref reader);
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.String || !metadata.TryAdd(key, Text(ref reader)))
+            {
+                throw new CheckpointException(file.Path, null, "__metadata__ must map each key, once, to a text.");
+            }
+        }
+    }
+
+    private Entry ParseTensor(string name, ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            throw Refuse(name, "is not described by an object.");
+        }
+
+        TensorDType? dtype = null;
+        ImmutableArray<long>? shape = null, offsets = null;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("dtype") && dtype is null)
+            {
+                reader.Read();
+                dtype = ParseDType(name, ref reader);
+            }
+            else if (reader.ValueTextEquals("shape") && shape is null)
+            {
+                reader.Read();
+                shape = ParseNumbers(name, "shape", MaxDimensions, ref reader);
+            }
+            else if (reader.ValueTextEquals("data_offsets") && offsets is null)
+            {
+                reader.Read();
+                offsets = ParseNumbers(name, "data_offsets", 2, ref reader);
+            }
+            else
+            {
+                throw Refuse(name, "has a field other than dtype, shape and data_offsets, each once.");
+            }
+        }
+
+        if (dtype is null || shape is null || offsets is not { Length: 2 } range)
+        {
+            throw Refuse(name, "must have dtype, shape and two data_offsets.");
+        }
+
+        return Check(name, dtype.Value, shape.Value, range[0], range[1]);
+    }
+
+    private Entry Check(string name, TensorDType dtype, ImmutableArray<long> shape, long begin, long end)
+    {
+        // Checked as it grows, so that no size overflows it: [2⁶³ − 1, 2⁶³ − 1, 0] is refused too.
+        Int128 elements = 1;
+        foreach (var size in shape)
+        {
+            elements *= size;
+            if (elements > long.MaxValue / 8)
+            {
+                throw Refuse(name, $"shape [{string.Join(", ", shape)}] has more elements than any file.");
+            }
+        }
+
+        if (end < begin || end - begin != (long)elements * dtype.ByteSize())
+        {
+            throw Refuse(
+                name,
+                $"{dtype.SafetensorsName()} of shape [{string.Join(", ", shape)}] takes {elements * dtype.ByteSize():N0} bytes, but data_offsets [{begin}, {end}] hold {(Int128)end - begin:N0}.");
+        }
+
+        return new Entry(name, dtype, shape, (long)elements, begin, end);
+    }
+
+    private TensorDType ParseDType(string name, ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.String)
+        {
+            throw Refuse(name, "dtype is not a text.");
+        }
+
+        var text = Text(ref reader);
+        return TensorDTypes.TryParse(text, out var dtype)
+            ? dtype
+            : throw Refuse(name, $"dtype \"{(text.Length <= 20 ? text : text[..20] + "…")}\" is not known.");
+    }
+
+    private ImmutableArray<long> ParseNumbers(string name, string field, int most, ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            throw Refuse(name, $"{field} is not a list.");
+        }
+
+        var numbers = ImmutableArray.CreateBuilder<long>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out var number) || number < 0)
+            {
+                throw Refuse(name, $"{field} holds something that is not a whole number from 0 to 2⁶³ − 1.");
+            }
+
+            if (numbers.Count == most)
+            {
+                throw Refuse(name, $"{field} has more than {most} numbers.");
+            }
+
+            numbers.Add(number);
+        }
+
+        return numbers.DrainToImmutable();
+    }
+
+    /// <summary>Puts the entries in the order of their data, which must be the file's, without overlap, gap or rest.</summary>
+    private void Place(long dataStart, long fileLength)
+    {
+        // By end too: an empty tensor lies before the one that begins where it does.
+        entries.Sort((a, b) => a.Begin != b.Begin ? a.Begin.CompareTo(b.Begin) : a.End.CompareTo(b.End));
+        var dataLength = fileLength - dataStart;
+        var position = 0L;
+        foreach (var entry in entries)
+        {
+            if (entry.End > dataLength)
+            {
+                throw Refuse(entry.Name, $"ends at byte {entry.End:N0} of the data, but the file has {dataLength:N0}: it is truncated or damaged.");
+            }
+
+            if (entry.Begin != position)
+            {
+                throw Refuse(entry.Name, entry.Begin < position
+                    ? $"begins at byte {entry.Begin:N0} of the data, where another tensor's lies."
+                    : $"begins at byte {entry.Begin:N0} of the data, and nothing describes the bytes from {position:N0} on.");
+            }
+
+            position = entry.End;
+        }
+
+        if (position != dataLength)
+        {
+            throw new CheckpointException(file.Path, null, $"has {dataLength:N0} bytes of data, of which the header describes {position:N0}.");
+        }
+
+        var tensors = new CheckpointTensor[entries.Count];
+        for (var i = 0; i < tensors.Length; i++)
+        {
+            var entry = entries[i];
+            tensors[i] = new CheckpointTensor(file, entry.Name, entry.DType, entry.Shape, entry.Elements, dataStart + entry.Begin);
+        }
+
+        Tensors = tensors;
+    }
+
+    private CheckpointException Refuse(string tensor, string reason) => new(file.Path, tensor, reason);
+
+    private string Text(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.GetString()!;
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new CheckpointException(file.Path, null, "the header holds a text that is not UTF-8.", error);
+        }
+    }
+
+    private readonly record struct Entry(string Name, TensorDType DType, ImmutableArray<long> Shape, long Elements, long Begin, long End);
+}

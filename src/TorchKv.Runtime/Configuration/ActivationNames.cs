@@ -1,0 +1,47 @@
+namespace TorchKv.Runtime.Configuration;
+
+/// <summary>HuggingFace's names of activations (<c>transformers.activations.ACT2FN</c>) and what they are here.</summary>
+internal static class ActivationNames
+{
+    // gelu_fast and gelu_accurate differ from gelu_new in the order of the same operations alone.
+    private static readonly (string Name, Gpt2Activation Activation)[] Known =
+    [
+        ("gelu_new", Gpt2Activation.GeluNew),
+        ("gelu", Gpt2Activation.Gelu),
+        ("relu", Gpt2Activation.Relu),
+        ("silu", Gpt2Activation.Silu),
+        ("tanh", Gpt2Activation.Tanh),
+        ("quick_gelu", Gpt2Activation.QuickGelu),
+        ("relu2", Gpt2Activation.ReluSquared),
+        ("relu6", Gpt2Activation.Relu6),
+        ("leaky_relu", Gpt2Activation.LeakyRelu),
+        ("sigmoid", Gpt2Activation.Sigmoid),
+        ("mish", Gpt2Activation.Mish),
+        ("linear", Gpt2Activation.Linear),
+        ("gelu_pytorch_tanh", Gpt2Activation.GeluNew),
+        ("gelu_python_tanh", Gpt2Activation.GeluNew),
+        ("gelu_fast", Gpt2Activation.GeluNew),
+        ("gelu_accurate", Gpt2Activation.GeluNew),
+        ("gelu_python", Gpt2Activation.Gelu),
+        ("swish", Gpt2Activation.Silu),
+    ];
+
+    public static string Of(Gpt2Activation activation) => Known.First(known => known.Activation == activation).Name;
+
+    public static bool TryParse(string name, out Gpt2Activation activation)
+    {
+        foreach (var known in Known)
+        {
+            if (known.Name == name)
+            {
+                activation = known.Activation;
+                return true;
+            }
+        }
+
+        activation = default;
+        return false;
+    }
+
+    public static string List => string.Join(", ", Known.Select(known => known.Name));
+}

@@ -1,0 +1,19 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace TorchKv.RuntimeTests.Checkpoints;
+
+/// <summary>Writes safetensors files, right or wrong, byte by byte.</summary>
+internal static class SafetensorsBytes
+{
+    public static void Write(string path, string header, ReadOnlySpan<byte> data, ulong? claimedLength = null)
+    {
+        var json = Encoding.UTF8.GetBytes(header);
+        using var file = File.Create(path);
+        Span<byte> length = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(length, claimedLength ?? (ulong)json.Length);
+        file.Write(length);
+        file.Write(json);
+        file.Write(data);
+    }
+}
