@@ -1,1 +1,15 @@
-return 0;
+using System.Runtime.InteropServices;
+using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Terminal;
+
+using var interrupt = new CancellationTokenSource();
+using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+return await CliApplication.RunAsync(args, CliConsole.OfProcess(), interrupt.Token).ConfigureAwait(false);
+
+// The first signal asks the command to stop and tidy up; a second one ends the process at once, as it would without a handler.
+void Stop(PosixSignalContext context)
+{
+    context.Cancel = !interrupt.IsCancellationRequested;
+    interrupt.Cancel();
+}

@@ -1,0 +1,12 @@
+namespace TorchKv.Cli.CommandLine;
+
+/// <summary>What scripts may rely on.</summary>
+internal static class ExitCodes
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int Usage = 2;
+
+    /// <summary>128 + SIGINT, as shells report it.</summary>
+    public const int Interrupted = 130;
+}

@@ -1,0 +1,134 @@
+using System.Text;
+using System.Text.Json;
+using TorchKv.Runtime;
+
+namespace TorchKv.Cli.Terminal;
+
+/// <summary>
+/// Where a command reads and writes: results on <see cref="Out"/>, everything else on <see cref="Error"/>, which only moves
+/// where it is a terminal.
+/// </summary>
+internal sealed class CliConsole
+{
+    private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private readonly Func<Stream> _openInput;
+    private readonly Func<Stream> _openOutput;
+
+    public CliConsole(TextWriter output, TextWriter error, Func<Stream> openInput, Func<Stream> openOutput)
+    {
+        Out = output;
+        Error = error;
+        _openInput = openInput;
+        _openOutput = openOutput;
+    }
+
+    public TextWriter Out { get; }
+
+    public TextWriter Error { get; }
+
+    public bool OutIsTerminal { get; init; }
+
+    public bool ErrorIsTerminal { get; init; }
+
+    public bool InIsTerminal { get; init; }
+
+    /// <summary>Whether colour is wanted at all: NO_COLOR (no-color.org) and TERM=dumb say no.</summary>
+    public bool ColorAllowed { get; init; }
+
+    /// <summary>Columns of the terminal; 80 where there is none.</summary>
+    public int Width { get; init; } = 80;
+
+    public AnsiStyle OutStyle => new(OutIsTerminal && ColorAllowed);
+
+    public AnsiStyle ErrorStyle => new(ErrorIsTerminal && ColorAllowed);
+
+    /// <summary>The process's own console.</summary>
+    public static CliConsole OfProcess()
+    {
+        var dumb = Environment.GetEnvironmentVariable("TERM") is "dumb";
+        var outIsTerminal = !Console.IsOutputRedirected;
+        var errorIsTerminal = !Console.IsErrorRedirected && !dumb;
+        return new CliConsole(
+            new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false), 4096) { AutoFlush = false },
+            new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true },
+            Console.OpenStandardInput,
+            Console.OpenStandardOutput)
+        {
+            OutIsTerminal = outIsTerminal,
+            ErrorIsTerminal = errorIsTerminal,
+            InIsTerminal = !Console.IsInputRedirected,
+            ColorAllowed = !dumb && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")),
+            Width = outIsTerminal || errorIsTerminal ? TerminalWidth() : 80,
+        };
+    }
+
+    public void Warn(string message) => Error.WriteLine($"torchkv: {ErrorStyle.Yellow("warning")}: {message}");
+
+    /// <summary>One JSON object on one line.</summary>
+    public void WriteJson(Action<Utf8JsonWriter> write)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, JsonFormat))
+        {
+            writer.WriteStartObject();
+            write(writer);
+            writer.WriteEndObject();
+        }
+
+        Out.WriteLine(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+        Out.Flush();
+    }
+
+    /// <summary>All of standard input as text.</summary>
+    /// <exception cref="TorchKvException">It is not UTF-8.</exception>
+    public string ReadAllInput()
+    {
+        using var stream = _openInput();
+        using var buffer = new MemoryStream();
+        stream.CopyTo(buffer);
+        return DecodeUtf8(buffer.GetBuffer().AsSpan(0, (int)buffer.Length), "standard input");
+    }
+
+    public StreamReader OpenInput() => new(_openInput(), s_strictUtf8);
+
+    public Stream OpenOutput() => _openOutput();
+
+    /// <summary>A file's text, a byte order mark dropped, everything else as it is.</summary>
+    /// <exception cref="TorchKvException">It is not UTF-8.</exception>
+    public static string ReadFile(string path) => DecodeUtf8(File.ReadAllBytes(path), path);
+
+    private static JsonWriterOptions JsonFormat => new()
+    {
+        // Text stays readable: only what JSON itself asks for is escaped. The output is no part of an HTML page.
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    private static string DecodeUtf8(ReadOnlySpan<byte> bytes, string name)
+    {
+        if (bytes.StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]))
+        {
+            bytes = bytes[3..];
+        }
+
+        try
+        {
+            return s_strictUtf8.GetString(bytes);
+        }
+        catch (DecoderFallbackException notUtf8)
+        {
+            throw new TorchKvException($"{name} is not UTF-8 text (byte {notUtf8.Index}); convert it first, with iconv for instance.");
+        }
+    }
+
+    private static int TerminalWidth()
+    {
+        try
+        {
+            return Console.WindowWidth is > 20 and var width ? width : 80;
+        }
+        catch (IOException)
+        {
+            return 80;
+        }
+    }
+}

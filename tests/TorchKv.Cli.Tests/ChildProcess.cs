@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using System.Text;
+using TorchKv.TestSupport;
+
+namespace TorchKv.Cli.Tests;
+
+/// <summary><c>torchkv</c> as a process of its own: exit codes, streams and signals as a shell sees them.</summary>
+internal static class ChildProcess
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
+
+    public static async Task<CommandLineRun> Run(params string[] arguments)
+    {
+        using var process = Start(arguments);
+        process.StandardInput.Close();
+        return await Finish(process);
+    }
+
+    public static Process Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "TorchKv.Cli.exe" : "TorchKv.Cli"), arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+            WorkingDirectory = RepositoryFiles.Root,
+        };
+        return Process.Start(start) ?? throw new InvalidOperationException("torchkv did not start.");
+    }
+
+    public static async Task<CommandLineRun> Finish(Process process, string read = "")
+    {
+        using var limit = new CancellationTokenSource(s_limit);
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(limit.Token);
+            var error = process.StandardError.ReadToEndAsync(limit.Token);
+            await process.WaitForExitAsync(limit.Token);
+            return new CommandLineRun(process.ExitCode, read + await output, await error);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"torchkv did not end within {s_limit}.");
+        }
+    }
+}
