@@ -14,8 +14,8 @@ namespace TorchKv.Runtime.Checkpoints;
 /// </remarks>
 public sealed class Checkpoint : IDisposable
 {
-    private const string SingleFile = "model.safetensors";
-    private const string IndexFile = "model.safetensors.index.json";
+    internal const string SingleFile = "model.safetensors";
+    internal const string IndexFile = "model.safetensors.index.json";
 
     private readonly List<SafetensorsFile> files = [];
     private readonly Dictionary<string, CheckpointTensor> byName = [];
@@ -119,6 +119,11 @@ public sealed class Checkpoint : IDisposable
     private void OpenShards(string index)
     {
         var map = ShardIndex.Read(index);
+        if (map.Count == 0)
+        {
+            throw new CheckpointException(index, null, "weight_map is empty.");
+        }
+
         foreach (var shard in map.Values.Distinct().Order(StringComparer.Ordinal))
         {
             var file = SafetensorsFile.Open(Path.Combine(Directory, shard));

@@ -42,6 +42,12 @@ internal static class FloatConversion
 
     public static void FromSingle(TensorDType dtype, ReadOnlySpan<float> source, Span<byte> destination)
     {
+        if (dtype == TensorDType.Float32 && BitConverter.IsLittleEndian)
+        {
+            MemoryMarshal.AsBytes(source).CopyTo(destination);
+            return;
+        }
+
         for (var i = 0; i < source.Length; i++)
         {
             switch (dtype)

@@ -1,0 +1,191 @@
+using System.Globalization;
+using System.Text.Json;
+using TorchKv.Runtime.Configuration;
+
+namespace TorchKv.Runtime.Checkpoints;
+
+/// <summary>Writes a folder in the layout of HuggingFace's <c>save_pretrained</c>, which transformers reads.</summary>
+public static class CheckpointWriter
+{
+    /// <summary>The largest shard by default, in bytes: 5 GB.</summary>
+    public const long DefaultShardBytes = 5_000_000_000;
+
+    private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
+
+    /// <summary>
+    /// Writes <c>config.json</c>, <c>generation_config.json</c> and <c>model.safetensors</c>, or shards with an index where the
+    /// tensors are larger than <paramref name="maxShardBytes"/>. Weights that the folder held before are replaced.
+    /// </summary>
+    /// <param name="directory">The folder; made where it is not there.</param>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="tensors">The parameters of <see cref="Gpt2Tensors.Parameters"/>, each once, under its canonical name.</param>
+    /// <param name="maxShardBytes">A shard ends before the tensor that would take it past this; a larger tensor has one of its own.</param>
+    /// <exception cref="ConfigurationException">The configuration cannot be honoured.</exception>
+    /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape, or a file cannot be written. Files that were there are as they were.</exception>
+    public static void Save(string directory, Gpt2Config config, IEnumerable<TensorSource> tensors, long maxShardBytes = DefaultShardBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxShardBytes, 1);
+        config.Validate(directory);
+        var ordered = InOrder(directory, config, tensors);
+        var shards = Split(ordered, maxShardBytes);
+        var written = new List<(string Temporary, string Final)>();
+        try
+        {
+            Directory.CreateDirectory(directory);
+            var map = new SortedDictionary<string, string>(StringComparer.Ordinal);
+            for (var i = 0; i < shards.Count; i++)
+            {
+                var name = shards.Count == 1
+                    ? Checkpoint.SingleFile
+                    : string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors");
+                var temporary = Path.Combine(directory, name + ".new");
+                written.Add((temporary, Path.Combine(directory, name)));
+                SafetensorsWriter.Write(temporary, shards[i], Metadata);
+                shards[i].ForEach(tensor => map.Add(tensor.Name, name));
+            }
+
+            if (shards.Count > 1)
+            {
+                WriteNew(Checkpoint.IndexFile, Index(ordered, map));
+            }
+
+            WriteNew("config.json", config.ToJson(ordered[0].DType.TorchName()));
+            WriteNew("generation_config.json", config.ToGenerationJson());
+            foreach (var (temporary, final) in written)
+            {
+                File.Move(temporary, final, overwrite: true);
+            }
+
+            RemoveOldWeights(directory, [.. written.Select(file => file.Final)]);
+        }
+        catch (Exception error)
+        {
+            written.ForEach(file => SafetensorsWriter.TryDelete(file.Temporary));
+            if (error is IOException or UnauthorizedAccessException)
+            {
+                throw new CheckpointException(directory, null, $"cannot be written: {error.Message}", error);
+            }
+
+            throw;
+        }
+
+        void WriteNew(string name, byte[] bytes)
+        {
+            var temporary = Path.Combine(directory, name + ".new");
+            written.Add((temporary, Path.Combine(directory, name)));
+            File.WriteAllBytes(temporary, bytes);
+        }
+    }
+
+    private static List<TensorSource> InOrder(string directory, Gpt2Config config, IEnumerable<TensorSource> tensors)
+    {
+        var given = new Dictionary<string, TensorSource>();
+        foreach (var tensor in tensors)
+        {
+            if (!given.TryAdd(tensor.Name, tensor))
+            {
+                throw new CheckpointException(directory, tensor.Name, "is to be written twice.");
+            }
+        }
+
+        var ordered = new List<TensorSource>();
+        foreach (var (name, shape) in Gpt2Tensors.Parameters(config))
+        {
+            if (!given.Remove(name, out var tensor))
+            {
+                throw new CheckpointException(directory, name, "is missing from what is to be written.");
+            }
+
+            if (!tensor.Shape.AsSpan().SequenceEqual(shape.AsSpan()))
+            {
+                throw new CheckpointException(
+                    directory,
+                    name,
+                    $"has shape [{string.Join(", ", tensor.Shape)}], but the configuration asks for [{string.Join(", ", shape)}].");
+            }
+
+            if (!FloatConversion.Supports(tensor.DType))
+            {
+                throw new CheckpointException(directory, name, $"has dtype {tensor.DType.SafetensorsName()}; a parameter is F32, F16, BF16 or F64.");
+            }
+
+            ordered.Add(tensor);
+        }
+
+        return given.Count == 0
+            ? ordered
+            : throw new CheckpointException(directory, given.Keys.First(), "is no parameter of the GPT-2 that the configuration describes.");
+    }
+
+    private static List<List<TensorSource>> Split(List<TensorSource> tensors, long maxShardBytes)
+    {
+        // As huggingface_hub splits: a tensor that fits no shard has one of its own, and the shard begun before it goes on.
+        var shards = new List<List<TensorSource>>();
+        var current = new List<TensorSource>();
+        var bytes = 0L;
+        foreach (var tensor in tensors)
+        {
+            if (tensor.ByteCount > maxShardBytes)
+            {
+                shards.Add([tensor]);
+                continue;
+            }
+
+            if (tensor.ByteCount > maxShardBytes - bytes)
+            {
+                shards.Add(current);
+                current = [];
+                bytes = 0;
+            }
+
+            current.Add(tensor);
+            bytes += tensor.ByteCount;
+        }
+
+        if (current.Count > 0)
+        {
+            shards.Add(current);
+        }
+
+        return shards;
+    }
+
+    private static byte[] Index(List<TensorSource> tensors, SortedDictionary<string, string> map)
+    {
+        using var bytes = new MemoryStream();
+        using (var json = new Utf8JsonWriter(bytes, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("metadata");
+            json.WriteNumber("total_parameters", tensors.Sum(tensor => tensor.ElementCount));
+            json.WriteNumber("total_size", tensors.Sum(tensor => tensor.ByteCount));
+            json.WriteEndObject();
+            json.WriteStartObject("weight_map");
+            foreach (var (tensor, shard) in map)
+            {
+                json.WriteString(tensor, shard);
+            }
+
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        bytes.WriteByte((byte)'\n');
+        return bytes.ToArray();
+    }
+
+    /// <summary>A model that was saved here in other pieces would be read instead of the new one.</summary>
+    private static void RemoveOldWeights(string directory, HashSet<string> current)
+    {
+        string[] old =
+        [
+            Path.Combine(directory, Checkpoint.SingleFile),
+            Path.Combine(directory, Checkpoint.IndexFile),
+            .. Directory.EnumerateFiles(directory, "model-?????-of-?????.safetensors"),
+        ];
+        foreach (var file in old.Where(file => !current.Contains(file)))
+        {
+            File.Delete(file);
+        }
+    }
+}
