@@ -1,0 +1,37 @@
+using System.Text;
+
+namespace TorchKv.Runtime.Text;
+
+/// <summary>GPT-2's printable character for each byte (<c>bytes_to_unicode</c>): printable Latin-1 stands for itself, the other 68 bytes follow from U+0100 on.</summary>
+internal static class ByteLevel
+{
+    private static readonly Dictionary<char, byte> s_bytes = MakeBytes();
+
+    /// <summary>The bytes that a vocabulary's token stands for; a token with a character that stands for no byte is taken as it is written.</summary>
+    public static byte[] ToBytes(string token)
+    {
+        var bytes = new byte[token.Length];
+        for (var i = 0; i < token.Length; i++)
+        {
+            if (!s_bytes.TryGetValue(token[i], out bytes[i]))
+            {
+                return Encoding.UTF8.GetBytes(token);
+            }
+        }
+
+        return bytes;
+    }
+
+    private static Dictionary<char, byte> MakeBytes()
+    {
+        var bytes = new Dictionary<char, byte>(256);
+        var next = 0x100;
+        for (var value = 0; value < 256; value++)
+        {
+            var isPrintable = value is (>= 0x21 and <= 0x7E) or (>= 0xA1 and <= 0xAC) or (>= 0xAE and <= 0xFF);
+            bytes.Add((char)(isPrintable ? value : next++), (byte)value);
+        }
+
+        return bytes;
+    }
+}

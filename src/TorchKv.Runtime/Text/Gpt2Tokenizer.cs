@@ -1,0 +1,200 @@
+using System.Buffers;
+using System.Text;
+using Microsoft.ML.Tokenizers;
+
+namespace TorchKv.Runtime.Text;
+
+/// <summary>
+/// GPT-2's byte-level BPE, set up from a model folder's <c>vocab.json</c> and <c>merges.txt</c>. It gives the ids of
+/// HuggingFace's <c>GPT2Tokenizer</c> for any Unicode text. Any number of threads may use one.
+/// </summary>
+public sealed class Gpt2Tokenizer
+{
+    /// <summary>The token that ends a text, in GPT-2 and in every model made like it.</summary>
+    public const string EndOfTextToken = "<|endoftext|>";
+
+    private readonly BpeTokenizer _bpe;
+    private readonly byte[][] _bytes;
+    private readonly bool[] _isSpecial;
+    private readonly Dictionary<string, int> _ids;
+    private readonly string[] _special;
+    private readonly SearchValues<string> _specialSearch;
+    private readonly bool _addPrefixSpace;
+
+    private Gpt2Tokenizer(Dictionary<string, int> vocabulary, List<string> merges, Dictionary<string, int> added, int? endOfText, bool addPrefixSpace)
+    {
+        _bpe = BpeTokenizer.Create(new BpeOptions(vocabulary) { Merges = merges, ByteLevel = true, PreTokenizer = new Gpt2PreTokenizer() });
+        _ids = new Dictionary<string, int>(vocabulary, StringComparer.Ordinal);
+        _bytes = new byte[vocabulary.Keys.Concat(added.Keys).Distinct().Count()][];
+        _isSpecial = new bool[_bytes.Length];
+        foreach (var (token, id) in vocabulary)
+        {
+            _bytes[id] = ByteLevel.ToBytes(token);
+        }
+
+        foreach (var (token, id) in added)
+        {
+            _ids[token] = id;
+            _bytes[id] = Encoding.UTF8.GetBytes(token);
+            _isSpecial[id] = true;
+        }
+
+        // Longest first: of two that begin at one place the longer is taken.
+        _special = [.. added.Keys.OrderByDescending(token => token.Length).ThenBy(token => token, StringComparer.Ordinal)];
+        _specialSearch = SearchValues.Create(_special, StringComparison.Ordinal);
+        _addPrefixSpace = addPrefixSpace;
+        EndOfTextId = endOfText;
+    }
+
+    /// <summary>Number of token ids, added tokens included.</summary>
+    public int VocabSize => _bytes.Length;
+
+    /// <summary>The id that ends a text: the folder's <c>eos_token</c>, else <c>&lt;|endoftext|&gt;</c>; null where the vocabulary has neither.</summary>
+    public int? EndOfTextId { get; }
+
+    /// <summary>Reads a model folder: <c>vocab.json</c>, <c>merges.txt</c> and, where they are, <c>added_tokens.json</c>, <c>special_tokens_map.json</c> and <c>tokenizer_config.json</c>.</summary>
+    /// <param name="directory">The folder, in HuggingFace's layout.</param>
+    /// <exception cref="TokenizerException">A file is missing or cannot be used; the message names it and says why.</exception>
+    public static Gpt2Tokenizer Load(string directory)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        var vocabularyFile = Path.Combine(directory, "vocab.json");
+        var vocabulary = VocabularyFiles.ReadVocabulary(vocabularyFile);
+        var merges = VocabularyFiles.ReadMerges(Path.Combine(directory, "merges.txt"), vocabulary);
+        var config = VocabularyFiles.ReadSettings(Path.Combine(directory, "tokenizer_config.json"));
+        var map = VocabularyFiles.ReadSettings(Path.Combine(directory, "special_tokens_map.json"));
+        var addedFile = Path.Combine(directory, "added_tokens.json");
+        var added = File.Exists(addedFile) ? VocabularyFiles.ReadTokens(addedFile) : [];
+        foreach (var (token, id) in config.AddedTokens)
+        {
+            if (!added.TryAdd(token, id) && added[token] != id)
+            {
+                throw new TokenizerException(addedFile, $"the token '{VocabularyFiles.Shorten(token)}' has the id {added[token]} here and {id} in tokenizer_config.json.");
+            }
+        }
+
+        CheckIds(vocabularyFile, vocabulary, added);
+        foreach (var token in config.SpecialTokens.Concat(map.SpecialTokens).Append(EndOfTextToken))
+        {
+            if (vocabulary.TryGetValue(token, out var id))
+            {
+                added.TryAdd(token, id);
+            }
+        }
+
+        var eos = config.EosToken ?? map.EosToken ?? EndOfTextToken;
+        int? endOfText = added.TryGetValue(eos, out var eosId) || added.TryGetValue(EndOfTextToken, out eosId) ? eosId : null;
+        return new Gpt2Tokenizer(vocabulary, merges, added, endOfText, config.AddPrefixSpace ?? false);
+    }
+
+    /// <summary>The ids of a text.</summary>
+    /// <param name="text">Any text; a surrogate without its partner counts as U+FFFD.</param>
+    /// <param name="recognizeSpecialTokens">
+    /// Whether special tokens that the text spells out (<c>&lt;|endoftext|&gt;</c>) give their own id, as HuggingFace's tokenizer has it;
+    /// false for text from a stranger, who then cannot end or begin anything.
+    /// </param>
+    public IReadOnlyList<int> Encode(string text, bool recognizeSpecialTokens = true)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        text = WellFormed(text);
+        if (!recognizeSpecialTokens || text.AsSpan().IndexOfAny(_specialSearch) < 0)
+        {
+            return EncodeOrdinary(text);
+        }
+
+        var ids = new List<int>();
+        var rest = text.AsSpan();
+        while (!rest.IsEmpty)
+        {
+            var at = rest.IndexOfAny(_specialSearch);
+            if (at != 0)
+            {
+                ids.AddRange(EncodeOrdinary(new string(at < 0 ? rest : rest[..at])));
+            }
+
+            if (at < 0)
+            {
+                break;
+            }
+
+            rest = rest[at..];
+            foreach (var token in _special)
+            {
+                if (rest.StartsWith(token, StringComparison.Ordinal))
+                {
+                    ids.Add(_ids[token]);
+                    rest = rest[token.Length..];
+                    break;
+                }
+            }
+        }
+
+        return ids;
+    }
+
+    /// <summary>The text of ids. Bytes that are no UTF-8 give U+FFFD; ids that the vocabulary lacks give nothing, as with HuggingFace.</summary>
+    /// <param name="ids">Token ids.</param>
+    /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
+    public string Decode(IEnumerable<int> ids, bool skipSpecialTokens = false)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var bytes = new ArrayBufferWriter<byte>();
+        foreach (var id in ids)
+        {
+            if (!skipSpecialTokens || !IsSpecial(id))
+            {
+                bytes.Write(TokenBytes(id));
+            }
+        }
+
+        return Encoding.UTF8.GetString(bytes.WrittenSpan);
+    }
+
+    /// <summary>The bytes that a token stands for: part of a character, or several; none where the vocabulary lacks the id.</summary>
+    public ReadOnlySpan<byte> TokenBytes(int id) => (uint)id < (uint)_bytes.Length ? _bytes[id] : [];
+
+    /// <summary>Whether an id is a special token's.</summary>
+    public bool IsSpecial(int id) => (uint)id < (uint)_isSpecial.Length && _isSpecial[id];
+
+    /// <summary>The id of a token, written as the vocabulary writes it ('Ġ' for a space).</summary>
+    public bool TryGetId(string token, out int id) => _ids.TryGetValue(token, out id);
+
+    private IReadOnlyList<int> EncodeOrdinary(string text)
+        => _bpe.EncodeToIds(_addPrefixSpace && text.Length > 0 && text[0] != ' ' ? ' ' + text : text);
+
+    private static void CheckIds(string file, Dictionary<string, int> vocabulary, Dictionary<string, int> added)
+    {
+        var byId = vocabulary.ToDictionary(pair => pair.Value, pair => pair.Key);
+        foreach (var (token, id) in added)
+        {
+            if (vocabulary.TryGetValue(token, out var known) ? known != id : !byId.TryAdd(id, token))
+            {
+                throw new TokenizerException(file, $"the added token '{VocabularyFiles.Shorten(token)}' has the id {id}, but the vocabulary gives "
+                    + (vocabulary.ContainsKey(token) ? $"it {known}." : $"that to '{VocabularyFiles.Shorten(byId[id])}'."));
+            }
+        }
+
+        for (var id = 0; id < byId.Count; id++)
+        {
+            if (!byId.ContainsKey(id))
+            {
+                throw new TokenizerException(file, $"no token has the id {id}, but ids go up to {byId.Keys.Max()}: ids must run from 0 without a gap.");
+            }
+        }
+    }
+
+    private static string WellFormed(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (char.IsSurrogate(text[i]) && !(char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1])))
+            {
+                return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
+            }
+
+            i += char.IsSurrogate(text[i]) ? 1 : 0;
+        }
+
+        return text;
+    }
+}

@@ -1,0 +1,194 @@
+using System.Text;
+using System.Text.Json;
+
+namespace TorchKv.Runtime.Text;
+
+/// <summary>Reads a model folder's <c>vocab.json</c>, <c>merges.txt</c> and, where they are, the files that name added tokens.</summary>
+internal static class VocabularyFiles
+{
+    /// <summary>GPT-2's own is 1 MB; nobody's is sixty times that.</summary>
+    private const long MaxFileBytes = 64L << 20;
+
+    /// <summary>Token → id from <c>vocab.json</c>. Every id from 0 to the count − 1 is there once.</summary>
+    public static Dictionary<string, int> ReadVocabulary(string file)
+    {
+        var vocabulary = ReadTokens(file);
+        if (vocabulary.Count == 0)
+        {
+            throw new TokenizerException(file, "the vocabulary is empty.");
+        }
+
+        return vocabulary;
+    }
+
+    /// <summary>Pairs "left right", best first; each joins two tokens of the vocabulary to a third and is there once.</summary>
+    public static List<string> ReadMerges(string file, Dictionary<string, int> vocabulary)
+    {
+        var merges = new List<string>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var tokens = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+        var lineNumber = 0;
+        using var reader = new StringReader(DecodeUtf8(file, ReadBytes(file)));
+        while (reader.ReadLine() is { } line)
+        {
+            lineNumber++;
+            if (line.Length == 0 || line.StartsWith("#version", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            var space = line.IndexOf(' ');
+            if (space <= 0 || space == line.Length - 1 || line.IndexOf(' ', space + 1) >= 0)
+            {
+                throw new TokenizerException(file, $"line {lineNumber} is not two tokens with one space between: '{Shorten(line)}'.");
+            }
+
+            foreach (var token in (string[])[line[..space], line[(space + 1)..], line.Remove(space, 1)])
+            {
+                if (!tokens.ContainsKey(token))
+                {
+                    throw new TokenizerException(file, $"line {lineNumber} ('{Shorten(line)}') needs the token '{Shorten(token)}', which the vocabulary lacks.");
+                }
+            }
+
+            if (!seen.Add(line))
+            {
+                throw new TokenizerException(file, $"line {lineNumber} repeats the merge '{Shorten(line)}'.");
+            }
+
+            merges.Add(line);
+        }
+
+        return merges;
+    }
+
+    /// <summary>Token → id from a JSON object, each id once.</summary>
+    public static Dictionary<string, int> ReadTokens(string file)
+    {
+        var bytes = ReadBytes(file);
+        var tokens = new Dictionary<string, int>(StringComparer.Ordinal);
+        var byId = new Dictionary<int, string>();
+        try
+        {
+            var reader = Json(bytes);
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            {
+                throw new TokenizerException(file, "is not a JSON object of tokens and their ids.");
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var token = reader.GetString()!;
+                if (!reader.Read() || reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out var id) || id < 0)
+                {
+                    throw new TokenizerException(file, $"the id of the token '{Shorten(token)}' is not a whole number from 0 to {int.MaxValue}.");
+                }
+
+                if (!tokens.TryAdd(token, id))
+                {
+                    throw new TokenizerException(file, $"the token '{Shorten(token)}' is there twice.");
+                }
+
+                if (!byId.TryAdd(id, token))
+                {
+                    throw new TokenizerException(file, $"the tokens '{Shorten(byId[id])}' and '{Shorten(token)}' have the same id {id}.");
+                }
+            }
+
+            ReadToEnd(ref reader);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new TokenizerException(file, $"is not valid JSON: {e.Message}", e);
+        }
+
+        return tokens;
+    }
+
+    /// <summary>What <c>tokenizer_config.json</c> or <c>special_tokens_map.json</c> says; nothing where the file is missing.</summary>
+    public static TokenizerSettings ReadSettings(string file)
+    {
+        if (!File.Exists(file))
+        {
+            return new TokenizerSettings();
+        }
+
+        var settings = new TokenizerSettings();
+        try
+        {
+            var reader = Json(ReadBytes(file));
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            {
+                throw new TokenizerException(file, "is not a JSON object.");
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var name = reader.GetString()!;
+                reader.Read();
+                settings.Read(file, name, ref reader);
+            }
+
+            ReadToEnd(ref reader);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new TokenizerException(file, $"is not valid JSON: {e.Message}", e);
+        }
+
+        return settings;
+    }
+
+    /// <summary>At most 40 code units of a text that goes into a message.</summary>
+    public static string Shorten(string text) => text.Length <= 40 ? text : $"{text.AsSpan(0, 40)}…";
+
+    private static Utf8JsonReader Json(ReadOnlySpan<byte> bytes)
+    {
+        var mark = Encoding.UTF8.Preamble;
+        return new Utf8JsonReader(bytes.StartsWith(mark) ? bytes[mark.Length..] : bytes);
+    }
+
+    private static void ReadToEnd(ref Utf8JsonReader reader)
+    {
+        while (reader.Read())
+        {
+            // Anything but white space after the object makes the reader throw.
+        }
+    }
+
+    private static string DecodeUtf8(string file, byte[] bytes)
+    {
+        try
+        {
+            var text = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(bytes);
+            return text.StartsWith('\uFEFF') ? text[1..] : text;
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new TokenizerException(file, "is not UTF-8.", e);
+        }
+    }
+
+    private static byte[] ReadBytes(string file)
+    {
+        try
+        {
+            var info = new FileInfo(file);
+            if (!info.Exists)
+            {
+                throw new TokenizerException(file, Directory.Exists(file) ? "is a folder." : "does not exist.");
+            }
+
+            if (info.Length > MaxFileBytes)
+            {
+                throw new TokenizerException(file, $"has {info.Length} bytes; at most {MaxFileBytes} are read.");
+            }
+
+            return File.ReadAllBytes(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TokenizerException(file, $"cannot be read: {e.Message}", e);
+        }
+    }
+}
