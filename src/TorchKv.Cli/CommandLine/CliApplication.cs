@@ -12,6 +12,7 @@ internal static class CliApplication
 {
     private static readonly (string Name, Func<CliConsole, CliCommand> Create)[] s_commands =
     [
+        (TokenizeCommand.CommandName, console => new TokenizeCommand(console)),
         (PlanCommand.CommandName, console => new PlanCommand(console)),
     ];
 

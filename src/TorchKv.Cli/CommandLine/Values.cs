@@ -78,6 +78,10 @@ internal static class Values
         Parsed<long?>(name, "24GiB", description, text =>
             ByteSize.TryParse(text, out var bytes) ? bytes : throw new FormatException("a size such as 24GiB, 512MB or 1000000 (bytes), more than 0 and at most 8EiB"));
 
+    /// <summary>A list's values; null where it was not given (System.CommandLine makes that an empty one).</summary>
+    public static int[]? GetList(this ParseResult parsed, Option<int[]?> option) =>
+        parsed.GetResult(option) is { Implicit: false } ? parsed.GetValue(option) : null;
+
     internal static int[] ParseList(string text, int min)
     {
         var trimmed = text.AsSpan().Trim();

@@ -1,0 +1,126 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Models;
+using TorchKv.Cli.Terminal;
+using TorchKv.Runtime;
+using TorchKv.Runtime.Text;
+
+namespace TorchKv.Cli.Commands;
+
+/// <summary>Text to token ids.</summary>
+internal sealed class TokenizeCommand : CliCommand
+{
+    public const string CommandName = "tokenize";
+
+    private readonly PromptOptions _prompt = new();
+    private readonly Option<bool> _lines = Values.Flag("--lines", "reads a JSON line {\"text\": …}, answers {\"ids\": […], \"decoded\": …}");
+    private readonly Option<string?> _model = Values.Text("--model", "DIR", $"the folder with vocab.json and merges.txt ({ModelOptions.DefaultModel})");
+
+    public TokenizeCommand(CliConsole console)
+        : base(console, CommandName, "Token ids of a text.")
+    {
+        Arguments.Add(_prompt.Dash);
+        AddGroup("Text (standard input, where none is given)", [.. _prompt.All, _lines]);
+        AddGroup("Model", _model);
+    }
+
+    public override IReadOnlyList<(string Line, string Does)> Examples =>
+    [
+        ("torchkv tokenize --prompt \"Once upon a time\"", "1,2,3: as --prompt-ids takes them"),
+        ("torchkv tokenize --model weights/gpt2-vocab < story.txt", "GPT-2's own vocabulary"),
+        ("torchkv tokenize --lines < texts.jsonl", "many texts, an answer a line"),
+    ];
+
+    protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var prompt = _prompt.Read(parsed, Console);
+        if (prompt?.Ids is not null)
+        {
+            throw new UsageException("tokenize takes text: --prompt, --prompt-file, or standard input.");
+        }
+
+        var lines = parsed.GetValue(_lines);
+        if (lines && prompt is not null)
+        {
+            throw new UsageException("--lines reads standard input; leave out the prompt.");
+        }
+
+        var tokenizer = Gpt2Tokenizer.Load(parsed.GetValue(_model) ?? ModelOptions.DefaultModel);
+        if (lines)
+        {
+            AnswerLines(tokenizer, cancellationToken);
+        }
+        else
+        {
+            var ids = tokenizer.Encode(prompt?.Text ?? Console.ReadAllInput());
+            Console.Out.WriteLine(string.Join(',', ids.Select(id => id.ToString(CultureInfo.InvariantCulture))));
+        }
+
+        return Task.FromResult(ExitCodes.Done);
+    }
+
+    private void AnswerLines(Gpt2Tokenizer tokenizer, CancellationToken cancellationToken)
+    {
+        using var input = Console.OpenInput();
+        var number = 0;
+        while (ReadLine(input, number + 1) is { } line)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            number++;
+            if (string.IsNullOrWhiteSpace(line))
+            {
+                continue;
+            }
+
+            var ids = tokenizer.Encode(ReadText(line, number));
+            Console.WriteJson(writer =>
+            {
+                writer.WriteStartArray("ids");
+                foreach (var id in ids)
+                {
+                    writer.WriteNumberValue(id);
+                }
+
+                writer.WriteEndArray();
+                writer.WriteString("decoded", tokenizer.Decode(ids));
+            });
+        }
+    }
+
+    private static string? ReadLine(StreamReader input, int number)
+    {
+        try
+        {
+            return input.ReadLine();
+        }
+        catch (DecoderFallbackException notUtf8)
+        {
+            throw new TorchKvException($"standard input is not UTF-8 text, at or after line {number}.", notUtf8);
+        }
+    }
+
+    private static string ReadText(string line, int number)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 8 });
+            if (json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String)
+            {
+                return text.GetString()!;
+            }
+        }
+        catch (JsonException notJson)
+        {
+            throw new TorchKvException($"standard input, line {number} is not JSON: {notJson.Message.Split('.')[0]}.", notJson);
+        }
+        catch (InvalidOperationException badText)
+        {
+            throw new TorchKvException($"standard input, line {number}: the text is not valid ({badText.Message.Split('.')[0]}).", badText);
+        }
+
+        throw new TorchKvException($"standard input, line {number} has to be an object with \"text\": {{\"text\": \"…\"}}.");
+    }
+}

@@ -1,0 +1,19 @@
+namespace TorchKv.Cli.Models;
+
+/// <summary>What runs the model.</summary>
+internal enum RunnerKind
+{
+    /// <summary>The managed runner of TorchKv.Runtime: no native library.</summary>
+    Cpu,
+
+    /// <summary>The port's modules on libtorch.</summary>
+    Torch,
+}
+
+/// <summary>A model as the command line asks for it.</summary>
+/// <param name="Directory">The checkpoint's folder.</param>
+/// <param name="Device"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
+/// <param name="Dtype">float32, bfloat16, float16; on the CPU runner also int8, int4.</param>
+/// <param name="Runner">The runner asked for; null leaves the choice.</param>
+/// <param name="Threads">Threads to compute with; null leaves the choice.</param>
+internal sealed record ModelRequest(string Directory, string Device, string Dtype, RunnerKind? Runner, int? Threads);
