@@ -1,0 +1,332 @@
+using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Cpu.Kernels;
+
+namespace TorchKv.Runtime.Cpu;
+
+/// <summary>
+/// Runs a GPT-2 checkpoint on the CPU in managed code. A sequence's logits are the same bits whatever it is batched with, however its
+/// prompt is cut, with any number of threads and any vector width: every output has one order of summation.
+/// </summary>
+/// <remarks>A step allocates nothing on the managed heap. One step at a time; <see cref="Dispose"/> may come in the middle of one, which then ends.</remarks>
+public sealed unsafe class CpuRunner : IModelRunner
+{
+    private const int MostThreads = 1024;
+    private const int MostTokensPerStep = 65_536;
+
+    private readonly Weights weights;
+    private readonly Scratch scratch;
+    private readonly KvPool pool;
+    private readonly StepWork work;
+    private readonly ThreadTeam team;
+    private readonly object gate = new();
+
+    // The step that last wrote a block, to find two rows of one step that write the same.
+    private readonly int[] writtenAt;
+    private int step;
+    private volatile bool disposed;
+
+    private CpuRunner(Weights weights, CpuRunnerOptions options, int threads)
+    {
+        this.weights = weights;
+        Options = options with { Threads = threads };
+        var config = weights.Config;
+        var perSequence = (config.ContextLength + KvLayout.BlockSize - 1) / KvLayout.BlockSize;
+        pool = new KvPool(config, options.KvDType, options.BlockCount == 0 ? 8 * perSequence : options.BlockCount);
+        scratch = new Scratch(config, options.MaxTokensPerStep);
+        work = new StepWork(weights, scratch, pool, KernelSet.For(options.VectorWidth ?? KernelSet.Widest), threads);
+        team = new ThreadTeam(threads, work.MostTasks, () => new Workspace(config));
+        writtenAt = new int[pool.BlockCount];
+    }
+
+    /// <inheritdoc/>
+    public Gpt2Config Config => weights.Config;
+
+    /// <summary>The options in use; <see cref="CpuRunnerOptions.Threads"/> is the number of threads.</summary>
+    public CpuRunnerOptions Options { get; }
+
+    /// <inheritdoc/>
+    public int BlockSize => KvLayout.BlockSize;
+
+    /// <inheritdoc/>
+    public int BlockCount => pool.BlockCount;
+
+    /// <inheritdoc/>
+    public int BytesPerBlock => pool.BytesPerBlock;
+
+    /// <inheritdoc/>
+    public int MaxTokensPerStep => scratch.MaxTokens;
+
+    /// <summary>Bytes of weights that a decode step reads: every matrix once.</summary>
+    public long WeightBytesPerStep => weights.BytesPerPass;
+
+    /// <summary>Bytes that the weights take in memory.</summary>
+    public long WeightBytes => weights.Bytes;
+
+    /// <summary>Reads and packs a checkpoint in HuggingFace's layout.</summary>
+    /// <param name="directory">The checkpoint's folder.</param>
+    /// <param name="options">null: float32 on all processors.</param>
+    /// <exception cref="TorchKvException">The checkpoint or its configuration cannot be used.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public static CpuRunner Load(string directory, CpuRunnerOptions? options = null)
+    {
+        Check(options ??= new CpuRunnerOptions());
+        using var checkpoint = Checkpoint.Open(directory);
+        return Load(checkpoint, options);
+    }
+
+    /// <summary>Reads and packs an open checkpoint, which may be closed afterwards.</summary>
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="options">null: float32 on all processors.</param>
+    /// <exception cref="CheckpointException">A tensor cannot be read.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public static CpuRunner Load(Checkpoint checkpoint, CpuRunnerOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        Check(options ??= new CpuRunnerOptions());
+        var threads = options.Threads == 0 ? Math.Min(MostThreads, Environment.ProcessorCount) : options.Threads;
+        return new CpuRunner(Weights.Load(checkpoint, options.DType, threads), options, threads);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ContextLengthException">A row would end past the context.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The runner was disposed, before or during the step.</exception>
+    public void Step(ReadOnlySpan<RunnerRow> rows, Span<float> logits, CancellationToken cancellationToken = default)
+    {
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            cancellationToken.ThrowIfCancellationRequested();
+            Validate(rows, logits.Length);
+            Lay(rows);
+            try
+            {
+                fixed (float* destination = logits)
+                {
+                    work.Begin(destination);
+                    team.Run(work, cancellationToken);
+                }
+            }
+            catch (OperationCanceledException) when (disposed)
+            {
+                throw new ObjectDisposedException(nameof(CpuRunner));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void CopyBlock(int source, int destination)
+    {
+        CheckBlock(source, nameof(source));
+        CheckBlock(destination, nameof(destination));
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            pool.Copy(source, destination);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ReadBlock(int block, Span<byte> destination)
+    {
+        CheckBlock(block, nameof(block));
+        CheckBytes(destination.Length, nameof(destination));
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            pool.Read(block, destination);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void WriteBlock(int block, ReadOnlySpan<byte> source)
+    {
+        CheckBlock(block, nameof(block));
+        CheckBytes(source.Length, nameof(source));
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            pool.Write(block, source);
+        }
+    }
+
+    /// <summary>Ends a step in progress, stops the threads and frees all memory.</summary>
+    public void Dispose()
+    {
+        disposed = true;
+        team.Abandon();
+        lock (gate)
+        {
+            team.Dispose();
+            scratch.Dispose();
+            pool.Dispose();
+            weights.Dispose();
+        }
+    }
+
+    private static void Check(CpuRunnerOptions options)
+    {
+        if (!Enum.IsDefined(options.DType))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.DType, "DType is no CpuDType.");
+        }
+
+        if (options.KvDType is not (CpuDType.Float32 or CpuDType.BFloat16))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.KvDType, "KvDType is Float32 or BFloat16.");
+        }
+
+        if (options.Threads is < 0 or > MostThreads)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.Threads, $"Threads is 1 to {MostThreads}, or 0 for one each processor.");
+        }
+
+        if (options.BlockCount < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.BlockCount, "BlockCount is at least 1, or 0 for the default.");
+        }
+
+        if (options.MaxTokensPerStep is < 1 or > MostTokensPerStep)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.MaxTokensPerStep, $"MaxTokensPerStep is 1 to {MostTokensPerStep}.");
+        }
+    }
+
+    private void CheckBlock(int block, string name)
+    {
+        if ((uint)block >= (uint)BlockCount)
+        {
+            throw new ArgumentOutOfRangeException(name, block, $"The pool has blocks 0 to {BlockCount - 1}.");
+        }
+    }
+
+    private void CheckBytes(int length, string name)
+    {
+        if (length != BytesPerBlock)
+        {
+            throw new ArgumentException($"A block has {BytesPerBlock} bytes, not {length}.", name);
+        }
+    }
+
+    /// <summary>Refuses a step that cannot be served, before anything changes.</summary>
+    private void Validate(ReadOnlySpan<RunnerRow> rows, int room)
+    {
+        long tokens = 0, wanted = 0;
+        step++;
+        for (var i = 0; i < rows.Length; i++)
+        {
+            var row = rows[i];
+            var count = row.Tokens.Length;
+            if (count == 0)
+            {
+                throw new ArgumentException($"Row {i} has no tokens.", nameof(rows));
+            }
+
+            tokens += count;
+            if (tokens > MaxTokensPerStep)
+            {
+                throw new ArgumentException($"The rows up to row {i} have {tokens} tokens; a step takes {MaxTokensPerStep}.", nameof(rows));
+            }
+
+            if (row.Position < 0)
+            {
+                throw new ArgumentException($"Row {i} begins at position {row.Position}.", nameof(rows));
+            }
+
+            if ((long)row.Position + count > Config.ContextLength)
+            {
+                throw new ContextLengthException(row.Position, count, Config.ContextLength);
+            }
+
+            foreach (var token in row.Tokens.Span)
+            {
+                if ((uint)token >= (uint)Config.VocabSize)
+                {
+                    throw new ArgumentException($"Row {i} has the token id {token}; ids are 0 to {Config.VocabSize - 1}.", nameof(rows));
+                }
+            }
+
+            ValidateBlocks(i, row);
+            wanted += row.Logits switch { LogitsWanted.All => count, LogitsWanted.Last => 1, _ => 0 };
+        }
+
+        if (tokens == 0)
+        {
+            throw new ArgumentException("There are no rows.", nameof(rows));
+        }
+
+        if (room < wanted * Config.VocabSize)
+        {
+            throw new ArgumentException($"{wanted} positions' logits take {wanted * Config.VocabSize} floats, but there is room for {room}.", "logits");
+        }
+    }
+
+    private void ValidateBlocks(int index, in RunnerRow row)
+    {
+        var end = row.Position + row.Tokens.Length;
+        var needed = (end + BlockSize - 1) / BlockSize;
+        var table = row.BlockTable.Span;
+        if (table.Length < needed)
+        {
+            throw new ArgumentException($"Row {index} has {table.Length} blocks; {end} tokens take {needed}.", "rows");
+        }
+
+        for (var i = 0; i < needed; i++)
+        {
+            if ((uint)table[i] >= (uint)BlockCount)
+            {
+                throw new ArgumentException($"Row {index} names block {table[i]}; the pool has blocks 0 to {BlockCount - 1}.", "rows");
+            }
+        }
+
+        for (var i = row.Position / BlockSize; i < needed; i++)
+        {
+            if (writtenAt[table[i]] == step)
+            {
+                throw new ArgumentException($"Row {index} writes block {table[i]}, which this step writes already.", "rows");
+            }
+
+            writtenAt[table[i]] = step;
+        }
+    }
+
+    /// <summary>Lays the rows out in the scratch arrays.</summary>
+    private void Lay(ReadOnlySpan<RunnerRow> rows)
+    {
+        int tokens = 0, wanted = 0, chunks = 0;
+        for (var i = 0; i < rows.Length; i++)
+        {
+            var row = rows[i];
+            var ids = row.Tokens.Span;
+            var table = i * scratch.BlocksPerSequence;
+            var used = (row.Position + ids.Length + BlockSize - 1) / BlockSize;
+            row.BlockTable.Span[..used].CopyTo(scratch.Tables.AsSpan(table));
+            scratch.Rows[i] = new Scratch.Row(tokens, row.Position, table);
+
+            // The last queries have the most keys: they go first, so that no long task is left for the end.
+            for (var start = (ids.Length - 1) / Workspace.Queries * Workspace.Queries; start >= 0; start -= Workspace.Queries)
+            {
+                scratch.Chunks[chunks++] = new Scratch.Chunk(i, start, Math.Min(Workspace.Queries, ids.Length - start));
+            }
+
+            for (var j = 0; j < ids.Length; j++)
+            {
+                var position = row.Position + j;
+                scratch.Tokens[tokens] = ids[j];
+                scratch.Positions[tokens] = position;
+                scratch.Blocks[tokens] = scratch.Tables[table + (position / BlockSize)];
+                if (row.Logits == LogitsWanted.All || (row.Logits == LogitsWanted.Last && j == ids.Length - 1))
+                {
+                    scratch.Wanted[wanted++] = tokens;
+                }
+
+                tokens++;
+            }
+        }
+
+        scratch.TokenCount = tokens;
+        scratch.WantedCount = wanted;
+        scratch.ChunkCount = chunks;
+    }
+}

@@ -1,0 +1,231 @@
+using System.Runtime.CompilerServices;
+
+namespace TorchKv.Runtime.Cpu.Kernels;
+
+/// <summary>
+/// Causal attention of one head over a sequence's blocks. Each number has one order of operations, fixed by absolute key positions:
+/// a score is a chain of FMAs over the head's dimensions; the greatest score; e^(score − greatest); their sum in sixteen lanes, key j in
+/// lane j mod 16, and the lanes in a tree; an output is a chain of FMAs over keys 0, 1, …, divided by the sum. Which queries
+/// are computed together changes nothing, and no key past the query is ever multiplied: what lies there may be anything.
+/// </summary>
+internal static unsafe class Attention
+{
+    private const int Block = KvLayout.BlockSize;
+
+    /// <summary>Queries of consecutive positions from <paramref name="position"/> on, up to six.</summary>
+    /// <param name="layout">Where keys and values lie in a block.</param>
+    /// <param name="pool">This layer's blocks.</param>
+    /// <param name="table">The sequence's blocks.</param>
+    /// <param name="head">The head.</param>
+    /// <param name="q">(queries, head_dim), rows <paramref name="ldq"/> apart; memory reaches to six rows.</param>
+    /// <param name="ldq">Floats from query to query.</param>
+    /// <param name="queries">1 … 6.</param>
+    /// <param name="position">Position of the first query.</param>
+    /// <param name="scale">What a score is multiplied by.</param>
+    /// <param name="scores">Scratch: six rows of <paramref name="lds"/> floats.</param>
+    /// <param name="lds">At least position + queries, rounded up to 32.</param>
+    /// <param name="output">Receives (queries, head_dim); memory is (6, <see cref="KvLayout.ValueStride"/>).</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Head<L, V, E>(
+        in KvLayout layout, byte* pool, int* table, int head, float* q, nint ldq, int queries, int position, float scale, float* scores, nint lds, float* output)
+        where L : IFloatLanes<V>
+        where V : struct
+        where E : IElements
+    {
+        var blocks = (position + queries + Block - 1) / Block;
+        var keys = pool + ((nint)head * layout.HeadDim * Block * E.Bytes);
+        var values = pool + layout.ValuesAt + ((nint)head * Block * layout.ValueStride * E.Bytes);
+        Scores<L, V, E>(layout, keys, table, blocks, q, ldq, queries, scores, lds);
+        var sums = stackalloc float[MatMul.TileRows];
+        for (var i = 0; i < queries; i++)
+        {
+            sums[i] = Softmax<L, V>(scores + (i * lds), position + i + 1, blocks * Block, scale);
+        }
+
+        new Span<float>(output, MatMul.TileRows * layout.ValueStride).Clear();
+        var common = 0;
+        if (queries > 1)
+        {
+            // Keys that all queries see, together; then each query's own.
+            common = position + 1;
+            TileValues<L, V, E>(layout, values, table, scores, lds, common, output);
+        }
+
+        for (var i = 0; i < queries; i++)
+        {
+            var to = output + (i * layout.ValueStride);
+            RowValues<L, V, E>(layout, values, table, scores + (i * lds), common, position + i + 1, to);
+            var sum = L.All(sums[i]);
+            for (var o = 0; o < layout.ValueStride; o += L.Count)
+            {
+                L.Store(L.Divide(L.Load(to + o), sum), to + o);
+            }
+        }
+    }
+
+    /// <summary>Scores of all keys of the blocks, those past the query's position included. Roofline: one query, memory (the keys); six, the FMA units.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Scores<L, V, E>(in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint ldq, int queries, float* scores, nint lds)
+        where L : IFloatLanes<V>
+        where V : struct
+        where E : IElements
+    {
+        if (queries > 1)
+        {
+            for (var i = 0; i < MatMul.TileRows; i++)
+            {
+                new Span<float>(scores + (i * lds), blocks * Block).Clear();
+            }
+        }
+
+        for (var block = 0; block < blocks; block += 2)
+        {
+            // Two blocks at once; at an odd end the same one twice.
+            var second = block + 1 < blocks ? Block : 0;
+            var k0 = keys + ((nint)table[block] * layout.Bytes);
+            var k1 = second != 0 ? keys + ((nint)table[block + 1] * layout.Bytes) : k0;
+            for (var o = 0; o < Block; o += L.Count)
+            {
+                byte* w = k0 + (o * E.Bytes), w2 = k1 + (o * E.Bytes);
+                var to = scores + (block * Block) + o;
+                if (queries > 1)
+                {
+                    MatMul.Tile<L, V, E>(q, ldq, w, w2, Block, layout.HeadDim, to, second, lds);
+                    continue;
+                }
+
+                V a = L.All(0), b = a;
+                for (nint d = 0; d < layout.HeadDim; d++)
+                {
+                    var t = L.All(q[d]);
+                    a = L.Fma(t, E.Load<L, V>(w), a);
+                    b = L.Fma(t, E.Load<L, V>(w2), b);
+                    w += Block * E.Bytes;
+                    w2 += Block * E.Bytes;
+                }
+
+                L.Store(a, to);
+                L.Store(b, to + second);
+            }
+        }
+    }
+
+    /// <summary>Scores to e^(score − greatest), zero past <paramref name="count"/>; returns their sum. Roofline: exp's 15 instructions a vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Softmax<L, V>(float* scores, int count, int padded, float scale)
+        where L : IFloatLanes<V>
+        where V : struct
+    {
+        for (var j = count; j < padded; j++)
+        {
+            scores[j] = float.NegativeInfinity;
+        }
+
+        var factor = L.All(scale);
+        var most = L.All(float.NegativeInfinity);
+        for (var j = 0; j < padded; j += L.Count)
+        {
+            var s = L.Multiply(L.Load(scores + j), factor);
+            L.Store(s, scores + j);
+            most = L.IfGreater(s, most, s, most);
+        }
+
+        var part = stackalloc float[Block];
+        L.Store(most, part);
+        var max = part[0];
+        for (var i = 1; i < L.Count; i++)
+        {
+            max = part[i] > max ? part[i] : max;
+        }
+
+        most = L.All(max);
+        for (var j = 0; j < padded; j += L.Count)
+        {
+            L.Store(Functions.Exp<L, V>(L.Subtract(L.Load(scores + j), most)), scores + j);
+        }
+
+        for (var j = count; j < padded; j++)
+        {
+            scores[j] = 0;
+        }
+
+        for (var lane = 0; lane < Block; lane += L.Count)
+        {
+            var sum = L.All(0);
+            for (var j = lane; j < padded; j += Block)
+            {
+                sum = L.Add(sum, L.Load(scores + j));
+            }
+
+            L.Store(sum, part + lane);
+        }
+
+        return Normalization.Tree(part);
+    }
+
+    /// <summary>Weighted values of keys 0 … <paramref name="count"/> for six queries. Roofline: the FMA units.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TileValues<L, V, E>(in KvLayout layout, byte* values, int* table, float* weights, nint lds, int count, float* output)
+        where L : IFloatLanes<V>
+        where V : struct
+        where E : IElements
+    {
+        var n = L.Count;
+        for (var start = 0; start < count; start += Block)
+        {
+            var v = values + ((nint)table[start / Block] * layout.Bytes);
+            for (var o = 0; o < layout.ValueStride; o += 2 * n)
+            {
+                var second = o + n < layout.ValueStride ? n : 0;
+                var w = v + (o * E.Bytes);
+                MatMul.Tile<L, V, E>(weights + start, lds, w, w + (second * E.Bytes), layout.ValueStride, Math.Min(Block, count - start), output + o, second, layout.ValueStride);
+            }
+        }
+    }
+
+    /// <summary>Weighted values of keys <paramref name="from"/> … <paramref name="to"/> for one query, added to <paramref name="output"/>. Roofline: memory (the values).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RowValues<L, V, E>(in KvLayout layout, byte* values, int* table, float* weights, int from, int to, float* output)
+        where L : IFloatLanes<V>
+        where V : struct
+        where E : IElements
+    {
+        var n = L.Count;
+        nint step = n * E.Bytes, stride = layout.ValueStride * E.Bytes;
+        var o = 0;
+        for (; o + (4 * n) <= layout.ValueStride; o += 4 * n)
+        {
+            V a = L.Load(output + o), b = L.Load(output + o + n), c = L.Load(output + o + (2 * n)), d = L.Load(output + o + (3 * n));
+            for (var key = from; key < to;)
+            {
+                var w = values + ((nint)table[key / Block] * layout.Bytes) + (key % Block * stride) + (o * E.Bytes);
+                for (var end = Math.Min(to, (key / Block * Block) + Block); key < end; key++)
+                {
+                    var t = L.All(weights[key]);
+                    a = L.Fma(t, E.Load<L, V>(w), a);
+                    b = L.Fma(t, E.Load<L, V>(w + step), b);
+                    c = L.Fma(t, E.Load<L, V>(w + (2 * step)), c);
+                    d = L.Fma(t, E.Load<L, V>(w + (3 * step)), d);
+                    w += stride;
+                }
+            }
+
+            L.Store(a, output + o);
+            L.Store(b, output + o + n);
+            L.Store(c, output + o + (2 * n));
+            L.Store(d, output + o + (3 * n));
+        }
+
+        for (; o < layout.ValueStride; o += n)
+        {
+            var a = L.Load(output + o);
+            for (var key = from; key < to; key++)
+            {
+                var w = values + ((nint)table[key / Block] * layout.Bytes) + (key % Block * stride) + (o * E.Bytes);
+                a = L.Fma(L.All(weights[key]), E.Load<L, V>(w), a);
+            }
+
+            L.Store(a, output + o);
+        }
+    }
+}

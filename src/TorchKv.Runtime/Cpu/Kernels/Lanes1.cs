@@ -1,0 +1,37 @@
+using System.Runtime.CompilerServices;
+
+namespace TorchKv.Runtime.Cpu.Kernels;
+
+/// <summary>One lane: the definition of what every kernel computes, and what runs where there is no fused multiply-add in hardware.</summary>
+internal readonly struct Lanes1 : IFloatLanes<float>
+{
+    public static int Count => 1;
+
+    public static unsafe float Load(float* source) => *source;
+
+    public static unsafe float LoadBFloat16(ushort* source) => BitConverter.Int32BitsToSingle(*source << 16);
+
+    public static unsafe void Store(float value, float* destination) => *destination = value;
+
+    public static float All(float value) => value;
+
+    public static float Add(float a, float b) => a + b;
+
+    public static float Subtract(float a, float b) => a - b;
+
+    public static float Multiply(float a, float b) => a * b;
+
+    public static float Divide(float a, float b) => a / b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Fma(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
+
+    public static float IfGreater(float a, float b, float x, float y) => a > b ? x : y;
+
+    public static float Abs(float value) => MathF.Abs(value);
+
+    public static float CopySign(float magnitude, float sign) => MathF.CopySign(magnitude, sign);
+
+    public static float Scale(float value, float shifted) =>
+        BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(value) + (BitConverter.SingleToInt32Bits(shifted) << 23));
+}

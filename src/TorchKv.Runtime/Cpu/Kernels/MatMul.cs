@@ -1,0 +1,202 @@
+using System.Runtime.CompilerServices;
+
+namespace TorchKv.Runtime.Cpu.Kernels;
+
+/// <summary>
+/// Products of float32 rows with a panel of float32 or bfloat16 weights.
+/// A panel is <see cref="PackedMatrix.PanelWidth"/> outputs wide and K-major: <c>panel[k, lane]</c>. Each output is one chain,
+/// <c>acc = fma(x[k], w[k, output], acc)</c> for k = 0, 1, …, whatever the number of rows, the width and where the chain is laid down
+/// in memory in between; so its bits depend on nothing but its row and its column.
+/// </summary>
+internal static unsafe class MatMul
+{
+    private const int Width = PackedMatrix.PanelWidth;
+
+    /// <summary>Rows of one tile: 6 rows × 2 vectors are 12 chains, enough for two FMA units four cycles deep, in 15 registers.</summary>
+    public const int TileRows = 6;
+
+    /// <summary>
+    /// One row (decode): y[0 … 32) = x · panel.
+    /// Roofline: memory. 2 flops for each weight of 4 (2) bytes; a core streams 128 bytes in 4 cycles or faster, which is several
+    /// times what memory delivers, so nothing but the stream of the panel counts. It is read once, front to back.
+    /// </summary>
+    /// <param name="x">(k).</param>
+    /// <param name="panel">(k, 32).</param>
+    /// <param name="k">Inputs.</param>
+    /// <param name="y">Receives 32 outputs.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Row<L, V, E>(float* x, byte* panel, nint k, float* y)
+        where L : IFloatLanes<V>
+        where V : struct
+        where E : IElements
+    {
+        var n = L.Count;
+        nint step = n * E.Bytes, stride = Width * E.Bytes;
+        if (n == 16)
+        {
+            V a = L.All(0), b = a;
+            for (nint i = 0; i < k; i++)
+            {
+                var t = L.All(x[i]);
+                a = L.Fma(t, E.Load<L, V>(panel), a);
+                b = L.Fma(t, E.Load<L, V>(panel + step), b);
+                panel += stride;
+            }
+
+            L.Store(a, y);
+            L.Store(b, y + n);
+            return;
+        }
+
+        // Narrower vectors take several passes over a stretch that fits the first-level cache.
+        const int Stretch = 128;
+        for (var o = 0; o < Width; o++)
+        {
+            y[o] = 0;
+        }
+
+        for (nint start = 0; start < k; start += Stretch)
+        {
+            var end = Math.Min(k, start + Stretch);
+            for (var o = 0; o < Width; o += 4 * n)
+            {
+                V a = L.Load(y + o), b = L.Load(y + o + n), c = L.Load(y + o + (2 * n)), d = L.Load(y + o + (3 * n));
+                var w = panel + (start * stride) + (o * E.Bytes);
+                for (var i = start; i < end; i++)
+                {
+                    var t = L.All(x[i]);
+                    a = L.Fma(t, E.Load<L, V>(w), a);
+                    b = L.Fma(t, E.Load<L, V>(w + step), b);
+                    c = L.Fma(t, E.Load<L, V>(w + (2 * step)), c);
+                    d = L.Fma(t, E.Load<L, V>(w + (3 * step)), d);
+                    w += stride;
+                }
+
+                L.Store(a, y + o);
+                L.Store(b, y + o + n);
+                L.Store(c, y + o + (2 * n));
+                L.Store(d, y + o + (3 * n));
+            }
+        }
+    }
+
+    /// <summary>
+    /// Six rows × two vectors of outputs, added to <paramref name="c"/>.
+    /// Roofline: FMA units. Per k 12 FMAs (6 cycles on two units) against 8 loads (4 cycles); the panel's stretch and six rows of x
+    /// come from the first two cache levels.
+    /// </summary>
+    /// <param name="x">(6, k), rows <paramref name="ldx"/> apart.</param>
+    /// <param name="ldx">Floats from row to row.</param>
+    /// <param name="w">(k, vector), rows <paramref name="ldw"/> elements apart.</param>
+    /// <param name="w2">The second vector's, likewise.</param>
+    /// <param name="ldw">Elements from row to row.</param>
+    /// <param name="k">Inputs.</param>
+    /// <param name="c">(6, vector), rows <paramref name="ldc"/> apart; the chains go on from what it holds.</param>
+    /// <param name="second">Where in a row of <paramref name="c"/> the second vector lies; 0 with the same <paramref name="w2"/> as <paramref name="w"/> does one vector.</param>
+    /// <param name="ldc">Floats from row to row.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Tile<L, V, E>(float* x, nint ldx, byte* w, byte* w2, nint ldw, nint k, float* c, nint second, nint ldc)
+        where L : IFloatLanes<V>
+        where V : struct
+        where E : IElements
+    {
+        var stride = ldw * E.Bytes;
+        float* x0 = x, x1 = x0 + ldx, x2 = x1 + ldx, x3 = x2 + ldx, x4 = x3 + ldx, x5 = x4 + ldx;
+        float* c0 = c, c1 = c0 + ldc, c2 = c1 + ldc, c3 = c2 + ldc, c4 = c3 + ldc, c5 = c4 + ldc;
+        V a0 = L.Load(c0), a1 = L.Load(c1), a2 = L.Load(c2), a3 = L.Load(c3), a4 = L.Load(c4), a5 = L.Load(c5);
+        V b0 = L.Load(c0 + second), b1 = L.Load(c1 + second), b2 = L.Load(c2 + second);
+        V b3 = L.Load(c3 + second), b4 = L.Load(c4 + second), b5 = L.Load(c5 + second);
+        for (nint i = 0; i < k; i++)
+        {
+            V u = E.Load<L, V>(w), v = E.Load<L, V>(w2);
+            w += stride;
+            w2 += stride;
+            var t = L.All(x0[i]);
+            a0 = L.Fma(t, u, a0);
+            b0 = L.Fma(t, v, b0);
+            t = L.All(x1[i]);
+            a1 = L.Fma(t, u, a1);
+            b1 = L.Fma(t, v, b1);
+            t = L.All(x2[i]);
+            a2 = L.Fma(t, u, a2);
+            b2 = L.Fma(t, v, b2);
+            t = L.All(x3[i]);
+            a3 = L.Fma(t, u, a3);
+            b3 = L.Fma(t, v, b3);
+            t = L.All(x4[i]);
+            a4 = L.Fma(t, u, a4);
+            b4 = L.Fma(t, v, b4);
+            t = L.All(x5[i]);
+            a5 = L.Fma(t, u, a5);
+            b5 = L.Fma(t, v, b5);
+        }
+
+        L.Store(a0, c0);
+        L.Store(b0, c0 + second);
+        L.Store(a1, c1);
+        L.Store(b1, c1 + second);
+        L.Store(a2, c2);
+        L.Store(b2, c2 + second);
+        L.Store(a3, c3);
+        L.Store(b3, c3 + second);
+        L.Store(a4, c4);
+        L.Store(b4, c4 + second);
+        L.Store(a5, c5);
+        L.Store(b5, c5 + second);
+    }
+
+    /// <summary>Rows × panel into a tile of (rows rounded up to six, 32) floats, which is overwritten.</summary>
+    /// <param name="x">(rows, k), rows <paramref name="ldx"/> apart; memory reaches to the next multiple of six rows.</param>
+    /// <param name="ldx">Floats from row to row.</param>
+    /// <param name="rows">Rows wanted.</param>
+    /// <param name="panel">(k, 32).</param>
+    /// <param name="k">Inputs.</param>
+    /// <param name="tile">Receives (rows, 32).</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Panel<L, V, E>(float* x, nint ldx, int rows, byte* panel, nint k, float* tile)
+        where L : IFloatLanes<V>
+        where V : struct
+        where E : IElements
+    {
+        if (rows == 1)
+        {
+            Row<L, V, E>(x, panel, k, tile);
+            return;
+        }
+
+        // A stretch of the panel that stays in the second-level cache while all rows pass: 96 KiB of float32.
+        const int Stretch = 768;
+        var n = L.Count;
+        var padded = (rows + TileRows - 1) / TileRows * TileRows;
+        new Span<float>(tile, padded * Width).Clear();
+        for (nint start = 0; start < k; start += Stretch)
+        {
+            var count = Math.Min(Stretch, k - start);
+            for (var row = 0; row < rows; row += TileRows)
+            {
+                for (var o = 0; o < Width; o += 2 * n)
+                {
+                    var w = panel + (((start * Width) + o) * E.Bytes);
+                    Tile<L, V, E>(x + (row * ldx) + start, ldx, w, w + (n * E.Bytes), Width, count, tile + (row * Width) + o, n, Width);
+                }
+            }
+        }
+    }
+
+    /// <summary>Adds 32 biases to every row of a tile, which lies in the first-level cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddBias<L, V>(float* tile, int rows, float* bias)
+        where L : IFloatLanes<V>
+        where V : struct
+    {
+        for (var row = 0; row < rows; row++)
+        {
+            for (var o = 0; o < Width; o += L.Count)
+            {
+                L.Store(L.Add(L.Load(tile + o), L.Load(bias + o)), tile + o);
+            }
+
+            tile += Width;
+        }
+    }
+}

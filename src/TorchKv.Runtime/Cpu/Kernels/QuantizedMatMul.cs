@@ -1,0 +1,217 @@
+using System.Runtime.CompilerServices;
+
+namespace TorchKv.Runtime.Cpu.Kernels;
+
+/// <summary>How a group's weights lie in a panel of 32 outputs.</summary>
+internal interface IQuantizedElements
+{
+    /// <summary>Inputs that share a scale.</summary>
+    static abstract int Group { get; }
+
+    /// <summary>Bytes of four inputs of all 32 outputs.</summary>
+    static abstract int QuadBytes { get; }
+
+    /// <summary>What is added to a weight so that it is not negative.</summary>
+    static abstract int Offset { get; }
+
+    /// <summary>Four inputs each of the outputs from <paramref name="output"/> on (0 … 7, or 16 … 23) and of those 8 further.</summary>
+    static abstract unsafe void Load<D, I, F>(byte* quad, int output, out I first, out I second)
+        where D : IDotLanes<I, F>
+        where I : struct
+        where F : struct;
+}
+
+/// <summary>A byte a weight, w + 128; groups of 64.</summary>
+internal readonly struct Int8Elements : IQuantizedElements
+{
+    public static int Group => 64;
+
+    public static int QuadBytes => 128;
+
+    public static int Offset => 128;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Load<D, I, F>(byte* quad, int output, out I first, out I second)
+        where D : IDotLanes<I, F>
+        where I : struct
+        where F : struct
+    {
+        first = D.Load(quad + (output * 4));
+        second = D.Load(quad + (output * 4) + 32);
+    }
+}
+
+/// <summary>Half a byte a weight, w + 8; groups of 32. Outputs 8 … 15 lie in the upper halves of the bytes of 0 … 7, 24 … 31 in those of 16 … 23.</summary>
+internal readonly struct Int4Elements : IQuantizedElements
+{
+    public static int Group => 32;
+
+    public static int QuadBytes => 64;
+
+    public static int Offset => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Load<D, I, F>(byte* quad, int output, out I first, out I second)
+        where D : IDotLanes<I, F>
+        where I : struct
+        where F : struct
+    {
+        var both = D.Load(quad + ((output & 16) * 2) + ((output & 15) * 4));
+        first = D.LowNibbles(both);
+        second = D.HighNibbles(both);
+    }
+}
+
+/// <summary>
+/// Products of rows quantized to int8 with panels of int8 or int4 weights, both with a scale a group.
+/// A panel is a run of groups; a group is its quads, (group / 4, 32 outputs, 4 inputs), then 32 scales in bfloat16.
+/// Within a group the sum is an integer and exact. Groups are added front to back:
+/// <c>acc = fma(Σ, weightScale · rowScale, acc)</c>. Weights are stored unsigned (w + offset), for the sake of <c>vpdpbusd</c>;
+/// a sum therefore starts at −offset · Σx, which comes with the row.
+/// </summary>
+internal static unsafe class QuantizedMatMul
+{
+    private const int Width = PackedMatrix.PanelWidth;
+
+    /// <summary>
+    /// One row (decode): y[0 … 32) = x · panel.
+    /// Roofline: memory; 128 (64) bytes of weights take four dot products, 4 cycles of their latency.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Row<D, I, F, Q>(QuantizedRows x, int row, byte* panel, float* y)
+        where D : IDotLanes<I, F>
+        where I : struct
+        where F : struct
+        where Q : IQuantizedElements
+    {
+        for (var o = 0; o < Width; o++)
+        {
+            y[o] = 0;
+        }
+
+        var values = x.Values + ((nint)row * x.Stride);
+        var scales = x.Scales + ((nint)row * x.Groups);
+        var starts = x.Starts + ((nint)row * x.Groups);
+        for (var group = 0; group < x.Groups; group++)
+        {
+            var weightScales = (ushort*)(panel + (Q.Group / 4 * Q.QuadBytes));
+            for (var o = 0; o < 8; o += D.Count)
+            {
+                I a = D.All(starts[group]), b = a, c = a, d = a;
+                var quad = panel;
+                for (nint i = 0; i < Q.Group; i += 4)
+                {
+                    var t = D.AllQuads(values + i);
+                    Q.Load<D, I, F>(quad, o, out var u, out var v);
+                    a = D.Dot(a, u, t);
+                    b = D.Dot(b, v, t);
+                    Q.Load<D, I, F>(quad, o + 16, out u, out v);
+                    c = D.Dot(c, u, t);
+                    d = D.Dot(d, v, t);
+                    quad += Q.QuadBytes;
+                }
+
+                var scale = scales[group];
+                D.Accumulate(a, D.LoadScales(weightScales + o), scale, y + o);
+                D.Accumulate(b, D.LoadScales(weightScales + o + 8), scale, y + o + 8);
+                D.Accumulate(c, D.LoadScales(weightScales + o + 16), scale, y + o + 16);
+                D.Accumulate(d, D.LoadScales(weightScales + o + 24), scale, y + o + 24);
+            }
+
+            values += Q.Group;
+            panel = (byte*)(weightScales + Width);
+        }
+    }
+
+    /// <summary>
+    /// Six rows × two vectors of outputs over all groups, added to <paramref name="c"/>.
+    /// Roofline: the integer units. Per quad 12 dot products (6 cycles on two units) against 8 loads (4 cycles); int4 adds three
+    /// instructions of unpacking a quad, and every group 12 conversions and FMAs.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Tile<D, I, F, Q>(QuantizedRows x, int row, byte* panel, int output, float* c)
+        where D : IDotLanes<I, F>
+        where I : struct
+        where F : struct
+        where Q : IQuantizedElements
+    {
+        nint stride = x.Stride, groups = x.Groups;
+        var values = x.Values + (row * stride);
+        var scales = x.Scales + (row * groups);
+        var starts = x.Starts + (row * groups);
+        for (nint group = 0; group < groups; group++)
+        {
+            I a0 = D.All(*starts), a1 = D.All(starts[groups]), a2 = D.All(starts[2 * groups]);
+            I a3 = D.All(starts[3 * groups]), a4 = D.All(starts[4 * groups]), a5 = D.All(starts[5 * groups]);
+            I b0 = a0, b1 = a1, b2 = a2, b3 = a3, b4 = a4, b5 = a5;
+            sbyte* x0 = values, x1 = x0 + stride, x2 = x1 + stride, x3 = x2 + stride, x4 = x3 + stride, x5 = x4 + stride;
+            for (nint i = 0; i < Q.Group; i += 4)
+            {
+                Q.Load<D, I, F>(panel, output, out var u, out var v);
+                panel += Q.QuadBytes;
+                var t = D.AllQuads(x0 + i);
+                a0 = D.Dot(a0, u, t);
+                b0 = D.Dot(b0, v, t);
+                t = D.AllQuads(x1 + i);
+                a1 = D.Dot(a1, u, t);
+                b1 = D.Dot(b1, v, t);
+                t = D.AllQuads(x2 + i);
+                a2 = D.Dot(a2, u, t);
+                b2 = D.Dot(b2, v, t);
+                t = D.AllQuads(x3 + i);
+                a3 = D.Dot(a3, u, t);
+                b3 = D.Dot(b3, v, t);
+                t = D.AllQuads(x4 + i);
+                a4 = D.Dot(a4, u, t);
+                b4 = D.Dot(b4, v, t);
+                t = D.AllQuads(x5 + i);
+                a5 = D.Dot(a5, u, t);
+                b5 = D.Dot(b5, v, t);
+            }
+
+            F s = D.LoadScales((ushort*)panel + output), r = D.LoadScales((ushort*)panel + output + 8);
+            panel += Width * sizeof(ushort);
+            D.Accumulate(a0, s, *scales, c);
+            D.Accumulate(b0, r, *scales, c + 8);
+            D.Accumulate(a1, s, scales[groups], c + Width);
+            D.Accumulate(b1, r, scales[groups], c + Width + 8);
+            D.Accumulate(a2, s, scales[2 * groups], c + (2 * Width));
+            D.Accumulate(b2, r, scales[2 * groups], c + (2 * Width) + 8);
+            D.Accumulate(a3, s, scales[3 * groups], c + (3 * Width));
+            D.Accumulate(b3, r, scales[3 * groups], c + (3 * Width) + 8);
+            D.Accumulate(a4, s, scales[4 * groups], c + (4 * Width));
+            D.Accumulate(b4, r, scales[4 * groups], c + (4 * Width) + 8);
+            D.Accumulate(a5, s, scales[5 * groups], c + (5 * Width));
+            D.Accumulate(b5, r, scales[5 * groups], c + (5 * Width) + 8);
+            values += Q.Group;
+            scales++;
+            starts++;
+        }
+    }
+
+    /// <summary>Rows × panel into a tile of (rows rounded up to six, 32) floats, which is overwritten.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Panel<D, I, F, Q>(QuantizedRows x, int firstRow, int rows, byte* panel, float* tile)
+        where D : IDotLanes<I, F>
+        where I : struct
+        where F : struct
+        where Q : IQuantizedElements
+    {
+        if (rows == 1)
+        {
+            Row<D, I, F, Q>(x, firstRow, panel, tile);
+            return;
+        }
+
+        var padded = (rows + MatMul.TileRows - 1) / MatMul.TileRows * MatMul.TileRows;
+        new Span<float>(tile, padded * Width).Clear();
+        for (var row = 0; row < rows; row += MatMul.TileRows)
+        {
+            for (var o = 0; o < 8; o += D.Count)
+            {
+                Tile<D, I, F, Q>(x, firstRow + row, panel, o, tile + (row * Width) + o);
+                Tile<D, I, F, Q>(x, firstRow + row, panel, o + 16, tile + (row * Width) + o + 16);
+            }
+        }
+    }
+}

@@ -1,0 +1,398 @@
+using TorchKv.Runtime.Cpu.Kernels;
+
+namespace TorchKv.Runtime.Cpu;
+
+/// <summary>One step as phases: embedding; per layer norm, queries-keys-values, attention, projection, norm, up, down; final norm, head.</summary>
+/// <remarks>
+/// <see cref="Compute"/> may be called by a late thread with a phase of an earlier step (see <see cref="IPhasedWork"/>). So it
+/// reads each quantity of the step once, and whatever mixture it reads, indices stay inside the buffers, which do not move.
+/// </remarks>
+internal sealed unsafe class StepWork : IPhasedWork
+{
+    private readonly Weights weights;
+    private readonly Scratch scratch;
+    private readonly KvPool pool;
+    private readonly KernelSet kernels;
+    private readonly int threads;
+    private readonly Phase[] phases;
+    private float* logits;
+
+    public StepWork(Weights weights, Scratch scratch, KvPool pool, KernelSet kernels, int threads)
+    {
+        this.weights = weights;
+        this.scratch = scratch;
+        this.pool = pool;
+        this.kernels = kernels;
+        this.threads = threads;
+        phases = [.. Plan(weights)];
+    }
+
+    private enum Kind
+    {
+        Embed,
+        Norm1,
+        Qkv,
+        Attend,
+        QuantizeAttended,
+        Project,
+        Norm2,
+        Up,
+        QuantizeHidden,
+        Down,
+        FinalNorm,
+        Head,
+    }
+
+    public int PhaseCount { get; private set; }
+
+    /// <summary>The most tasks that a phase can have.</summary>
+    public int MostTasks
+    {
+        get
+        {
+            var blocks = Blocks(scratch.MaxTokens).Count;
+            var products = weights.Matrices.Max(matrix => matrix.Panels * blocks);
+            return Math.Max(products, scratch.MaxTokens * weights.Config.HeadCount);
+        }
+    }
+
+    /// <summary>Takes what the scratch holds as the step to run. Without wanted logits the step ends after the last layer.</summary>
+    public void Begin(float* destination)
+    {
+        logits = destination;
+        PhaseCount = scratch.WantedCount == 0 ? phases.Length - 2 : phases.Length;
+    }
+
+    public int TaskCount(int phase)
+    {
+        var (kind, layer) = phases[phase];
+        return kind switch
+        {
+            Kind.Attend => scratch.ChunkCount * weights.Config.HeadCount,
+            Kind.FinalNorm => Chunks(scratch.WantedCount),
+            Kind.Head => Products(weights.Head, scratch.WantedCount).Tasks,
+            Kind.Qkv or Kind.Project or Kind.Up or Kind.Down => Products(Matrix(kind, layer), scratch.TokenCount).Tasks,
+            _ => Chunks(scratch.TokenCount),
+        };
+    }
+
+    public void Compute(int phase, int task, Workspace workspace)
+    {
+        var (kind, layer) = phases[phase];
+        switch (kind)
+        {
+            case Kind.Attend:
+                Attend(layer, task, workspace);
+                break;
+            case Kind.Qkv or Kind.Project or Kind.Up or Kind.Down or Kind.Head:
+                Multiply(kind, Matrix(kind, layer), task, workspace);
+                break;
+            default:
+                ComputeRows(kind, layer, task, workspace);
+                break;
+        }
+    }
+
+    public void Publish(int phase, int task, Workspace workspace)
+    {
+        var (kind, layer) = phases[phase];
+        switch (kind)
+        {
+            case Kind.Attend:
+                PublishAttended(task, workspace);
+                break;
+            case Kind.Qkv or Kind.Project or Kind.Up or Kind.Down or Kind.Head:
+                PublishProducts(kind, layer, task, workspace);
+                break;
+            default:
+                PublishRows(kind, layer, task, workspace);
+                break;
+        }
+    }
+
+    private static IEnumerable<Phase> Plan(Weights weights)
+    {
+        yield return new(Kind.Embed, 0);
+        for (var layer = 0; layer < weights.Layers.Length; layer++)
+        {
+            var quantized = weights.Layers[layer].Qkv.Quantized;
+            yield return new(Kind.Norm1, layer);
+            yield return new(Kind.Qkv, layer);
+            yield return new(Kind.Attend, layer);
+            if (quantized)
+            {
+                yield return new(Kind.QuantizeAttended, layer);
+            }
+
+            yield return new(Kind.Project, layer);
+            yield return new(Kind.Norm2, layer);
+            yield return new(Kind.Up, layer);
+            if (quantized)
+            {
+                yield return new(Kind.QuantizeHidden, layer);
+            }
+
+            yield return new(Kind.Down, layer);
+        }
+
+        yield return new(Kind.FinalNorm, 0);
+        yield return new(Kind.Head, 0);
+    }
+
+    private static int Chunks(int rows) => (rows + Workspace.Rows - 1) / Workspace.Rows;
+
+    /// <summary>Rows in blocks of equal size, a multiple of six unless there is one.</summary>
+    private static (int Count, int Rows) Blocks(int rows)
+    {
+        if (rows <= MatMul.TileRows)
+        {
+            return (1, rows);
+        }
+
+        var count = (rows + Workspace.ProductRows - 1) / Workspace.ProductRows;
+        var size = (((rows + count - 1) / count) + MatMul.TileRows - 1) / MatMul.TileRows * MatMul.TileRows;
+        return ((rows + size - 1) / size, size);
+    }
+
+    /// <summary>
+    /// A product's tasks: runs of panels × blocks of rows. Few rows: some tasks for each thread, so that the last ones end together,
+    /// but not so many that claiming shows. Which panels go together changes no result.
+    /// </summary>
+    private (int Tasks, int BlockCount, int BlockRows, int PanelsPerTask) Products(PackedMatrix matrix, int rows)
+    {
+        var (count, size) = Blocks(rows);
+        var padded = (size + MatMul.TileRows - 1) / MatMul.TileRows * MatMul.TileRows;
+        var most = Workspace.TileFloats / (padded * PackedMatrix.PanelWidth);
+        var run = Math.Clamp(matrix.Panels / (threads * 8), 1, most);
+        return ((matrix.Panels + run - 1) / run * count, count, size, run);
+    }
+
+    private PackedMatrix Matrix(Kind kind, int layer) => kind switch
+    {
+        Kind.Qkv or Kind.Norm1 => weights.Layers[layer].Qkv,
+        Kind.Project or Kind.QuantizeAttended => weights.Layers[layer].Projection,
+        Kind.Up or Kind.Norm2 => weights.Layers[layer].Up,
+        Kind.Down or Kind.QuantizeHidden => weights.Layers[layer].Down,
+        _ => weights.Head,
+    };
+
+    private void ComputeRows(Kind kind, int layer, int task, Workspace workspace)
+    {
+        var config = weights.Config;
+        var rows = Math.Min(Workspace.Rows, (kind == Kind.FinalNorm ? scratch.WantedCount : scratch.TokenCount) - (task * Workspace.Rows));
+        for (var i = 0; i < rows; i++)
+        {
+            var row = (task * Workspace.Rows) + i;
+            var to = workspace.Tile + (i * (long)(kind == Kind.QuantizeHidden ? scratch.Inner : scratch.Width));
+            switch (kind)
+            {
+                case Kind.Embed:
+                    weights.Embed(scratch.Tokens[row], to);
+                    var position = weights.Positions + ((long)scratch.Positions[row] * config.EmbeddingSize);
+                    for (var j = 0; j < config.EmbeddingSize; j++)
+                    {
+                        to[j] += position[j];
+                    }
+
+                    continue;
+                case Kind.Norm1 or Kind.Norm2 or Kind.FinalNorm:
+                    var from = scratch.Residual + ((long)(kind == Kind.FinalNorm ? scratch.Wanted[row] : row) * scratch.Width);
+                    var (weight, bias) = kind switch
+                    {
+                        Kind.Norm1 => (Ref.Of(weights.Layers[layer].Norm1Weight), Ref.Of(weights.Layers[layer].Norm1Bias)),
+                        Kind.Norm2 => (Ref.Of(weights.Layers[layer].Norm2Weight), Ref.Of(weights.Layers[layer].Norm2Bias)),
+                        _ => (Ref.Of(weights.FinalNormWeight), Ref.Of(weights.FinalNormBias)),
+                    };
+                    kernels.LayerNorm(from, weight.Pointer, bias.Pointer, config.LayerNormEpsilon, config.EmbeddingSize, to);
+                    new Span<float>(to + config.EmbeddingSize, scratch.Width - config.EmbeddingSize).Clear();
+                    break;
+                case Kind.QuantizeAttended:
+                    to = scratch.Attended + ((long)row * scratch.Width);
+                    break;
+                default:
+                    to = scratch.Hidden + ((long)row * scratch.Inner);
+                    break;
+            }
+
+            var matrix = Matrix(kind, layer);
+            if (matrix.Quantized)
+            {
+                kernels.Quantize(workspace.Quantized(matrix), to, i, matrix.Group, matrix.Offset);
+            }
+        }
+    }
+
+    private void PublishRows(Kind kind, int layer, int task, Workspace workspace)
+    {
+        var rows = Math.Min(Workspace.Rows, (kind == Kind.FinalNorm ? scratch.WantedCount : scratch.TokenCount) - (task * Workspace.Rows));
+        long first = task * Workspace.Rows;
+        var matrix = Matrix(kind, layer);
+        if (kind != Kind.Embed && matrix.Quantized)
+        {
+            workspace.Quantized(matrix).CopyTo(scratch.Quantized(matrix), (int)first, rows);
+            return;
+        }
+
+        var to = (kind == Kind.Embed ? scratch.Residual : scratch.Normed) + (first * scratch.Width);
+        new ReadOnlySpan<float>(workspace.Tile, rows * scratch.Width).CopyTo(new Span<float>(to, rows * scratch.Width));
+    }
+
+    private void Multiply(Kind kind, PackedMatrix matrix, int task, Workspace workspace)
+    {
+        var rows = kind == Kind.Head ? scratch.WantedCount : scratch.TokenCount;
+        var (_, blocks, size, run) = Products(matrix, rows);
+        var first = task % blocks * size;
+        var count = Math.Min(size, rows - first);
+        if (count <= 0)
+        {
+            return;
+        }
+
+        var (x, ldx) = kind switch
+        {
+            Kind.Project => (Ref.Of(scratch.Attended), scratch.Width),
+            Kind.Down => (Ref.Of(scratch.Hidden), scratch.Inner),
+            _ => (Ref.Of(scratch.Normed), scratch.Width),
+        };
+        var padded = (count + MatMul.TileRows - 1) / MatMul.TileRows * MatMul.TileRows;
+        var tile = workspace.Tile;
+        var end = Math.Min(matrix.Panels, ((task / blocks) + 1) * run);
+        for (var panel = task / blocks * run; panel < end; panel++)
+        {
+            kernels.Multiply(matrix, panel, x.Pointer, ldx, scratch.Quantized(matrix), first, count, tile);
+            kernels.AddBias(tile, count, matrix.Bias + (panel * PackedMatrix.PanelWidth));
+            if (kind == Kind.Up)
+            {
+                kernels.Activate(weights.Config.Activation, tile, count * PackedMatrix.PanelWidth);
+            }
+
+            tile += padded * PackedMatrix.PanelWidth;
+        }
+    }
+
+    private void PublishProducts(Kind kind, int layer, int task, Workspace workspace)
+    {
+        var matrix = Matrix(kind, layer);
+        var rows = kind == Kind.Head ? scratch.WantedCount : scratch.TokenCount;
+        var (_, blocks, size, run) = Products(matrix, rows);
+        var first = task % blocks * size;
+        var count = Math.Min(size, rows - first);
+        var padded = (count + MatMul.TileRows - 1) / MatMul.TileRows * MatMul.TileRows;
+        var tile = workspace.Tile;
+        var end = Math.Min(matrix.Panels, ((task / blocks) + 1) * run);
+        for (var panel = task / blocks * run; panel < end; panel++)
+        {
+            var (part, output, lanes) = matrix.Outputs(panel);
+            for (var i = 0; i < count; i++)
+            {
+                var from = new ReadOnlySpan<float>(tile + (i * PackedMatrix.PanelWidth), lanes);
+                long row = first + i;
+                switch (kind)
+                {
+                    case Kind.Qkv when part == 0:
+                        from.CopyTo(new Span<float>(scratch.Queries + (row * scratch.Width) + output, lanes));
+                        break;
+                    case Kind.Qkv:
+                        Store(layer, (int)row, part == 1, output, from);
+                        break;
+                    case Kind.Up:
+                        from.CopyTo(new Span<float>(scratch.Hidden + (row * scratch.Inner) + output, lanes));
+                        break;
+                    case Kind.Head:
+                        from.CopyTo(new Span<float>(logits + (row * weights.Config.VocabSize) + output, lanes));
+                        break;
+                    default:
+                        var to = scratch.Residual + (row * scratch.Width) + output;
+                        for (var j = 0; j < lanes; j++)
+                        {
+                            to[j] += from[j];
+                        }
+
+                        break;
+                }
+            }
+
+            tile += padded * PackedMatrix.PanelWidth;
+        }
+    }
+
+    /// <summary>A token's keys or values of consecutive outputs into its block.</summary>
+    private void Store(int layer, int token, bool keys, int output, ReadOnlySpan<float> from)
+    {
+        var layout = pool.Layout;
+        var block = pool.Layer(layer) + ((long)scratch.Blocks[token] * layout.Bytes);
+        var slot = scratch.Positions[token] % KvLayout.BlockSize;
+        for (var j = 0; j < from.Length; j++)
+        {
+            var at = keys
+                ? ((output + j) * KvLayout.BlockSize) + slot
+                : ((((output + j) / layout.HeadDim * KvLayout.BlockSize) + slot) * layout.ValueStride) + ((output + j) % layout.HeadDim);
+            if (layout.ElementBytes == 4)
+            {
+                Float32Elements.Store(from[j], block + (keys ? 0 : layout.ValuesAt) + (at * 4L));
+            }
+            else
+            {
+                BFloat16Elements.Store(from[j], block + (keys ? 0 : layout.ValuesAt) + (at * 2L));
+            }
+        }
+    }
+
+    private void Attend(int layer, int task, Workspace workspace)
+    {
+        var config = weights.Config;
+        var layout = pool.Layout;
+        var (chunkIndex, head) = Math.DivRem(task, config.HeadCount);
+        var chunk = scratch.Chunks[chunkIndex];
+        var row = scratch.Rows[chunk.Row];
+        var position = row.Position + chunk.Start;
+        var first = row.FirstToken + chunk.Start;
+        if (first + chunk.Count > scratch.MaxTokens || position + chunk.Count > config.ContextLength)
+        {
+            return;
+        }
+
+        fixed (int* table = &scratch.Tables[row.Table])
+        {
+            for (var i = 0; i < chunk.Count; i += MatMul.TileRows)
+            {
+                kernels.Attend(
+                    layout,
+                    pool.Layer(layer),
+                    table,
+                    head,
+                    scratch.Queries + ((long)(first + i) * scratch.Width) + (head * config.HeadDim),
+                    scratch.Width,
+                    Math.Min(MatMul.TileRows, chunk.Count - i),
+                    position + i,
+                    config.AttentionScale(layer),
+                    workspace.Scores,
+                    workspace.ScoreStride,
+                    workspace.Tile + (i * layout.ValueStride));
+            }
+        }
+    }
+
+    private void PublishAttended(int task, Workspace workspace)
+    {
+        var config = weights.Config;
+        var (chunkIndex, head) = Math.DivRem(task, config.HeadCount);
+        var chunk = scratch.Chunks[chunkIndex];
+        for (var i = 0; i < chunk.Count; i++)
+        {
+            long token = scratch.Rows[chunk.Row].FirstToken + chunk.Start + i;
+            new ReadOnlySpan<float>(workspace.Tile + (i * pool.Layout.ValueStride), config.HeadDim)
+                .CopyTo(new Span<float>(scratch.Attended + (token * scratch.Width) + (head * config.HeadDim), config.HeadDim));
+        }
+    }
+
+    private readonly record struct Phase(Kind Kind, int Layer);
+
+    /// <summary>A pointer where the language wants a type argument.</summary>
+    private readonly struct Ref(float* pointer)
+    {
+        public float* Pointer { get; } = pointer;
+
+        public static Ref Of(float* pointer) => new(pointer);
+    }
+}

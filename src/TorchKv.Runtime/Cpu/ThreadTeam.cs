@@ -1,0 +1,282 @@
+using System.Diagnostics;
+
+namespace TorchKv.Runtime.Cpu;
+
+/// <summary>Work in phases of numbered tasks. All tasks of a phase may run at once; a phase begins when the one before is published.</summary>
+internal interface IPhasedWork
+{
+    int PhaseCount { get; }
+
+    int TaskCount(int phase);
+
+    /// <summary>
+    /// Computes a task into the workspace: a pure function of what earlier phases published, so that two threads that compute it get
+    /// the same bits. A thread that was put to sleep in the middle may go on here after the phase, or the step, is over; then its inputs
+    /// change under it, and its result is dropped. It must stay within memory whatever it reads.
+    /// </summary>
+    void Compute(int phase, int task, Workspace workspace);
+
+    /// <summary>Puts the workspace's result where later phases read it. Called once for each task, while its phase lasts.</summary>
+    void Publish(int phase, int task, Workspace workspace);
+}
+
+/// <summary>
+/// Runs phased work on the calling thread and helpers. Nobody waits for a thread that is not running: whoever finds no task left to claim
+/// computes again what has been claimed and not published for longer than such a task takes, and takes the right to publish
+/// it with one compare-and-swap; the late thread finds that right gone. Any thread moves the work on to its next phase.
+/// </summary>
+/// <remarks>One Run at a time. Helpers spin for some microseconds after a run and then sleep.</remarks>
+internal sealed class ThreadTeam : IDisposable
+{
+    private const int TaskBits = 24;
+    private const long TaskMask = (1L << TaskBits) - 1;
+
+    /// <summary>Spins before a helper sleeps: tens of microseconds, which covers what a caller does between two decode steps.</summary>
+    private const int SpinsBeforeSleep = 2_000;
+
+    private static readonly long ShortestWait = Stopwatch.Frequency / 50_000; // 20 µs
+
+    private readonly object gate = new();
+    private readonly Thread[] helpers;
+    private readonly Workspace[] workspaces;
+
+    // Per task: 2 · serial − 1 while phase `serial` publishes it, 2 · serial once it has. It only grows, so a late thread never fits.
+    private readonly long[] published;
+
+    private IPhasedWork? work;
+    private long firstSerial;
+    private long endSerial;
+    private int sleeping;
+    private volatile bool stopping;
+    private volatile bool abandoned;
+
+    // Serial number of the phase << 24 | next task to claim.
+    private long state = 1L << TaskBits;
+
+    /// <param name="threads">Threads that work, the caller's included.</param>
+    /// <param name="mostTasks">The most tasks that a phase may have.</param>
+    /// <param name="workspace">Makes a thread's own scratch memory.</param>
+    public ThreadTeam(int threads, int mostTasks, Func<Workspace> workspace)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(mostTasks, (int)TaskMask / 2);
+        published = new long[mostTasks];
+        workspaces = new Workspace[threads];
+        for (var i = 0; i < threads; i++)
+        {
+            workspaces[i] = workspace();
+        }
+
+        helpers = new Thread[threads - 1];
+        for (var i = 0; i < helpers.Length; i++)
+        {
+            var own = workspaces[i + 1];
+            helpers[i] = new Thread(() => Help(own)) { IsBackground = true, Name = $"torchkv-{i + 1}" };
+            helpers[i].Start();
+        }
+    }
+
+    /// <summary>Runs all phases. On cancellation nothing is published any more once this has thrown.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled, or the run abandoned, before the last phase was over.</exception>
+    public void Run(IPhasedWork phases, CancellationToken cancellationToken)
+    {
+        var serial = (Volatile.Read(ref state) >> TaskBits) + 1;
+        var end = serial + phases.PhaseCount;
+        work = phases;
+
+        // Written in this order and read in the reverse one, so that nobody takes the last run's state for a phase of this one.
+        Volatile.Write(ref firstSerial, serial);
+        Volatile.Write(ref endSerial, end);
+        Interlocked.Exchange(ref state, serial << TaskBits);
+        if (Volatile.Read(ref sleeping) > 0)
+        {
+            lock (gate)
+            {
+                Monitor.PulseAll(gate);
+            }
+        }
+
+        Work(workspaces[0], cancellationToken);
+        if (Ended(cancellationToken) && Seal(end))
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+    }
+
+    /// <summary>Ends the run in progress, and every later one, as a cancellation does. From any thread.</summary>
+    public void Abandon() => abandoned = true;
+
+    /// <summary>Stops the helpers and waits until they are gone. Not during a run.</summary>
+    public void Dispose()
+    {
+        stopping = true;
+        lock (gate)
+        {
+            Monitor.PulseAll(gate);
+        }
+
+        foreach (var helper in helpers)
+        {
+            helper.Join();
+        }
+
+        foreach (var workspace in workspaces)
+        {
+            workspace.Dispose();
+        }
+    }
+
+    private bool Ended(CancellationToken cancellationToken) => abandoned || cancellationToken.IsCancellationRequested;
+
+    private bool Running(long serial)
+    {
+        var end = Volatile.Read(ref endSerial);
+        return serial >= Volatile.Read(ref firstSerial) && serial < end;
+    }
+
+    private bool Running() => !abandoned && Running(Volatile.Read(ref state) >> TaskBits);
+
+    private void Help(Workspace workspace)
+    {
+        while (!stopping)
+        {
+            Work(workspace, CancellationToken.None);
+            var spins = 0;
+            while (!stopping && !Running())
+            {
+                if (++spins < SpinsBeforeSleep)
+                {
+                    Thread.SpinWait(1);
+                    continue;
+                }
+
+                lock (gate)
+                {
+                    sleeping++;
+                    Interlocked.MemoryBarrier();
+                    if (!stopping && !Running())
+                    {
+                        Monitor.Wait(gate);
+                    }
+
+                    sleeping--;
+                }
+
+                spins = 0;
+            }
+        }
+    }
+
+    /// <summary>Claims and runs tasks until the run is over or cancelled.</summary>
+    private void Work(Workspace workspace, CancellationToken cancellationToken)
+    {
+        long timed = -1, taskTime = 0;
+        while (Running() && !cancellationToken.IsCancellationRequested)
+        {
+            var claimed = Interlocked.Increment(ref state) - 1;
+            var serial = claimed >> TaskBits;
+            var task = (int)(claimed & TaskMask);
+            if (work is not { } current || !Running(serial))
+            {
+                return;
+            }
+
+            var phase = (int)(serial - Volatile.Read(ref firstSerial));
+            var count = current.TaskCount(phase);
+            if (task >= count)
+            {
+                Finish(current, serial, phase, count, timed == serial ? 2 * taskTime : 0, workspace, cancellationToken);
+                continue;
+            }
+
+            var began = Stopwatch.GetTimestamp();
+            Execute(current, serial, phase, task, workspace);
+            taskTime = Stopwatch.GetTimestamp() - began;
+            timed = serial;
+        }
+    }
+
+    private void Execute(IPhasedWork current, long serial, int phase, int task, Workspace workspace)
+    {
+        current.Compute(phase, task, workspace);
+        if (TakeRight(serial, task))
+        {
+            current.Publish(phase, task, workspace);
+            Volatile.Write(ref published[task], 2 * serial);
+        }
+    }
+
+    private bool TakeRight(long serial, int task)
+    {
+        var seen = Volatile.Read(ref published[task]);
+        return seen < (2 * serial) - 1 && Interlocked.CompareExchange(ref published[task], (2 * serial) - 1, seen) == seen;
+    }
+
+    /// <summary>Sees to it that every task of the phase is published, and moves on to the next phase.</summary>
+    private void Finish(IPhasedWork current, long serial, int phase, int count, long wait, Workspace workspace, CancellationToken cancellationToken)
+    {
+        long began = 0;
+        wait = Math.Max(wait, ShortestWait);
+        for (var task = 0; task < count; task++)
+        {
+            for (var spins = 1; Volatile.Read(ref published[task]) < 2 * serial; spins++)
+            {
+                if (Volatile.Read(ref state) >> TaskBits != serial || Ended(cancellationToken))
+                {
+                    return;
+                }
+
+                Thread.SpinWait(1);
+                if (spins % 16 != 0)
+                {
+                    continue;
+                }
+
+                var now = Stopwatch.GetTimestamp();
+                began = began == 0 ? now : began;
+                if (now - began > wait && Volatile.Read(ref published[task]) < (2 * serial) - 1)
+                {
+                    Execute(current, serial, phase, task, workspace);
+                }
+            }
+        }
+
+        var next = (serial + 1) << TaskBits;
+        for (var now = Volatile.Read(ref state); now >> TaskBits == serial; now = Volatile.Read(ref state))
+        {
+            Interlocked.CompareExchange(ref state, next, now);
+        }
+    }
+
+    /// <summary>Ends a cancelled run: takes the right to publish of every task that has it left. False if the run was over already.</summary>
+    private bool Seal(long end)
+    {
+        var sealedAny = false;
+        while (true)
+        {
+            var now = Volatile.Read(ref state);
+            var serial = now >> TaskBits;
+            if (serial >= end)
+            {
+                return sealedAny;
+            }
+
+            sealedAny = true;
+            var count = work!.TaskCount((int)(serial - firstSerial));
+            for (var task = 0; task < count; task++)
+            {
+                if (TakeRight(serial, task))
+                {
+                    Volatile.Write(ref published[task], 2 * serial);
+                }
+
+                while (Volatile.Read(ref published[task]) < 2 * serial)
+                {
+                    Thread.SpinWait(1);
+                }
+            }
+
+            // Past the last phase; a helper that has moved on to the next one meanwhile is sealed there.
+            Interlocked.CompareExchange(ref state, end << TaskBits, now);
+        }
+    }
+}
