@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu.Kernels;
@@ -11,6 +12,7 @@ namespace TorchKv.Runtime.Cpu;
 /// <remarks>A step allocates nothing on the managed heap. One step at a time; <see cref="Dispose"/> may come in the middle of one, which then ends.</remarks>
 public sealed unsafe class CpuRunner : IModelRunner
 {
+    private const int MostBlocks = 1 << 24;
     private const int MostThreads = 1024;
     private const int MostTokensPerStep = 65_536;
 
@@ -67,7 +69,7 @@ public sealed unsafe class CpuRunner : IModelRunner
     /// <param name="directory">The checkpoint's folder.</param>
     /// <param name="options">null: float32 on all processors.</param>
     /// <exception cref="TorchKvException">The checkpoint or its configuration cannot be used.</exception>
-    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    /// <exception cref="OptionException">An option is out of its range.</exception>
     public static CpuRunner Load(string directory, CpuRunnerOptions? options = null)
     {
         Check(options ??= new CpuRunnerOptions());
@@ -79,7 +81,7 @@ public sealed unsafe class CpuRunner : IModelRunner
     /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="options">null: float32 on all processors.</param>
     /// <exception cref="CheckpointException">A tensor cannot be read.</exception>
-    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    /// <exception cref="OptionException">An option is out of its range.</exception>
     public static CpuRunner Load(Checkpoint checkpoint, CpuRunnerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
@@ -169,27 +171,24 @@ public sealed unsafe class CpuRunner : IModelRunner
     {
         if (!Enum.IsDefined(options.DType))
         {
-            throw new ArgumentOutOfRangeException(nameof(options), options.DType, "DType is no CpuDType.");
+            throw new OptionException(nameof(options.DType), options.DType.ToString(), "Float32, BFloat16, Int8 or Int4");
         }
 
         if (options.KvDType is not (CpuDType.Float32 or CpuDType.BFloat16))
         {
-            throw new ArgumentOutOfRangeException(nameof(options), options.KvDType, "KvDType is Float32 or BFloat16.");
+            throw new OptionException(nameof(options.KvDType), options.KvDType.ToString(), "Float32 or BFloat16");
         }
 
-        if (options.Threads is < 0 or > MostThreads)
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), options.Threads, $"Threads is 1 to {MostThreads}, or 0 for one each processor.");
-        }
+        CheckRange(nameof(options.Threads), options.Threads, 0, MostThreads);
+        CheckRange(nameof(options.BlockCount), options.BlockCount, 0, MostBlocks);
+        CheckRange(nameof(options.MaxTokensPerStep), options.MaxTokensPerStep, 1, MostTokensPerStep);
+    }
 
-        if (options.BlockCount < 0)
+    private static void CheckRange(string option, int value, int least, int most)
+    {
+        if (value < least || value > most)
         {
-            throw new ArgumentOutOfRangeException(nameof(options), options.BlockCount, "BlockCount is at least 1, or 0 for the default.");
-        }
-
-        if (options.MaxTokensPerStep is < 1 or > MostTokensPerStep)
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), options.MaxTokensPerStep, $"MaxTokensPerStep is 1 to {MostTokensPerStep}.");
+            throw new OptionException(option, value.ToString(CultureInfo.InvariantCulture), string.Create(CultureInfo.InvariantCulture, $"{least} to {most}"));
         }
     }
 

@@ -1,0 +1,82 @@
+using TorchKv.Runtime.Cpu;
+using TorchKv.TestSupport;
+
+namespace TorchKv.Runtime.Tests.Cpu;
+
+/// <summary>Logits in float32 against what HuggingFace recorded, for every configuration of the fixtures.</summary>
+public sealed class HuggingFaceParityTests
+{
+    public static TheoryData<string> Cases => [.. HuggingFaceCase.Names];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void LogitsOfAWholePromptAreHuggingFaces(string name)
+    {
+        var golden = HuggingFaceCase.Load(name);
+        using var runner = CpuRunner.Load(golden.Folder);
+        foreach (var (ids, row) in golden.Ids("batch_ids").Select((ids, row) => (ids, row)))
+        {
+            Close(golden.Tensors["full.logits"].Row(row), RunnerSequence.For(runner, ids.Length).Run(ids));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void LogitsOfAPromptInPiecesAreHuggingFaces(string name)
+    {
+        var golden = HuggingFaceCase.Load(name);
+        using var runner = CpuRunner.Load(golden.Folder);
+        foreach (var kind in new[] { "incremental", "chunked" })
+        {
+            var pieces = golden.Golden.GetProperty($"{kind}.chunks").EnumerateArray().Select(size => size.GetInt32()).ToArray();
+            foreach (var (ids, row) in golden.Ids("batch_ids").Select((ids, row) => (ids, row)))
+            {
+                Close(golden.Tensors[$"{kind}.logits"].Row(row), RunnerSequence.For(runner, ids.Length).Run(ids, pieces));
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void RowsOfUnequalLengthInOneStepAreHuggingFacesLeftPaddedRows(string name)
+    {
+        var golden = HuggingFaceCase.Load(name);
+        using var runner = CpuRunner.Load(golden.Folder);
+        var masks = golden.Ids("leftpad_mask");
+        var rows = golden.Ids("leftpad_ids").Select((ids, row) => ids.Where((_, i) => masks[row][i] != 0).ToArray()).ToArray();
+        var logits = new float[rows.Sum(row => row.Length) * runner.Config.VocabSize];
+        runner.Step([.. rows.Select((row, i) => RunnerSequence.For(runner, row.Length, 4 * i).Next(row))], logits);
+        var start = 0;
+        for (var i = 0; i < rows.Length; i++)
+        {
+            var count = rows[i].Length * runner.Config.VocabSize;
+            var expected = golden.Tensors["leftpad.logits"].Row(i);
+            Close(expected[^count..], logits.AsSpan(start, count));
+            start += count;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void GreedyTokensAreHuggingFaces(string name)
+    {
+        var golden = HuggingFaceCase.Load(name);
+        using var runner = CpuRunner.Load(golden.Folder);
+        var greedy = golden.Golden.GetProperty("greedy");
+        var prompt = golden.Ids("prompt_ids")[0];
+        var expected = HuggingFaceCase.Rows(greedy.GetProperty("sequences"))[0];
+        var tokens = RunnerSequence.For(runner, expected.Length).Greedy(prompt, expected.Length - prompt.Length);
+        Assert.Equal(expected, prompt.Concat(tokens));
+    }
+
+    private static void Close(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.True(
+                Math.Abs(expected[i] - actual[i]) <= 1e-4f + (1e-4f * Math.Abs(expected[i])),
+                $"element {i}: expected {expected[i]:R}, got {actual[i]:R}");
+        }
+    }
+}
