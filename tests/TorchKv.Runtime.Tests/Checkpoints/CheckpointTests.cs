@@ -3,7 +3,7 @@ using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.TestSupport;
 
-namespace TorchKv.RuntimeTests.Checkpoints;
+namespace TorchKv.Runtime.Tests.Checkpoints;
 
 public class CheckpointTests
 {

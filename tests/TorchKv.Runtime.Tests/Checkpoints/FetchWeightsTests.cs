@@ -8,7 +8,7 @@ using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.TestSupport;
 
-namespace TorchKv.RuntimeTests.Checkpoints;
+namespace TorchKv.Runtime.Tests.Checkpoints;
 
 /// <summary>weights/fetch.sh against a server that behaves as HuggingFace's, or badly.</summary>
 public sealed class FetchWeightsTests : IDisposable

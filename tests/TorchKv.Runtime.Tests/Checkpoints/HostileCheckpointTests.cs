@@ -3,7 +3,7 @@ using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.TestSupport;
 
-namespace TorchKv.RuntimeTests.Checkpoints;
+namespace TorchKv.Runtime.Tests.Checkpoints;
 
 /// <summary>Folders whose files are each valid and together are not the model that config.json describes.</summary>
 public class HostileCheckpointTests

@@ -2,7 +2,7 @@ using TorchKv.Runtime;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.TestSupport;
 
-namespace TorchKv.RuntimeTests.Checkpoints;
+namespace TorchKv.Runtime.Tests.Checkpoints;
 
 /// <summary>Files that lie. Each is refused by name, and costs no memory to speak of.</summary>
 public class HostileSafetensorsTests

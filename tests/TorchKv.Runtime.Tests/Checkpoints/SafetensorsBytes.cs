@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace TorchKv.RuntimeTests.Checkpoints;
+namespace TorchKv.Runtime.Tests.Checkpoints;
 
 /// <summary>Writes safetensors files, right or wrong, byte by byte.</summary>
 internal static class SafetensorsBytes

@@ -1,6 +1,6 @@
 using TorchKv.Runtime.Configuration;
 
-namespace TorchKv.RuntimeTests.Configuration;
+namespace TorchKv.Runtime.Tests.Configuration;
 
 public class CacheMemoryTests
 {

@@ -3,7 +3,7 @@ using TorchKv.Runtime;
 using TorchKv.Runtime.Configuration;
 using TorchKv.TestSupport;
 
-namespace TorchKv.RuntimeTests.Configuration;
+namespace TorchKv.Runtime.Tests.Configuration;
 
 public class Gpt2ConfigTests
 {

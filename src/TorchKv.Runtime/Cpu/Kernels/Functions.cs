@@ -73,6 +73,24 @@ internal static unsafe class Functions
         return L.CopySign(L.Subtract(L.All(1), L.Multiply(q, e)), x);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Relu<L, V>(V x)
+        where L : IFloatLanes<V>
+        where V : struct =>
+        L.IfGreater(x, L.All(0), x, L.All(0));
+
+    /// <summary>x · tanh(ln(1 + eˣ)) = x · n / (n + 2) with n = eˣ · (eˣ + 2); past 20 the factor is 1 in float32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Mish<L, V>(V x)
+        where L : IFloatLanes<V>
+        where V : struct
+    {
+        var limit = L.All(20);
+        var e = Exp<L, V>(L.IfGreater(x, limit, limit, x));
+        var n = L.Multiply(e, L.Add(e, L.All(2)));
+        return L.Multiply(x, L.Divide(n, L.Add(n, L.All(2))));
+    }
+
     /// <summary>The activation of 32 values, in place. Roofline: about 25 instructions a vector, hidden behind the product's stream of weights.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Activate<L, V>(Gpt2Activation activation, float* values, int count)
@@ -92,9 +110,17 @@ internal static unsafe class Functions
                     Gpt2Activation.Gelu => L.Multiply(
                         L.Multiply(L.All(0.5f), x),
                         L.Add(L.All(1), Erf<L, V>(L.Multiply(x, L.All(0.70710678f))))),
-                    Gpt2Activation.Relu => L.IfGreater(x, L.All(0), x, L.All(0)),
+                    Gpt2Activation.Relu => Relu<L, V>(x),
                     Gpt2Activation.Silu => TimesSigmoid<L, V>(x, x),
-                    _ => Tanh<L, V>(x),
+                    Gpt2Activation.Tanh => Tanh<L, V>(x),
+                    Gpt2Activation.QuickGelu => TimesSigmoid<L, V>(x, L.Multiply(L.All(1.702f), x)),
+                    Gpt2Activation.ReluSquared => L.Multiply(Relu<L, V>(x), Relu<L, V>(x)),
+                    Gpt2Activation.Relu6 => L.IfGreater(x, L.All(6), L.All(6), Relu<L, V>(x)),
+                    Gpt2Activation.LeakyRelu => L.IfGreater(x, L.All(0), x, L.Multiply(L.All(0.01f), x)),
+                    Gpt2Activation.Sigmoid => TimesSigmoid<L, V>(L.All(1), x),
+                    Gpt2Activation.Mish => Mish<L, V>(x),
+                    Gpt2Activation.Linear => x,
+                    _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "not an activation"),
                 },
                 values + i);
         }
