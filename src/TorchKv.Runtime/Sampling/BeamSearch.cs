@@ -1,0 +1,316 @@
+namespace TorchKv.Runtime.Sampling;
+
+/// <summary>
+/// Beam search over one prompt, as HuggingFace's <c>GenerationMixin._beam_search</c> does it: 2·beams candidates a step
+/// (more with several end-of-text ids), finished sequences kept beside the running ones, float32 scores.
+/// </summary>
+/// <remarks>
+/// Knows neither tensors nor models. The caller runs the prompt once and gives its last logits, then, until
+/// <see cref="IsDone"/>: reorders its cache by <see cref="BeamIndices"/>, runs <see cref="NextTokens"/>, one for each
+/// beam, and gives their logits. Several prompts are several searches: one does not influence another. After
+/// construction nothing is allocated but by <see cref="Finish"/>. Not thread-safe.
+/// </remarks>
+public sealed class BeamSearch
+{
+    // HuggingFace's score of what cannot be: dead beams, sequences that have not finished, tokens that have.
+    private const float Never = -1e9f;
+
+    private readonly BeamSearchOptions _options;
+    private readonly SamplingOptions _sampling;
+    private readonly LogitsProcessors _processors;
+    private readonly int _promptLength;
+    private readonly int _maxNewTokens;
+    private readonly int[] _eos;
+    private readonly int[] _nextTokens;
+    private readonly int[] _beamIndices;
+    private readonly Candidate[] _candidates;
+
+    // A sequence for each beam and, from NumBeams on, for each finished place; swapped with the next step's.
+    private Sequence[] _running;
+    private Sequence[] _nextRunning;
+    private Sequence[] _finished;
+    private Sequence[] _nextFinished;
+    private bool _improvementPossible = true;
+
+    /// <summary>A search that awaits the prompt's logits.</summary>
+    /// <param name="prompt">The prompt's ids: processors look back at them.</param>
+    /// <param name="vocabSize">Logits in a row.</param>
+    /// <param name="options">How to search.</param>
+    /// <param name="eosTokenIds">Ids that end a sequence; may be empty.</param>
+    /// <param name="maxNewTokens">The most tokens to generate, an end-of-text id included.</param>
+    /// <param name="sampling">Repetition penalty and no-repeat n-grams apply, to log-probabilities; its other options must be unset.</param>
+    /// <exception cref="OptionException">An option is outside its limits, or asks for sampled beams.</exception>
+    public BeamSearch(ReadOnlySpan<int> prompt, int vocabSize, BeamSearchOptions options, IReadOnlyList<int> eosTokenIds, int maxNewTokens, SamplingOptions? sampling = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(eosTokenIds);
+        options.Validate();
+        sampling ??= new SamplingOptions();
+        sampling.Validate();
+        if (!sampling.IsGreedy)
+        {
+            throw new OptionException("num_beams", $"{options.NumBeams} with sampling", "1 where temperature, top_k, top_p, min_p or typical_p is set: beams are not sampled");
+        }
+
+        if (maxNewTokens < 1)
+        {
+            throw new OptionException("max_new_tokens", maxNewTokens.ToString(System.Globalization.CultureInfo.InvariantCulture), "at least 1");
+        }
+
+        _options = options;
+        _sampling = sampling;
+        _processors = new LogitsProcessors(vocabSize);
+        _promptLength = prompt.Length;
+        _maxNewTokens = maxNewTokens;
+        _eos = [.. eosTokenIds.Distinct()];
+        var beams = options.NumBeams;
+        if (vocabSize < 1 + Math.Max(1, _eos.Length))
+        {
+            throw new OptionException("num_beams", $"{beams}", $"1 over a vocabulary of {vocabSize} with {_eos.Length} end-of-text ids: a beam needs a token to go on with");
+        }
+
+        _nextTokens = new int[beams];
+        _beamIndices = new int[beams];
+        _candidates = new Candidate[beams * (1 + Math.Max(1, _eos.Length))];
+        _running = NewSequences(beams, prompt, maxNewTokens);
+        _nextRunning = NewSequences(beams, prompt, maxNewTokens);
+        _finished = NewSequences(beams, prompt, maxNewTokens);
+        _nextFinished = NewSequences(beams, prompt, maxNewTokens);
+        for (var beam = 0; beam < beams; beam++)
+        {
+            // All beams begin the same, so only the first counts at first.
+            _running[beam].Score = beam == 0 ? 0 : Never;
+            _finished[beam].Score = Never;
+        }
+    }
+
+    /// <summary>Beams, and rows of logits from the second step on.</summary>
+    public int NumBeams => _options.NumBeams;
+
+    /// <summary>Tokens generated so far by every running beam.</summary>
+    public int Step { get; private set; }
+
+    /// <summary>Whether the search has ended.</summary>
+    public bool IsDone { get; private set; }
+
+    /// <summary>Each beam's newest token: what to run next.</summary>
+    public ReadOnlySpan<int> NextTokens => _nextTokens;
+
+    /// <summary>For each beam, the beam of the step before whose cache it continues.</summary>
+    public ReadOnlySpan<int> BeamIndices => _beamIndices;
+
+    /// <summary>A running beam's ids, prompt included.</summary>
+    public ReadOnlySpan<int> Tokens(int beam) => _running[beam].Tokens.AsSpan(0, _promptLength + Step);
+
+    /// <summary>Takes the next logits.</summary>
+    /// <param name="logits">(beams, vocabulary), or on the first step (1, vocabulary): the prompt's; changed in place.</param>
+    /// <exception cref="InvalidOperationException">The search has ended.</exception>
+    /// <exception cref="ArgumentException">The number of logits is neither.</exception>
+    /// <exception cref="TorchKvException">The logits hold NaN or infinity. Nothing was changed but the logits.</exception>
+    public void Advance(Span<float> logits)
+    {
+        if (IsDone)
+        {
+            throw new InvalidOperationException("The search has ended.");
+        }
+
+        var vocabSize = _processors.VocabSize;
+        var rows = logits.Length / vocabSize;
+        if (logits.Length % vocabSize != 0 || (rows != NumBeams && !(rows == 1 && Step == 0)))
+        {
+            throw new ArgumentException($"{logits.Length} logits for {NumBeams} beams over a vocabulary of {vocabSize}.", nameof(logits));
+        }
+
+        for (var row = 0; row < rows; row++)
+        {
+            ToLogProbabilities(logits.Slice(row * vocabSize, vocabSize), row);
+        }
+
+        var candidates = BestCandidates(logits, vocabSize, rows);
+        foreach (ref var candidate in candidates)
+        {
+            candidate.Ends = Step + 1 == _maxNewTokens || _eos.Contains(candidate.Token);
+        }
+
+        ChooseFinished(candidates);
+        var everyoneEnds = ChooseRunning(candidates);
+        Step++;
+        Conclude(everyoneEnds);
+    }
+
+    /// <summary>The best finished sequences so far, best first: <see cref="BeamSearchOptions.NumReturnSequences"/> of them, fewer where fewer finished.</summary>
+    public IReadOnlyList<BeamHypothesis> Finish()
+    {
+        var results = new List<BeamHypothesis>();
+        foreach (var sequence in _finished.Where(sequence => sequence.IsFinished).Take(_options.NumReturnSequences))
+        {
+            var last = sequence.Tokens[_promptLength + sequence.Length - 1];
+            var endsWithEos = _eos.Contains(last);
+            var ids = sequence.Tokens.AsSpan(_promptLength, sequence.Length - (endsWithEos ? 1 : 0)).ToArray();
+            results.Add(new BeamHypothesis(ids, sequence.Score, endsWithEos ? last : null));
+        }
+
+        return results;
+    }
+
+    private void ToLogProbabilities(Span<float> row, int beam)
+    {
+        LogitsProcessors.CheckUsable(row, LogitsProcessors.Max(row));
+        var logSum = _processors.LogSum(row);
+        foreach (ref var logit in row)
+        {
+            logit = (float)(logit - logSum);
+        }
+
+        _processors.Process(row, Tokens(beam), _sampling);
+    }
+
+    /// <summary>The best continuations of all beams, best first; of equal ones the lower beam, then the lower token.</summary>
+    private Span<Candidate> BestCandidates(ReadOnlySpan<float> logProbabilities, int vocabSize, int rows)
+    {
+        var count = 0;
+        for (var beam = 0; beam < NumBeams; beam++)
+        {
+            // On the first step one row stands for all beams.
+            var row = logProbabilities.Slice(rows == 1 ? 0 : beam * vocabSize, vocabSize);
+            var score = _running[beam].Score;
+            for (var token = 0; token < vocabSize; token++)
+            {
+                var sum = row[token] + score;
+                if (count == _candidates.Length && !(sum > _candidates[count - 1].Score))
+                {
+                    continue;
+                }
+
+                count = Math.Min(count + 1, _candidates.Length);
+                var at = count - 1;
+                for (; at > 0 && sum > _candidates[at - 1].Score; at--)
+                {
+                    _candidates[at] = _candidates[at - 1];
+                }
+
+                _candidates[at] = new Candidate { Beam = beam, Token = token, Score = sum };
+            }
+        }
+
+        return _candidates.AsSpan(0, count);
+    }
+
+    /// <summary>The best that do not end go on.</summary>
+    /// <returns>Whether every candidate ends.</returns>
+    private bool ChooseRunning(Span<Candidate> candidates)
+    {
+        var everyoneEnds = true;
+        var beam = 0;
+
+        // Ended ones come last, in their order, as scores of −1e9 would put them.
+        for (var pass = 0; pass < 2; pass++)
+        {
+            foreach (ref readonly var candidate in candidates)
+            {
+                everyoneEnds &= candidate.Ends;
+                if (beam == NumBeams || candidate.Ends != (pass == 1))
+                {
+                    continue;
+                }
+
+                _nextRunning[beam].Take(_running[candidate.Beam], _promptLength + Step, candidate.Token);
+                _nextRunning[beam].Score = candidate.Score + (candidate.Ends ? Never : 0);
+                _nextTokens[beam] = candidate.Token;
+                _beamIndices[beam] = candidate.Beam;
+                beam++;
+            }
+        }
+
+        (_running, _nextRunning) = (_nextRunning, _running);
+        return everyoneEnds;
+    }
+
+    /// <summary>Finished sequences and those of the first candidates that end now, the best of both; earlier ones first among equals.</summary>
+    private void ChooseFinished(ReadOnlySpan<Candidate> candidates)
+    {
+        var isClosed = !_improvementPossible || (_options.EarlyStopping == EarlyStopping.WhenFull && _finished.All(sequence => sequence.IsFinished));
+        var divisor = (float)DeterministicMath.Power(Step + 1, _options.LengthPenalty);
+        var (old, added) = (0, 0);
+        for (var place = 0; place < NumBeams; place++)
+        {
+            // Only as many candidates as beams count; the others are there so that enough go on.
+            while (added < NumBeams && !(candidates[added].Ends && !isClosed))
+            {
+                added++;
+            }
+
+            var next = _nextFinished[place];
+            if (added < NumBeams && candidates[added].Score / divisor > _finished[old].Score)
+            {
+                next.Take(_running[candidates[added].Beam], _promptLength + Step, candidates[added].Token);
+                next.Score = candidates[added].Score / divisor;
+                (next.Length, next.IsFinished) = (Step + 1, true);
+                added++;
+            }
+            else
+            {
+                next.Take(_finished[old]);
+                old++;
+            }
+        }
+
+        (_finished, _nextFinished) = (_nextFinished, _finished);
+    }
+
+    /// <summary>HuggingFace's <c>_check_early_stop_heuristic</c> and <c>_beam_search_has_unfinished_sequences</c>.</summary>
+    private void Conclude(bool everyoneEnds)
+    {
+        var length = _options.EarlyStopping == EarlyStopping.WhenCertain && _options.LengthPenalty > 0 ? _maxNewTokens : Step;
+        var bestPossible = _running[0].Score / (float)DeterministicMath.Power(length, _options.LengthPenalty);
+        var worst = _finished[NumBeams - 1];
+        _improvementPossible &= !worst.IsFinished || bestPossible > worst.Score;
+        IsDone = everyoneEnds || !_improvementPossible || (_options.EarlyStopping == EarlyStopping.WhenFull && worst.IsFinished);
+    }
+
+    private static Sequence[] NewSequences(int count, ReadOnlySpan<int> prompt, int maxNewTokens)
+    {
+        var sequences = new Sequence[count];
+        for (var i = 0; i < count; i++)
+        {
+            sequences[i] = new Sequence { Tokens = new int[prompt.Length + maxNewTokens] };
+            prompt.CopyTo(sequences[i].Tokens);
+        }
+
+        return sequences;
+    }
+
+    private struct Candidate
+    {
+        public int Beam;
+        public int Token;
+        public float Score;
+        public bool Ends;
+    }
+
+    private sealed class Sequence
+    {
+        public required int[] Tokens { get; init; }
+
+        public float Score { get; set; }
+
+        /// <summary>Generated tokens of a finished sequence.</summary>
+        public int Length { get; set; }
+
+        public bool IsFinished { get; set; }
+
+        /// <summary>Becomes a copy of another's first tokens with one more.</summary>
+        public void Take(Sequence other, int length, int token)
+        {
+            other.Tokens.AsSpan(0, length).CopyTo(Tokens);
+            Tokens[length] = token;
+        }
+
+        /// <summary>Becomes a copy of a finished sequence.</summary>
+        public void Take(Sequence other)
+        {
+            other.Tokens.CopyTo(Tokens, 0);
+            (Score, Length, IsFinished) = (other.Score, other.Length, other.IsFinished);
+        }
+    }
+}

@@ -1,0 +1,391 @@
+using System.Runtime.Intrinsics;
+
+namespace TorchKv.Runtime.Sampling;
+
+/// <summary>
+/// HuggingFace's logits processors and warpers (<c>generation/logits_process.py</c>) in place on a row of logits, in the
+/// order of <c>_get_logits_processor</c>: repetition penalty, no-repeat n-grams; then, for sampling, temperature, top-k,
+/// top-p, min-p, typical-p. At least one token is kept.
+/// </summary>
+/// <remarks>
+/// Owns its scratch memory: after the first row nothing is allocated. Not thread-safe. The results are the same bits on
+/// every machine. Probabilities are computed in double and rounded to float where PyTorch has float32.
+/// </remarks>
+public sealed class LogitsProcessors
+{
+    private readonly RadixSelect _select = new();
+    private readonly bool[] _seen;
+    private readonly uint[] _keys;
+    private readonly double[] _weights;
+    private readonly int[] _ids;
+    private readonly float[] _logits;
+    private int _count;
+
+    /// <summary>Processors for rows of a vocabulary.</summary>
+    /// <param name="vocabSize">Logits in a row.</param>
+    public LogitsProcessors(int vocabSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(vocabSize);
+        _seen = new bool[vocabSize];
+        _keys = new uint[vocabSize];
+        _weights = new double[vocabSize];
+        _ids = new int[vocabSize];
+        _logits = new float[vocabSize];
+    }
+
+    /// <summary>Logits in a row.</summary>
+    public int VocabSize => _seen.Length;
+
+    /// <summary>Tokens that <see cref="Select"/> left, in order of their ids.</summary>
+    internal ReadOnlySpan<int> CandidateIds => _ids.AsSpan(0, _count);
+
+    /// <summary>Their logits.</summary>
+    internal Span<float> CandidateLogits => _logits.AsSpan(0, _count);
+
+    /// <summary>Applies repetition penalty and no-repeat n-grams: what holds for greedy decoding and beam search too.</summary>
+    /// <param name="logits">(vocabulary): logits, or log-probabilities in beam search.</param>
+    /// <param name="history">The sequence so far, prompt included.</param>
+    /// <param name="options">Validated options.</param>
+    public void Process(Span<float> logits, ReadOnlySpan<int> history, SamplingOptions options)
+    {
+        CheckLength(logits);
+        if (options.RepetitionPenalty is { } penalty && penalty != 1)
+        {
+            PenalizeRepetition(logits, history, penalty);
+        }
+
+        if (options.NoRepeatNgramSize is > 0 and var size)
+        {
+            BanRepeatedNgrams(logits, history, size);
+        }
+    }
+
+    /// <summary>Applies temperature, top-k, top-p, min-p and typical-p; removed tokens become −∞.</summary>
+    /// <param name="logits">(vocabulary).</param>
+    /// <param name="options">Validated options.</param>
+    public void Warp(Span<float> logits, SamplingOptions options)
+    {
+        Select(logits, options);
+        logits.Fill(float.NegativeInfinity);
+        for (var i = 0; i < _count; i++)
+        {
+            logits[_ids[i]] = _logits[i];
+        }
+    }
+
+    /// <summary>The same, but leaves what is kept in <see cref="CandidateIds"/> and <see cref="CandidateLogits"/> (some of them may be −∞).</summary>
+    internal void Select(Span<float> logits, SamplingOptions options)
+    {
+        CheckLength(logits);
+        if (options.Temperature is { } temperature && temperature != 1)
+        {
+            Divide(logits, temperature);
+        }
+
+        Gather(logits, options.TopK is > 0 and var k && k < logits.Length ? KthLargest(logits, k) : float.NegativeInfinity);
+        if (options.TopP is < 1 and var topP)
+        {
+            KeepTopP(CandidateLogits, topP);
+        }
+
+        if (options.MinP is { } minP)
+        {
+            KeepMinP(CandidateLogits, minP);
+        }
+
+        if (options.TypicalP is < 1 and var typicalP)
+        {
+            KeepTypical(CandidateLogits, typicalP);
+        }
+    }
+
+    /// <summary>HuggingFace's <c>RepetitionPenaltyLogitsProcessor</c>: each token of the history once.</summary>
+    private void PenalizeRepetition(Span<float> logits, ReadOnlySpan<int> history, float penalty)
+    {
+        foreach (var id in history)
+        {
+            if (!_seen[id])
+            {
+                _seen[id] = true;
+                logits[id] = logits[id] < 0 ? logits[id] * penalty : logits[id] / penalty;
+            }
+        }
+
+        foreach (var id in history)
+        {
+            _seen[id] = false;
+        }
+    }
+
+    /// <summary>HuggingFace's <c>NoRepeatNGramLogitsProcessor</c>: what followed the history's last n − 1 tokens before does not follow again.</summary>
+    private static void BanRepeatedNgrams(Span<float> logits, ReadOnlySpan<int> history, int size)
+    {
+        if (history.Length < size)
+        {
+            return;
+        }
+
+        var last = history[(history.Length - size + 1)..];
+        for (var i = 0; i + size <= history.Length; i++)
+        {
+            if (history.Slice(i, size - 1).SequenceEqual(last))
+            {
+                logits[history[i + size - 1]] = float.NegativeInfinity;
+            }
+        }
+    }
+
+    /// <summary>HuggingFace's <c>TemperatureLogitsWarper</c>.</summary>
+    private static void Divide(Span<float> logits, float temperature)
+    {
+        foreach (ref var logit in logits)
+        {
+            logit /= temperature;
+        }
+    }
+
+    private void Gather(ReadOnlySpan<float> logits, float least)
+    {
+        _count = 0;
+        for (var id = 0; id < logits.Length; id++)
+        {
+            if (logits[id] >= least && logits[id] != float.NegativeInfinity)
+            {
+                _ids[_count] = id;
+                _logits[_count++] = logits[id];
+            }
+        }
+    }
+
+    /// <summary>What <c>TopKLogitsWarper</c> compares with: logits below it go, ties with it stay.</summary>
+    private float KthLargest(ReadOnlySpan<float> logits, int k)
+    {
+        var keys = Keys(logits);
+        var key = _select.Find(keys, [], logits.Length - k, out _);
+        return logits[keys.IndexOf(key)];
+    }
+
+    /// <summary>HuggingFace's <c>TopPLogitsWarper</c>: from the least probable up, tokens go while their sum is at most 1 − p; of equal ones the lower id first.</summary>
+    private void KeepTopP(Span<float> logits, float topP)
+    {
+        if (logits.IsEmpty)
+        {
+            return;
+        }
+
+        var probabilities = Probabilities(logits, out _);
+        var keys = Keys(logits);
+        var threshold = (float)(1 - AsWritten(topP));
+        var pivot = _select.Find(keys, probabilities, threshold, out var sum);
+        var (kept, last) = (0, 0);
+        for (var i = 0; i < logits.Length; i++)
+        {
+            if (keys[i] == pivot)
+            {
+                sum += probabilities[i];
+                last = i;
+            }
+
+            if (keys[i] > pivot || (keys[i] == pivot && (float)sum > threshold))
+            {
+                kept++;
+            }
+            else
+            {
+                logits[i] = float.NegativeInfinity;
+            }
+        }
+
+        if (kept == 0)
+        {
+            logits[last] = FromKey(pivot);
+        }
+    }
+
+    /// <summary>HuggingFace's <c>MinPLogitsWarper</c>.</summary>
+    private void KeepMinP(Span<float> logits, float minP)
+    {
+        if (logits.IsEmpty)
+        {
+            return;
+        }
+
+        var probabilities = Probabilities(logits, out var greatest);
+        var least = minP * (float)greatest;
+        for (var i = 0; i < logits.Length; i++)
+        {
+            if ((float)probabilities[i] < least)
+            {
+                logits[i] = float.NegativeInfinity;
+            }
+        }
+    }
+
+    /// <summary>
+    /// HuggingFace's <c>TypicalLogitsWarper</c>: tokens whose surprise is closest to the entropy, until they have the mass;
+    /// those as far as the last of them stay too.
+    /// </summary>
+    private void KeepTypical(Span<float> logits, float mass)
+    {
+        if (logits.IsEmpty)
+        {
+            return;
+        }
+
+        var probabilities = Probabilities(logits, out _);
+        var logSum = LogSum(logits);
+        var entropy = 0.0;
+        for (var i = 0; i < logits.Length; i++)
+        {
+            entropy -= probabilities[i] > 0 ? probabilities[i] * (float)(logits[i] - logSum) : 0;
+        }
+
+        var keys = _keys.AsSpan(0, logits.Length);
+        for (var i = 0; i < logits.Length; i++)
+        {
+            keys[i] = RadixSelect.Key(Math.Abs(-(float)(logits[i] - logSum) - (float)entropy));
+        }
+
+        // The first whose sum is not below the mass is the last that stays.
+        var pivot = _select.Find(keys, probabilities, MathF.BitDecrement((float)AsWritten(mass)), out _);
+        for (var i = 0; i < logits.Length; i++)
+        {
+            if (keys[i] > pivot)
+            {
+                logits[i] = float.NegativeInfinity;
+            }
+        }
+    }
+
+    /// <summary>Softmax, each rounded to float; in scratch until the next call.</summary>
+    private Span<double> Probabilities(ReadOnlySpan<float> logits, out double greatest)
+    {
+        var weights = _weights.AsSpan(0, logits.Length);
+        DeterministicMath.Exp(logits, Max(logits), weights);
+        var sum = 0.0;
+        foreach (var weight in weights)
+        {
+            sum += weight;
+        }
+
+        greatest = 0;
+        foreach (ref var weight in weights)
+        {
+            weight = (float)(weight / sum);
+            greatest = weight > greatest ? weight : greatest;
+        }
+
+        return weights;
+    }
+
+    private Span<uint> Keys(ReadOnlySpan<float> logits)
+    {
+        var keys = _keys.AsSpan(0, logits.Length);
+        for (var i = 0; i < logits.Length; i++)
+        {
+            keys[i] = RadixSelect.Key(logits[i]);
+        }
+
+        return keys;
+    }
+
+    /// <summary>ln Σ e^x, in double.</summary>
+    /// <param name="logits">At least one; −∞ counts for nothing.</param>
+    internal double LogSum(ReadOnlySpan<float> logits)
+    {
+        var max = Max(logits);
+        var sum = 0.0;
+        Span<double> chunk = stackalloc double[64];
+        for (var i = 0; i < logits.Length; i += chunk.Length)
+        {
+            var part = logits.Slice(i, Math.Min(chunk.Length, logits.Length - i));
+            DeterministicMath.Exp(part, max, chunk);
+            foreach (var weight in chunk[..part.Length])
+            {
+                sum += weight;
+            }
+        }
+
+        return max + DeterministicMath.Log(sum);
+    }
+
+    /// <summary>The greatest logit; NaN counts for nothing.</summary>
+    internal static float Max(ReadOnlySpan<float> logits)
+    {
+        var max = float.NegativeInfinity;
+        var i = 0;
+        if (logits.Length >= Vector256<float>.Count)
+        {
+            var lanes = Vector256.Create(max);
+            for (; i + Vector256<float>.Count <= logits.Length; i += Vector256<float>.Count)
+            {
+                var values = Vector256.Create(logits[i..]);
+                lanes = Vector256.ConditionalSelect(Vector256.GreaterThan(values, lanes), values, lanes);
+            }
+
+            for (var lane = 0; lane < Vector256<float>.Count; lane++)
+            {
+                max = lanes[lane] > max ? lanes[lane] : max;
+            }
+        }
+
+        for (; i < logits.Length; i++)
+        {
+            max = logits[i] > max ? logits[i] : max;
+        }
+
+        return max;
+    }
+
+    /// <summary>Refuses a row that no token can be chosen from.</summary>
+    /// <param name="logits">The row.</param>
+    /// <param name="max">The greatest of what is left of it.</param>
+    internal static void CheckUsable(ReadOnlySpan<float> logits, float max)
+    {
+        if (float.IsPositiveInfinity(max) || ContainsNaN(logits))
+        {
+            throw new TorchKvException("The logits hold NaN or infinity: the weights, or the precision they were run in, cannot be used.");
+        }
+
+        if (float.IsNegativeInfinity(max))
+        {
+            throw new TorchKvException("No token is left to choose from: the processors removed every one.");
+        }
+    }
+
+    private static bool ContainsNaN(ReadOnlySpan<float> logits)
+    {
+        var i = 0;
+        for (; i + Vector256<float>.Count <= logits.Length; i += Vector256<float>.Count)
+        {
+            var values = Vector256.Create(logits[i..]);
+            if (!Vector256.EqualsAll(values, values))
+            {
+                return true;
+            }
+        }
+
+        for (; i < logits.Length; i++)
+        {
+            if (float.IsNaN(logits[i]))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static float FromKey(uint key) => BitConverter.UInt32BitsToSingle((key & 0x8000_0000) != 0 ? key & 0x7FFF_FFFF : ~key);
+
+    /// <summary>0.9f is 0.89999998; the option that was written, and HuggingFace takes, is 0.9.</summary>
+    private static double AsWritten(float value) => (double)(decimal)value;
+
+    private void CheckLength(ReadOnlySpan<float> logits)
+    {
+        if (logits.Length != VocabSize)
+        {
+            throw new ArgumentException($"{logits.Length} logits for a vocabulary of {VocabSize}.", nameof(logits));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using System.Security.Cryptography;
+
+namespace TorchKv.Runtime.Sampling;
+
+/// <summary>
+/// Chooses tokens: the best one, or a random one by the processed distribution. The choice depends on the logits, the
+/// history, the options, the seed and the step alone, on every machine the same.
+/// </summary>
+/// <remarks>Owns scratch memory for one row: after the first row nothing is allocated. Any number of sequences may share one, but not at once.</remarks>
+public sealed class Sampler
+{
+    private readonly LogitsProcessors _processors;
+    private readonly double[] _weights;
+    private readonly float[] _raw;
+
+    /// <summary>A sampler for a vocabulary.</summary>
+    /// <param name="vocabSize">Logits in a row.</param>
+    public Sampler(int vocabSize)
+    {
+        _processors = new LogitsProcessors(vocabSize);
+        _weights = new double[vocabSize];
+        _raw = new float[vocabSize];
+    }
+
+    /// <summary>A seed for a request that names none.</summary>
+    public static ulong NewSeed()
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        RandomNumberGenerator.Fill(bytes);
+        return BitConverter.ToUInt64(bytes);
+    }
+
+    /// <summary>The seed of one of several sequences that were asked for with one seed; sequence 0 keeps it.</summary>
+    public static ulong SeedOf(ulong seed, int sequence) => sequence == 0 ? seed : Philox.Bits(seed, (ulong)sequence, stream: 1);
+
+    /// <summary>Chooses the next token.</summary>
+    /// <param name="logits">(vocabulary): the model's; changed in place.</param>
+    /// <param name="history">The sequence so far, prompt included.</param>
+    /// <param name="options">Validated options; their seed is not read.</param>
+    /// <param name="seed">The sequence's seed.</param>
+    /// <param name="step">How many tokens were generated before: with the seed, it determines the draw.</param>
+    /// <returns>The token's id.</returns>
+    /// <exception cref="TorchKvException">The logits hold NaN or +∞, or every token was removed.</exception>
+    public int Sample(Span<float> logits, ReadOnlySpan<int> history, SamplingOptions options, ulong seed, long step)
+    {
+        _processors.Process(logits, history, options);
+        if (options.IsGreedy)
+        {
+            return Best(logits);
+        }
+
+        _processors.Select(logits, options);
+        var ids = _processors.CandidateIds;
+        var kept = _processors.CandidateLogits;
+        LogitsProcessors.CheckUsable(logits, LogitsProcessors.Max(kept));
+        return ids[Draw(kept, Philox.Uniform(seed, (ulong)step))];
+    }
+
+    /// <summary>Chooses the next token, and says how probable it and the best ones are to the model, before anything is processed.</summary>
+    /// <param name="logits">As in <see cref="Sample(Span{float}, ReadOnlySpan{int}, SamplingOptions, ulong, long)"/>.</param>
+    /// <param name="history">As there.</param>
+    /// <param name="options">As there.</param>
+    /// <param name="seed">As there.</param>
+    /// <param name="step">As there.</param>
+    /// <param name="best">Receives as many of the most probable tokens as it has room for, best first; of equal ones the lower id first.</param>
+    public TokenLogProbability SampleWithLogProbabilities(
+        Span<float> logits, ReadOnlySpan<int> history, SamplingOptions options, ulong seed, long step, Span<TokenLogProbability> best)
+    {
+        logits.CopyTo(_raw);
+        var logSum = LogProbabilities(_raw, best);
+        var id = Sample(logits, history, options, seed, step);
+        return new TokenLogProbability(id, (float)(_raw[id] - logSum));
+    }
+
+    /// <summary>The most probable tokens of a row, and the logarithm of its softmax's denominator.</summary>
+    /// <param name="logits">(vocabulary): the model's.</param>
+    /// <param name="best">Receives as many of the most probable tokens as it has room for, best first; of equal ones the lower id first.</param>
+    /// <returns>ln Σ e^logit: what is taken from a logit to get its log-probability.</returns>
+    /// <exception cref="TorchKvException">The logits hold NaN or +∞, or are all −∞.</exception>
+    public double LogProbabilities(ReadOnlySpan<float> logits, Span<TokenLogProbability> best)
+    {
+        LogitsProcessors.CheckUsable(logits, LogitsProcessors.Max(logits));
+        var logSum = _processors.LogSum(logits);
+        var count = 0;
+        for (var id = 0; id < logits.Length; id++)
+        {
+            if (count < best.Length || (count > 0 && logits[id] > logits[best[count - 1].Id]))
+            {
+                count = Math.Min(count + 1, best.Length);
+                var at = count - 1;
+                for (; at > 0 && logits[id] > logits[best[at - 1].Id]; at--)
+                {
+                    best[at] = best[at - 1];
+                }
+
+                best[at] = new TokenLogProbability(id, (float)(logits[id] - logSum));
+            }
+        }
+
+        return logSum;
+    }
+
+    /// <summary>The id of the greatest logit, of equal ones the lowest.</summary>
+    /// <exception cref="TorchKvException">The logits hold NaN or +∞, or are all −∞.</exception>
+    public static int Best(ReadOnlySpan<float> logits)
+    {
+        var max = LogitsProcessors.Max(logits);
+        LogitsProcessors.CheckUsable(logits, max);
+        return logits.IndexOf(max);
+    }
+
+    /// <summary>The first token whose running sum of weights passes u times the whole.</summary>
+    private int Draw(ReadOnlySpan<float> logits, double u)
+    {
+        var weights = _weights.AsSpan(0, logits.Length);
+        DeterministicMath.Exp(logits, LogitsProcessors.Max(logits), weights);
+        var total = 0.0;
+        foreach (var weight in weights)
+        {
+            total += weight;
+        }
+
+        var target = u * total;
+        var sum = 0.0;
+        var chosen = 0;
+        for (var i = 0; i < weights.Length; i++)
+        {
+            if (weights[i] > 0)
+            {
+                chosen = i;
+                sum += weights[i];
+                if (sum > target)
+                {
+                    break;
+                }
+            }
+        }
+
+        return chosen;
+    }
+}
