@@ -1,1 +1,3 @@
-return 0;
+using TorchKv.Benchmarks.Kernels;
+
+return args is ["runner", .. var rest] ? RunnerBench.Run(rest) : 0;
