@@ -65,6 +65,9 @@ public sealed unsafe class CpuRunner : IModelRunner
     /// <summary>Bytes that the weights take in memory.</summary>
     public long WeightBytes => weights.Bytes;
 
+    /// <summary>The threads.</summary>
+    internal ThreadTeam Team => team;
+
     /// <summary>Reads and packs a checkpoint in HuggingFace's layout.</summary>
     /// <param name="directory">The checkpoint's folder.</param>
     /// <param name="options">null: float32 on all processors.</param>

@@ -75,6 +75,12 @@ internal sealed class ThreadTeam : IDisposable
         }
     }
 
+    /// <summary>Helpers that sleep: all of them while nothing runs.</summary>
+    public int Sleeping => Volatile.Read(ref sleeping);
+
+    /// <summary>Threads beside the caller's.</summary>
+    public int Helpers => helpers.Length;
+
     /// <summary>Runs all phases. On cancellation nothing is published any more once this has thrown.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled, or the run abandoned, before the last phase was over.</exception>
     public void Run(IPhasedWork phases, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
@@ -42,8 +43,8 @@ internal static unsafe class WeightPacking
 
                 break;
             default:
-                var values = stackalloc float[64];
-                var integers = stackalloc int[64];
+                var values = stackalloc Vector256<float>[64];
+                var integers = stackalloc Vector256<int>[64];
                 for (var i = 0; i < inputs; i += matrix.Group)
                 {
                     PackGroup(matrix, to, Math.Min(matrix.Group, inputs - i), source + (i * stride), stride, outputs, values, integers);
@@ -85,30 +86,47 @@ internal static unsafe class WeightPacking
     private static int Nibbles(int input, int output) =>
         (input / 4 * Int4Elements.QuadBytes) + ((output & 16) * 2) + ((output & 7) * 4) + (input % 4);
 
-    private static void PackGroup(PackedMatrix matrix, byte* to, int inputs, float* source, nint stride, int outputs, float* values, int* integers)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackGroup(
+        PackedMatrix matrix, byte* to, int inputs, float* source, nint stride, int outputs, Vector256<float>* values, Vector256<int>* integers)
     {
         new Span<byte>(to, matrix.GroupBytes).Clear();
         var scales = (ushort*)(to + matrix.GroupBytes - (Width * sizeof(ushort)));
-        for (var output = 0; output < Width; output++)
+        for (var first = 0; first < outputs; first += WeightQuantizer.Outputs)
         {
+            var there = Math.Min(WeightQuantizer.Outputs, outputs - first);
             for (var i = 0; i < matrix.Group; i++)
             {
-                values[i] = output < outputs && i < inputs ? source[(i * stride) + output] : 0;
+                values[i] = default;
+                if (i < inputs)
+                {
+                    new ReadOnlySpan<float>(source + (i * stride) + first, there).CopyTo(new Span<float>((float*)(values + i), there));
+                }
             }
 
-            scales[output] = matrix.DType == CpuDType.Int8
-                ? WeightQuantizer.Int8(values, matrix.Group, integers)
-                : WeightQuantizer.Int4(values, matrix.Group, integers);
+            if (matrix.DType == CpuDType.Int8)
+            {
+                WeightQuantizer.Int8(values, matrix.Group, integers, scales + first);
+            }
+            else
+            {
+                WeightQuantizer.Int4(values, matrix.Group, integers, scales + first);
+            }
+
             for (var i = 0; i < matrix.Group; i++)
             {
-                var stored = (byte)(integers[i] + matrix.Offset);
-                if (matrix.DType == CpuDType.Int8)
+                for (var o = 0; o < WeightQuantizer.Outputs; o++)
                 {
-                    to[(i / 4 * Int8Elements.QuadBytes) + (output * 4) + (i % 4)] = stored;
-                }
-                else
-                {
-                    to[Nibbles(i, output)] |= (output & 8) == 0 ? stored : (byte)(stored << 4);
+                    var output = first + o;
+                    var stored = (byte)(((int*)(integers + i))[o] + matrix.Offset);
+                    if (matrix.DType == CpuDType.Int8)
+                    {
+                        to[(i / 4 * Int8Elements.QuadBytes) + (output * 4) + (i % 4)] = stored;
+                    }
+                    else
+                    {
+                        to[Nibbles(i, output)] |= (output & 8) == 0 ? stored : (byte)(stored << 4);
+                    }
                 }
             }
         }

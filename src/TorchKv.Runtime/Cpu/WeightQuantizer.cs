@@ -1,104 +1,127 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>A group of weights to integers and a bfloat16 scale.</summary>
+/// <summary>
+/// Groups of weights to integers and a bfloat16 scale each, eight outputs at a time. Only additions, multiplications and divisions
+/// without contraction, in one order: the same integers on every machine.
+/// </summary>
 internal static unsafe class WeightQuantizer
 {
+    /// <summary>Outputs that are quantized together.</summary>
+    public const int Outputs = 8;
+
     /// <summary>−127 … 127, scale = max|w| / 127 rounded up to a bfloat16.</summary>
+    /// <param name="values">(count, 8).</param>
+    /// <param name="count">Weights of a group.</param>
+    /// <param name="integers">Receives (count, 8).</param>
+    /// <param name="scales">Receives 8 scales.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static ushort Int8(float* values, int count, int* integers)
+    public static void Int8(Vector256<float>* values, int count, Vector256<int>* integers, ushort* scales)
     {
-        var max = 0f;
+        var max = Vector256<float>.Zero;
         for (var i = 0; i < count; i++)
         {
-            max = MathF.Max(max, MathF.Abs(values[i]));
+            max = Vector256.Max(max, Vector256.Abs(values[i]));
         }
 
-        var scale = RoundUp(max / 127);
-        var inverse = scale > 0 ? 1 / BFloat16.Widen(scale) : 0;
-        for (var i = 0; i < count; i++)
-        {
-            integers[i] = Math.Clamp((int)MathF.Round(values[i] * inverse), -127, 127);
-        }
-
-        return scale;
+        var bits = (max / Vector256.Create(127f)).AsInt32() + Vector256.Create(0xFFFF);
+        var scale = (bits & Vector256.Create(unchecked((int)0xFFFF0000))).AsSingle();
+        Store(values, count, scale, 127, 127, integers, scales);
     }
 
     /// <summary>
-    /// −8 … 7. The scale is the one of least squared error among those that map the weight of greatest magnitude near −8 or near 7
-    /// (its sign is the scale's), each refined once by least squares for the integers that it gave.
+    /// −8 … 7. The scale is the one of least squared error among those that bring the weight of greatest magnitude near −8 or near 7
+    /// (the scale has a sign), each of them refined once by least squares for the integers that it gave.
     /// </summary>
+    /// <param name="values">(count, 8).</param>
+    /// <param name="count">Weights of a group.</param>
+    /// <param name="integers">Receives (count, 8).</param>
+    /// <param name="scales">Receives 8 scales.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static ushort Int4(float* values, int count, int* integers)
+    public static void Int4(Vector256<float>* values, int count, Vector256<int>* integers, ushort* scales)
     {
-        var max = 0f;
+        const int Steps = 7;
+        var max = Vector256<float>.Zero;
         for (var i = 0; i < count; i++)
         {
-            max = MathF.Abs(values[i]) > MathF.Abs(max) ? values[i] : max;
+            max = Vector256.ConditionalSelect(Vector256.GreaterThan(Vector256.Abs(values[i]), Vector256.Abs(max)), values[i], max);
         }
 
-        var best = BFloat16.Round(max / -8);
-        var least = Error(values, count, BFloat16.Widen(best), out _);
-        for (var step = -9; step <= 9; step++)
+        var best = Vector256<float>.Zero;
+        var least = Vector256.Create(float.PositiveInfinity);
+        for (var step = -Steps; step <= Steps; step++)
         {
-            var candidate = BFloat16.Round(max / (-8 + (step * 0.1f)));
-            Consider(candidate, ref best, ref least);
-            candidate = BFloat16.Round(max / (7 + (step * 0.1f)));
-            Consider(candidate, ref best, ref least);
+            for (var end = 0; end < 2; end++)
+            {
+                var candidate = Round(max / Vector256.Create((end == 0 ? -8f : 7f) + (step * 0.15f)));
+                for (var refined = 0; refined < 2; refined++)
+                {
+                    var error = Error(values, count, candidate, out var fitted);
+                    var better = Vector256.LessThan(error, least);
+                    best = Vector256.ConditionalSelect(better, candidate, best);
+                    least = Vector256.ConditionalSelect(better, error, least);
+                    candidate = Round(fitted);
+                }
+            }
         }
 
-        var scale = BFloat16.Widen(best);
+        Store(values, count, best, 8, 7, integers, scales);
+    }
+
+    private static void Store(Vector256<float>* values, int count, Vector256<float> scale, int below, int above, Vector256<int>* integers, ushort* scales)
+    {
+        var inverse = Inverse(scale);
         for (var i = 0; i < count; i++)
         {
-            integers[i] = Nearest(values[i], scale != 0 ? 1 / scale : 0);
+            integers[i] = Vector256.ConvertToInt32(Nearest(values[i], inverse, -below, above));
         }
 
-        return best;
-
-        void Consider(ushort candidate, ref ushort best, ref float least)
+        for (var i = 0; i < Outputs; i++)
         {
-            var error = Error(values, count, BFloat16.Widen(candidate), out var refined);
-            if (error < least)
-            {
-                (best, least) = (candidate, error);
-            }
-
-            candidate = BFloat16.Round(refined);
-            error = Error(values, count, BFloat16.Widen(candidate), out _);
-            if (error < least)
-            {
-                (best, least) = (candidate, error);
-            }
+            scales[i] = (ushort)(scale.AsUInt32()[i] >> 16);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Nearest(float value, float inverse) =>
-        Math.Clamp((int)MathF.Round(value * inverse), -8, 7);
+    private static Vector256<float> Inverse(Vector256<float> scale) =>
+        Vector256.ConditionalSelect(Vector256.Equals(scale, Vector256<float>.Zero), Vector256<float>.Zero, Vector256<float>.One / scale);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Nearest(Vector256<float> value, Vector256<float> inverse, int least, int most)
+    {
+        var rounder = Vector256.Create(Functions.Rounder);
+        var clamped = Vector256.Min(Vector256.Max(value * inverse, Vector256.Create((float)least)), Vector256.Create((float)most));
+        return clamped + rounder - rounder;
+    }
 
     /// <summary>The squared error of a scale, and the scale that fits its integers best.</summary>
-    private static float Error(float* values, int count, float scale, out float refined)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static Vector256<float> Error(Vector256<float>* values, int count, Vector256<float> scale, out Vector256<float> fitted)
     {
-        var inverse = scale != 0 ? 1 / scale : 0;
-        float error = 0, product = 0, square = 0;
+        var inverse = Inverse(scale);
+        Vector256<float> error = default, product = default, square = default;
         for (var i = 0; i < count; i++)
         {
-            var q = (float)Nearest(values[i], inverse);
+            var q = Nearest(values[i], inverse, -8, 7);
             var d = values[i] - (q * scale);
             error += d * d;
             product += values[i] * q;
             square += q * q;
         }
 
-        refined = square > 0 ? product / square : scale;
+        fitted = product * Inverse(square);
         return error;
     }
 
-    private static ushort RoundUp(float value)
+    /// <summary>To the nearest bfloat16, ties to even.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Round(Vector256<float> value)
     {
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        return (ushort)((bits + 0xFFFF) >> 16);
+        var bits = value.AsInt32();
+        var rounded = bits + Vector256.Create(0x7FFF) + (Vector256.ShiftRightLogical(bits, 16) & Vector256<int>.One);
+        return (rounded & Vector256.Create(unchecked((int)0xFFFF0000))).AsSingle();
     }
 }

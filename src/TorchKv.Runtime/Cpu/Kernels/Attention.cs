@@ -90,7 +90,7 @@ internal static unsafe class Attention
                 var to = scores + (block * Block) + o;
                 if (queries > 1)
                 {
-                    MatMul.Tile<L, V, E>(q, ldq, w, w2, Block, layout.HeadDim, to, second, lds);
+                    MatMul.Tile<L, V, E>(q, ldq, w, w2, Block, layout.HeadDim, to, second, lds, w, 0);
                     continue;
                 }
 
@@ -178,7 +178,18 @@ internal static unsafe class Attention
             {
                 var second = o + n < layout.ValueStride ? n : 0;
                 var w = v + (o * E.Bytes);
-                MatMul.Tile<L, V, E>(weights + start, lds, w, w + (second * E.Bytes), layout.ValueStride, Math.Min(Block, count - start), output + o, second, layout.ValueStride);
+                MatMul.Tile<L, V, E>(
+                    weights + start,
+                    lds,
+                    w,
+                    w + (second * E.Bytes),
+                    layout.ValueStride,
+                    Math.Min(Block, count - start),
+                    output + o,
+                    second,
+                    layout.ValueStride,
+                    w,
+                    0);
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
@@ -11,6 +12,8 @@ namespace TorchKv.Runtime.Cpu.Kernels;
 internal static unsafe class MatMul
 {
     private const int Width = PackedMatrix.PanelWidth;
+
+    private const int CacheLine = 64;
 
     /// <summary>Rows of one tile: 6 rows × 2 vectors are 12 chains, enough for two FMA units four cycles deep, in 15 registers.</summary>
     public const int TileRows = 6;
@@ -94,8 +97,10 @@ internal static unsafe class MatMul
     /// <param name="c">(6, vector), rows <paramref name="ldc"/> apart; the chains go on from what it holds.</param>
     /// <param name="second">Where in a row of <paramref name="c"/> the second vector lies; 0 with the same <paramref name="w2"/> as <paramref name="w"/> does one vector.</param>
     /// <param name="ldc">Floats from row to row.</param>
+    /// <param name="ahead">What will be read next from memory: fetched while this computes, <paramref name="aheadStep"/> bytes per k.</param>
+    /// <param name="aheadStep">A cache line, or 0 for nothing.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tile<L, V, E>(float* x, nint ldx, byte* w, byte* w2, nint ldw, nint k, float* c, nint second, nint ldc)
+    public static void Tile<L, V, E>(float* x, nint ldx, byte* w, byte* w2, nint ldw, nint k, float* c, nint second, nint ldc, byte* ahead, nint aheadStep)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -111,6 +116,12 @@ internal static unsafe class MatMul
             V u = E.Load<L, V>(w), v = E.Load<L, V>(w2);
             w += stride;
             w2 += stride;
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(ahead);
+                ahead += aheadStep;
+            }
+
             var t = L.All(x0[i]);
             a0 = L.Fma(t, u, a0);
             b0 = L.Fma(t, v, b0);
@@ -172,12 +183,28 @@ internal static unsafe class MatMul
         for (nint start = 0; start < k; start += Stretch)
         {
             var count = Math.Min(Stretch, k - start);
+
+            // The first tile brings the stretch in from memory. While later ones compute, the next panel's comes.
+            nint fetched = 0, whole = count * Width * E.Bytes;
             for (var row = 0; row < rows; row += TileRows)
             {
                 for (var o = 0; o < Width; o += 2 * n)
                 {
                     var w = panel + (((start * Width) + o) * E.Bytes);
-                    Tile<L, V, E>(x + (row * ldx) + start, ldx, w, w + (n * E.Bytes), Width, count, tile + (row * Width) + o, n, Width);
+                    var fetch = row > 0 && fetched < whole;
+                    Tile<L, V, E>(
+                        x + (row * ldx) + start,
+                        ldx,
+                        w,
+                        w + (n * E.Bytes),
+                        Width,
+                        count,
+                        tile + (row * Width) + o,
+                        n,
+                        Width,
+                        fetch ? panel + (((k + start) * Width) * E.Bytes) + fetched : w,
+                        fetch ? CacheLine : 0);
+                    fetched += fetch ? count * CacheLine : 0;
                 }
             }
         }

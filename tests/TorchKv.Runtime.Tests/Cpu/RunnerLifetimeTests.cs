@@ -1,0 +1,139 @@
+using TorchKv.Runtime.Cpu;
+using TorchKv.TestSupport;
+
+namespace TorchKv.Runtime.Tests.Cpu;
+
+public sealed class RunnerLifetimeTests
+{
+    private static readonly string Folder = RepositoryFiles.Weights("storyteller");
+
+    [Theory]
+    [InlineData(CpuDType.Float32)]
+    [InlineData(CpuDType.Int8)]
+    public void ADecodeStepAllocatesNothing(CpuDType dtype)
+    {
+        using var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { DType = dtype, Threads = 2 });
+        var sequence = RunnerSequence.For(runner, 512);
+        sequence.Run(Models.Ids(runner.Config, 20, new Random(1)));
+        var logits = new float[runner.Config.VocabSize];
+        var token = new int[1];
+        var rows = new RunnerRow[1];
+        for (var i = 0; i < 20; i++)
+        {
+            rows[0] = sequence.Next(token, LogitsWanted.Last);
+            runner.Step(rows, logits);
+        }
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++)
+        {
+            rows[0] = sequence.Next(token, LogitsWanted.Last);
+            runner.Step(rows, logits);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void AStepCancelledInItsMiddleLeavesOtherSequencesAndCanBeRunAgain()
+    {
+        using var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { Threads = 3 });
+        var vocabulary = runner.Config.VocabSize;
+        var kept = Models.Ids(runner.Config, 40, new Random(1));
+        var other300 = Models.Ids(runner.Config, 300, new Random(2));
+        var expectedKept = RunnerSequence.For(runner, 40).Run(kept);
+        var expected = RunnerSequence.For(runner, 300, 100).Run(other300)[^vocabulary..];
+        var other = RunnerSequence.For(runner, 40, 50);
+        other.Run(kept[..39]);
+        var cancelled = 0;
+        var random = new Random(3);
+        for (var trial = 0; trial < 60; trial++)
+        {
+            using var cancel = new CancellationTokenSource();
+            var logits = new float[vocabulary];
+            var row = RunnerSequence.For(runner, 300, 100).Next(other300, LogitsWanted.Last);
+            cancel.CancelAfter(TimeSpan.FromMicroseconds(random.Next(20_000)));
+            try
+            {
+                runner.Step([row], logits, cancel.Token);
+                Assert.Equal(expected, logits);
+            }
+            catch (OperationCanceledException)
+            {
+                cancelled++;
+            }
+        }
+
+        Assert.NotEqual(0, cancelled);
+        Assert.Equal(expectedKept[^vocabulary..], other.Run(kept[39..]));
+        Assert.Equal(expected, RunnerSequence.For(runner, 300, 100).Run(other300)[^vocabulary..]);
+    }
+
+    [Fact]
+    public void DisposingInTheMiddleOfAStepEndsIt()
+    {
+        for (var trial = 0; trial < 10; trial++)
+        {
+            var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { Threads = 3 });
+            var ids = Models.Ids(runner.Config, 400, new Random(1));
+            using var started = new ManualResetEventSlim();
+            var stepping = Task.Run(() =>
+            {
+                var logits = new float[runner.Config.VocabSize];
+                var row = RunnerSequence.For(runner, ids.Length).Next(ids, LogitsWanted.Last);
+                while (true)
+                {
+                    started.Set();
+                    runner.Step([row], logits);
+                }
+            });
+            started.Wait();
+            Thread.Sleep(trial);
+            runner.Dispose();
+            Assert.Throws<ObjectDisposedException>(() => stepping.GetAwaiter().GetResult());
+            runner.Dispose();
+            Assert.Throws<ObjectDisposedException>(() => runner.ReadBlock(0, new byte[runner.BytesPerBlock]));
+        }
+    }
+
+    [Fact]
+    public void CompetitorsForTheProcessorsDoNotChangeResults()
+    {
+        using var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { Threads = 4 });
+        var ids = Models.Ids(runner.Config, 120, new Random(4));
+        var expected = RunnerSequence.For(runner, ids.Length).Run(ids);
+        using var stop = new CancellationTokenSource();
+        void Compete()
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                Thread.SpinWait(100);
+            }
+        }
+
+        var competitors = Enumerable.Range(0, Environment.ProcessorCount + 1).Select(_ => new Thread(Compete) { IsBackground = true }).ToArray();
+        foreach (var competitor in competitors)
+        {
+            competitor.Start();
+        }
+
+        for (var trial = 0; trial < 3; trial++)
+        {
+            Assert.Equal(expected, RunnerSequence.For(runner, ids.Length).Run(ids, [80, .. Enumerable.Repeat(1, 40)]));
+        }
+
+        stop.Cancel();
+        foreach (var competitor in competitors)
+        {
+            competitor.Join();
+        }
+    }
+
+    [Fact]
+    public void AnIdleRunnersThreadsSleep()
+    {
+        using var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { Threads = 3 });
+        RunnerSequence.For(runner, 5).Run([1, 2, 3]);
+        Assert.True(SpinWait.SpinUntil(() => runner.Team.Sleeping == 2, TimeSpan.FromSeconds(30)));
+    }
+}

@@ -1,0 +1,157 @@
+using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Cpu;
+
+namespace TorchKv.Runtime.Tests.Cpu;
+
+public sealed class ThreadTeamTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void EveryTaskIsPublishedOnceAndPhasesFollowOneAnother(int threads)
+    {
+        using var team = Team(threads);
+        for (var run = 0; run < 300; run++)
+        {
+            var work = new CountedWork(new Random(run), phases: 12, mostTasks: 40);
+            team.Run(work, CancellationToken.None);
+            work.CheckComplete();
+        }
+    }
+
+    [Fact]
+    public void AHelperThatIsPutToSleepInATaskHoldsNobodyUpAndItsLateResultIsDropped()
+    {
+        using var team = Team(2);
+        using var wake = new ManualResetEventSlim();
+        var caught = 0;
+        for (var run = 0; run < 200 && caught == 0; run++)
+        {
+            var work = new CountedWork(new Random(run), phases: 4, mostTasks: 30)
+            {
+                OnCompute = () =>
+                {
+                    if (Thread.CurrentThread.Name is "torchkv-1" && Interlocked.Exchange(ref caught, 1) == 0)
+                    {
+                        wake.Wait();
+                    }
+                },
+            };
+            team.Run(work, CancellationToken.None);
+            work.CheckComplete();
+        }
+
+        Assert.Equal(1, caught);
+
+        // It wakes in the middle of later runs, with a result for a phase that is long over.
+        for (var run = 0; run < 50; run++)
+        {
+            var work = new CountedWork(new Random(run), phases: 4, mostTasks: 30);
+            if (run == 10)
+            {
+                wake.Set();
+            }
+
+            team.Run(work, CancellationToken.None);
+            work.CheckComplete();
+        }
+    }
+
+    [Fact]
+    public void ACancelledRunPublishesNothingAfterItHasThrown()
+    {
+        using var team = Team(3);
+        for (var run = 0; run < 200; run++)
+        {
+            using var cancel = new CancellationTokenSource();
+            var tasks = 0;
+            var work = new CountedWork(new Random(run), phases: 12, mostTasks: 40)
+            {
+                OnCompute = () =>
+                {
+                    if (Interlocked.Increment(ref tasks) == 1 + (run % 70))
+                    {
+                        cancel.Cancel();
+                    }
+                },
+            };
+            try
+            {
+                team.Run(work, cancel.Token);
+                work.CheckComplete();
+            }
+            catch (OperationCanceledException)
+            {
+                var published = work.Published;
+                Thread.Yield();
+                Assert.Equal(published, work.Published);
+            }
+
+            var next = new CountedWork(new Random(run), phases: 5, mostTasks: 20);
+            team.Run(next, CancellationToken.None);
+            next.CheckComplete();
+            Assert.True(work.Published <= work.Total);
+        }
+    }
+
+    [Fact]
+    public void HelpersSleepWhenThereIsNothingToDo()
+    {
+        using var team = Team(4);
+        for (var run = 0; run < 3; run++)
+        {
+            team.Run(new CountedWork(new Random(run), phases: 5, mostTasks: 20), CancellationToken.None);
+            Assert.True(SpinWait.SpinUntil(() => team.Sleeping == team.Helpers, TimeSpan.FromSeconds(30)));
+        }
+    }
+
+    private static ThreadTeam Team(int threads) =>
+        new(threads, 64, () => new Workspace(new Gpt2Config { EmbeddingSize = 8, HeadCount = 1, InnerSize = 8, ContextLength = 16 }));
+
+    /// <summary>Phases of random numbers of tasks of random lengths; counts what is published, and when.</summary>
+    private sealed class CountedWork : IPhasedWork
+    {
+        private readonly int[][] published;
+        private readonly int[] spins;
+        private int outOfOrder;
+
+        public CountedWork(Random random, int phases, int mostTasks)
+        {
+            published = [.. Enumerable.Range(0, phases).Select(_ => new int[random.Next(1, mostTasks + 1)])];
+            spins = [.. Enumerable.Range(0, 64).Select(_ => random.Next(200))];
+        }
+
+        public Action? OnCompute { get; init; }
+
+        public int PhaseCount => published.Length;
+
+        public int Published => published.Sum(phase => phase.Sum());
+
+        public int Total => published.Sum(phase => phase.Length);
+
+        public int TaskCount(int phase) => published[phase].Length;
+
+        public void Compute(int phase, int task, Workspace workspace)
+        {
+            OnCompute?.Invoke();
+            Thread.SpinWait(spins[(phase + task) % spins.Length]);
+        }
+
+        public void Publish(int phase, int task, Workspace workspace)
+        {
+            if (phase > 0 && published[phase - 1].Any(count => Volatile.Read(ref count) != 1))
+            {
+                Interlocked.Increment(ref outOfOrder);
+            }
+
+            Interlocked.Increment(ref published[phase][task]);
+        }
+
+        public void CheckComplete()
+        {
+            Assert.All(published, phase => Assert.All(phase, count => Assert.Equal(1, count)));
+            Assert.Equal(0, outOfOrder);
+        }
+    }
+}
