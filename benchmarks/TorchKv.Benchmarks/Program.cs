@@ -1,3 +1,37 @@
+using System.Globalization;
+using System.Text.Json;
 using TorchKv.Benchmarks.Kernels;
+using TorchKv.Benchmarks.Peers;
+using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Text;
 
-return args is ["runner", .. var rest] ? RunnerBench.Run(rest) : 0;
+int Number(int index) => int.Parse(args[index], CultureInfo.InvariantCulture);
+
+switch (args)
+{
+    case ["peers", .. var options]:
+        return PeersCommand.Run(options, MachineLimits.Measure);
+    case ["runner", .. var options]:
+        return RunnerBench.Run(options);
+    case ["worker", "llama", var folder, var file, _, _, _, _]:
+        LlamaCpp.LoadLibrary(folder);
+        return Worker.Serve(LlamaCpp.Load(file, Number(4), Number(5), Number(6), Number(7)), Number(7));
+    case ["worker", "cpu", var checkpoint, var dtype, _]:
+        var runner = CpuRunner.Load(checkpoint, new CpuRunnerOptions { DType = Enum.Parse<CpuDType>(dtype, ignoreCase: true), Threads = Number(4), MaxTokensPerStep = 1024, BlockCount = 16 * 64 });
+        return Worker.Serve(new RunnerPeer(runner, 16, runner.WeightBytesPerStep), runner.Config.VocabSize);
+    case ["gguf", var folder, var checkpoint, var target, var type]:
+        LlamaCpp.LoadLibrary(folder);
+        Console.WriteLine(new PeerFiles(checkpoint, target).Gguf(type));
+        return 0;
+    case ["formula", var folder]:
+        FormulaCheckpoint.Write(folder, new Gpt2Config());
+        return 0;
+    case ["ids", var model, var text, var target]:
+        File.WriteAllText(target, JsonSerializer.Serialize(Gpt2Tokenizer.Load(model).Encode(File.ReadAllText(text))));
+        return 0;
+    default:
+        Console.Error.WriteLine("TorchKv.Benchmarks: port|peers|engine|kernels …; ./run.sh bench says more.");
+        return 2;
+}
