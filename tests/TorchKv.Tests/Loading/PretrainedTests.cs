@@ -1,0 +1,146 @@
+using TorchKv.Loading;
+using TorchKv.Models;
+using TorchKv.Runtime;
+using TorchKv.Runtime.Checkpoints;
+using TorchKv.TestSupport;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace TorchKv.Tests.Loading;
+
+public class PretrainedTests
+{
+    public static TheoryData<string> Cases => [.. Golden.HuggingFaceCases];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void ASavedModelIsTheCheckpointItWasLoadedFrom(string name)
+    {
+        using var folder = new TemporaryFolder();
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", name));
+        model.save_pretrained(folder.Path);
+
+        using var before = Checkpoint.Open(RepositoryFiles.Fixture("hf", name));
+        using var after = Checkpoint.Open(folder.Path);
+        Assert.Equal(before.Config, after.Config);
+        Assert.Equal(before.Tensors.Select(tensor => tensor.Name), after.Tensors.Select(tensor => tensor.Name));
+        foreach (var tensor in before.Tensors)
+        {
+            var (expected, actual) = (new float[tensor.ElementCount], new float[tensor.ElementCount]);
+            tensor.CopyTo(expected);
+            after[tensor.Name].CopyTo(actual);
+            Assert.Equal(expected, actual);
+        }
+    }
+
+    [Fact]
+    public void AModelOfTheArticleIsSavedWithZeroBiasesAndComputesTheSame()
+    {
+        using var scope = NewDisposeScope();
+        using var no_gradients = no_grad();
+        using var folder = new TemporaryFolder();
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "untied-head"));
+        var cfg = model.cfg with { qkv_bias = false };
+        using var unbiased = new GPTModel(cfg);
+        unbiased.load_state_dict(model.state_dict(), strict: false);
+        unbiased.eval();
+        unbiased.save_pretrained(folder.Path, max_shard_bytes: 20_000);
+
+        using var again = GPTModel.from_pretrained(folder.Path);
+        var ids = tensor(new long[,] { { 1, 2, 3, 4 } });
+        Assert.True(File.Exists(folder["model.safetensors.index.json"]));
+        Close.To(unbiased.forward(ids), again.forward(ids), "logits", 1e-6, 1e-6);
+    }
+
+    [Theory]
+    [InlineData("f16-file", ScalarType.Float16)]
+    [InlineData("bf16-file", ScalarType.BFloat16)]
+    [InlineData("gelu-new", ScalarType.BFloat16)]
+    [InlineData("gelu-new", ScalarType.Float64)]
+    public void WeightsTakeTheDtypeThatIsAskedFor(string name, ScalarType dtype)
+    {
+        using var folder = new TemporaryFolder();
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", name), dtype: dtype);
+        Assert.All(model.parameters(), parameter => Assert.Equal(dtype, parameter.dtype));
+        model.save_pretrained(folder.Path);
+        using var saved = Checkpoint.Open(folder.Path);
+        using var original = Checkpoint.Open(RepositoryFiles.Fixture("hf", name));
+        var (expected, actual) = (new float[211 * 48], new float[211 * 48]);
+        original["wte.weight"].CopyTo(expected);
+        saved["wte.weight"].CopyTo(actual);
+        Close.To(expected, actual, "wte", 0, dtype == ScalarType.BFloat16 ? 1.0 / 256 : 0);
+    }
+
+    [Fact]
+    public void ALoadedModelIsInEvaluationModeAndItsHeadIsTheTokenEmbedding()
+    {
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
+        Assert.False(model.training);
+        using (no_grad())
+        {
+            model.tok_emb.weight!.mul_(2);
+        }
+
+        Assert.Equal(Close.Values(model.tok_emb.weight!), Close.Values(model.out_head.weight));
+    }
+
+    [Fact]
+    public void AMovedModelKeepsOneTensorForEmbeddingAndHead()
+    {
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
+        model.to(ScalarType.Float64);
+        using (no_grad())
+        {
+            model.tok_emb.weight!.mul_(2);
+        }
+
+        Assert.Equal(Close.Values(model.tok_emb.weight!), Close.Values(model.out_head.weight));
+    }
+
+    [Fact]
+    public void ADamagedCheckpointIsRefusedByName()
+    {
+        using var folder = new TemporaryFolder().CopyOf(RepositoryFiles.Fixture("hf", "gelu-new"));
+        using (var file = File.OpenWrite(folder["model.safetensors"]))
+        {
+            file.SetLength(file.Length - 100);
+        }
+
+        var error = Assert.ThrowsAny<TorchKvException>(() => GPTModel.from_pretrained(folder.Path));
+        Assert.Contains("model.safetensors", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("cpu", DeviceType.CPU)]
+    [InlineData("meta", DeviceType.META)]
+    public void DevicesHavePyTorchsNames(string name, DeviceType type) => Assert.Equal(type, Devices.parse(name).type);
+
+    [Theory]
+    [InlineData("gpu")]
+    [InlineData("cuda:")]
+    [InlineData("cuda:-1")]
+    [InlineData("cuda:x")]
+    [InlineData("")]
+    public void AnUnknownDeviceIsNamed(string name)
+    {
+        var error = Assert.Throws<TorchKvException>(() => Devices.parse(name));
+        Assert.Contains($"'{name}'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AskingForCudaWhereThereIsNoneSaysWhatIsMissing()
+    {
+        if (cuda.is_available())
+        {
+            Assert.Equal(DeviceType.CUDA, Devices.parse("auto").type);
+            Assert.Throws<DeviceNotAvailableException>(() => Devices.parse("cuda:999"));
+            return;
+        }
+
+        Assert.Equal(DeviceType.CPU, Devices.parse("auto").type);
+        var error = Assert.Throws<DeviceNotAvailableException>(() => Devices.parse("cuda:0"));
+        Assert.Contains("NVIDIA", error.Message, StringComparison.Ordinal);
+        Assert.Contains("TorchSharp-cuda-linux", error.Message, StringComparison.Ordinal);
+        Assert.Throws<DeviceNotAvailableException>(() => GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"), Devices.parse("cuda")));
+    }
+}
