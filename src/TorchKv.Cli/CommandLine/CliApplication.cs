@@ -12,8 +12,14 @@ internal static class CliApplication
 {
     private static readonly (string Name, Func<CliConsole, CliCommand> Create)[] s_commands =
     [
+        (GenerateCommand.CommandName, console => new GenerateCommand(console)),
+        (LogitsCommand.CommandName, console => new LogitsCommand(console)),
+        (PerplexityCommand.CommandName, console => new PerplexityCommand(console)),
         (TokenizeCommand.CommandName, console => new TokenizeCommand(console)),
         (PlanCommand.CommandName, console => new PlanCommand(console)),
+        (CompareCommand.CommandName, console => new CompareCommand(console)),
+        (InfoCommand.CommandName, console => new InfoCommand(console)),
+        (DemoCommand.CommandName, console => new DemoCommand(console)),
     ];
 
     /// <summary>Runs one command line.</summary>

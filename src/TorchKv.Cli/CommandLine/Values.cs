@@ -57,14 +57,6 @@ internal static class Values
                 ? value
                 : throw new FormatException($"a number {limits}"));
 
-    public static Option<bool?> Boolean(string name, string description) =>
-        Parsed<bool?>(name, "true|false", description, text => text switch
-        {
-            "true" => true,
-            "false" => false,
-            _ => throw new FormatException("true or false"),
-        });
-
     public static Option<string?> OneOf(string name, string[] choices, string description) =>
         Parsed<string?>(name, string.Join('|', choices), description, text =>
             choices.Contains(text, StringComparer.Ordinal) ? text : throw new FormatException($"one of {string.Join(", ", choices)}"));

@@ -12,7 +12,7 @@ internal static class Tables
         var table = new Table { Border = TableBorder.Simple };
         for (var i = 0; i < columns.Length; i++)
         {
-            var column = new TableColumn(new Markup($"[bold]{Markup.Escape(columns[i])}[/]")) { Alignment = i == 0 ? Justify.Left : Justify.Right, NoWrap = true };
+            var column = new TableColumn(new Markup($"[bold]{Markup.Escape(columns[i])}[/]")) { Alignment = i == 0 ? Justify.Left : Justify.Right, NoWrap = true, Padding = new Padding(1, 0, 0, 0) };
             table.AddColumn(column);
         }
 

@@ -156,6 +156,36 @@ public sealed unsafe class CpuRunner : IModelRunner
         }
     }
 
+    /// <summary>Gives one layer's keys and values of a sequence's first tokens as float32, to look at or to compare.</summary>
+    /// <param name="layer">The layer, from 0.</param>
+    /// <param name="blockTable">The sequence's blocks in order.</param>
+    /// <param name="tokens">How many tokens; the blocks hold as many.</param>
+    /// <param name="keys">Receives (heads, tokens, head_dim).</param>
+    /// <param name="values">Receives (heads, tokens, head_dim).</param>
+    /// <exception cref="ArgumentException">A layer or block is not there, or a span has another length.</exception>
+    public void ReadKeysAndValues(int layer, ReadOnlySpan<int> blockTable, int tokens, Span<float> keys, Span<float> values)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, blockTable.Length * BlockSize);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(keys.Length, tokens * Config.EmbeddingSize, nameof(keys));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, tokens * Config.EmbeddingSize, nameof(values));
+        if ((uint)layer >= (uint)Config.LayerCount)
+        {
+            throw new ArgumentOutOfRangeException(nameof(layer), layer, $"The model has layers 0 to {Config.LayerCount - 1}.");
+        }
+
+        foreach (var block in blockTable)
+        {
+            CheckBlock(block, nameof(blockTable));
+        }
+
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            pool.Export(layer, blockTable, tokens, keys, values);
+        }
+    }
+
     /// <summary>Ends a step in progress, stops the threads and frees all memory.</summary>
     public void Dispose()
     {

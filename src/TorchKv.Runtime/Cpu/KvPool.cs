@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu.Kernels;
 
@@ -50,7 +51,33 @@ internal sealed unsafe class KvPool : IDisposable
         }
     }
 
+    /// <summary>One layer's keys and values of a sequence's first tokens, each (heads, tokens, head_dim), as float32.</summary>
+    public void Export(int layer, ReadOnlySpan<int> blockTable, int tokens, Span<float> keys, Span<float> values)
+    {
+        var headDim = Layout.HeadDim;
+        var heads = Layout.ValuesAt / (Layout.ElementBytes * KvLayout.BlockSize * headDim);
+        for (var token = 0; token < tokens; token++)
+        {
+            var slot = token % KvLayout.BlockSize;
+            var block = Block(layer, blockTable[token / KvLayout.BlockSize]);
+            for (var head = 0; head < heads; head++)
+            {
+                var to = ((head * tokens) + token) * headDim;
+                for (var i = 0; i < headDim; i++)
+                {
+                    keys[to + i] = Element(block, (((head * headDim) + i) * KvLayout.BlockSize) + slot);
+                    values[to + i] = Element(block[Layout.ValuesAt..], (((head * KvLayout.BlockSize) + slot) * Layout.ValueStride) + i);
+                }
+            }
+        }
+    }
+
     public void Dispose() => memory.Dispose();
+
+    // A bfloat16 is the upper half of a float32.
+    private float Element(ReadOnlySpan<byte> bytes, int index) => Layout.ElementBytes == sizeof(float)
+        ? MemoryMarshal.Read<float>(bytes[(index * sizeof(float))..])
+        : BitConverter.UInt32BitsToSingle((uint)MemoryMarshal.Read<ushort>(bytes[(index * sizeof(ushort))..]) << 16);
 
     private Span<byte> Block(int layer, int block) => new(Layer(layer) + ((long)block * Layout.Bytes), Layout.Bytes);
 }

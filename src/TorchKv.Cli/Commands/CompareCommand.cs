@@ -1,0 +1,220 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Models;
+using TorchKv.Cli.Terminal;
+using TorchKv.Runtime;
+using TorchKv.Runtime.Sampling;
+using TorchKv.Runtime.Text;
+
+namespace TorchKv.Cli.Commands;
+
+/// <summary>The same prompt through every cache: what each costs, and whether the text is the same.</summary>
+internal sealed class CompareCommand : CliCommand
+{
+    public const string CommandName = "compare";
+
+    // The article's start context, "Hello, I am", and where its tokens come from.
+    internal const string ArticlePrompt = "Hello, I am";
+    private const string ArticleVocabulary = "weights/gpt2-vocab";
+    private const string DefaultPrompt = "Once upon a time, there was a little";
+
+    private readonly PromptOptions _prompt = new();
+    private readonly ModelOptions _model = new();
+    private readonly Option<int?> _newTokens = Values.Integer("--new-tokens", "N", 1, 1 << 24, "tokens to generate (200)");
+    private readonly Option<bool> _article = Values.Flag("--article", "the article's GPT-2 124M with random weights, and its prompt");
+    private readonly Option<string?> _config = Values.Text("--config", "FILE.json", "random weights for another configuration under the article's keys");
+    private readonly Option<ulong?> _seed = Values.Seed("--seed", "the seed of random weights (123)");
+    private readonly Option<string?> _plot = Values.Text("--plot", "FILE.svg", "draws the time per token against its position");
+    private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
+
+    public CompareCommand(CliConsole console)
+        : base(console, CommandName, "The same prompt without a cache and with every kind of cache, side by side.")
+    {
+        Arguments.Add(_prompt.Dash);
+        AddGroup("Prompt", [.. _prompt.All, _newTokens]);
+        AddGroup("Random weights instead of a checkpoint", _article, _config, _seed);
+        AddGroup("Output", _plot, _json);
+        AddGroup("Model", [.. _model.All]);
+    }
+
+    public override IReadOnlyList<(string Line, string Does)> Examples =>
+    [
+        ("torchkv compare --plot compare.svg", "the default model, as a table and a drawing"),
+        ("torchkv compare --article --seed 123", "what \"Understanding and Coding the KV Cache\" prints"),
+        ("torchkv compare --config small.json --prompt-ids 1,2,3 --new-tokens 20", "a model of another shape"),
+    ];
+
+    public override IReadOnlyList<string> Notes =>
+    [
+        "The best token is taken always. 'early' and 'late' are the median times of the first and last fifth of the tokens, twenty at most, the first token left out: it includes the prompt. A sliding window is as wide as kv_window_size says, or as the context; narrower than the text it changes what the model sees. 'quantized' keeps int8 and rounds, so it may leave the others where two tokens are almost equally likely.",
+        "--config reads vocab_size, context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias and, optionally, kv_window_size.",
+    ];
+
+    protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var (article, config) = (parsed.GetValue(_article), parsed.GetValue(_config));
+        if (article && config is not null)
+        {
+            throw new UsageException("--article has its own configuration; leave out --config.");
+        }
+
+        if (!article && config is null && parsed.GetValue(_seed) is not null)
+        {
+            throw new UsageException("--seed goes with --article or --config: a checkpoint's weights are not random.");
+        }
+
+        var random = article || config is not null;
+        var request = _model.Read(parsed, article ? "--article" : config is not null ? "--config" : null);
+        var prompt = _prompt.Read(parsed, Console);
+        var comparisons = random
+            ? [Random(config is null ? null : CliConsole.ReadFile(config), parsed.GetValue(_seed) ?? 123, request)]
+            : Load(request, Console);
+        try
+        {
+            Run(parsed, request, random, comparisons, prompt, cancellationToken);
+        }
+        finally
+        {
+            comparisons.ForEach(comparison => comparison.Dispose());
+        }
+
+        return Task.FromResult(ExitCodes.Done);
+    }
+
+    /// <summary>A checkpoint under the port, and beside it under the CPU runner, or under the one runner that was asked for.</summary>
+    internal static List<IComparison> Load(ModelRequest request, CliConsole console)
+    {
+        if (request.Runner is RunnerKind.Cpu)
+        {
+            return [RunnerComparison.Load(request, beside: false)];
+        }
+
+        if (request.Runner is null && TorchFacts.Find() is { Version: null, Problem: { } problem })
+        {
+            console.Warn($"{problem} The CPU runner alone is compared.");
+            return [RunnerComparison.Load(request, beside: false)];
+        }
+
+        var torch = LoadTorch(request);
+        try
+        {
+            // Beside a GPU the CPU runner would compare machines, not caches; it has no float16.
+            return request.Runner is null && request.Dtype != "float16" && TorchFacts.CudaDevices() == 0 ? [torch, RunnerComparison.Load(request, beside: true)] : [torch];
+        }
+        catch
+        {
+            torch.Dispose();
+            throw;
+        }
+    }
+
+    // Not inlined: these name TorchSharp's types, and a comparison on the CPU runner has to work without.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static IComparison LoadTorch(ModelRequest request) => TorchComparison.Load(request);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static IComparison Random(string? config, ulong seed, ModelRequest request) => TorchComparison.Random(config, seed, request);
+
+    private void Run(ParseResult parsed, ModelRequest request, bool random, List<IComparison> comparisons, Prompt? prompt, CancellationToken cancellationToken)
+    {
+        var model = comparisons[0];
+        var tokenizer = Tokenizer(request, random, model.VocabSize);
+        var ids = Ids(prompt ?? new Prompt(random ? ArticlePrompt : DefaultPrompt, null), tokenizer, model.VocabSize);
+        var newTokens = parsed.GetValue(_newTokens) ?? 200;
+        if (ids.Count + newTokens > model.ContextLength)
+        {
+            throw new ContextLengthException(ids.Count, newTokens, model.ContextLength);
+        }
+
+        var variants = new List<VariantResult>();
+        foreach (var comparison in comparisons)
+        {
+            variants.AddRange(Measure(Console, comparison, ids, newTokens, new SamplingOptions(), comparison.Kinds, cancellationToken));
+        }
+
+        if (parsed.GetValue(_plot) is { } plot)
+        {
+            File.WriteAllText(plot, CompareOutput.Svg(variants, model.Description));
+        }
+
+        if (parsed.GetValue(_json))
+        {
+            CompareOutput.WriteJson(Console, variants);
+            return;
+        }
+
+        var style = Console.OutStyle;
+        if (tokenizer is not null)
+        {
+            Console.Out.WriteLine(style.Dim(tokenizer.Decode(ids)) + tokenizer.Decode(variants[0].Ids.Skip(ids.Count)));
+        }
+        else
+        {
+            Console.Out.WriteLine(string.Join(' ', variants[0].Ids));
+        }
+
+        Console.Out.WriteLine();
+        Console.Out.WriteLine(style.Dim(string.Create(CultureInfo.InvariantCulture, $"{ids.Count} tokens of prompt, {newTokens} new")));
+        foreach (var comparison in comparisons)
+        {
+            Console.Out.WriteLine(style.Dim($"{string.Join(", ", comparison.Kinds)}: {comparison.Description}"));
+        }
+
+        CompareOutput.WriteTable(Console, variants);
+    }
+
+    internal static List<VariantResult> Measure(
+        CliConsole console,
+        IComparison comparison,
+        IReadOnlyList<int> ids,
+        int newTokens,
+        SamplingOptions sampling,
+        IReadOnlyList<string> kinds,
+        CancellationToken cancellationToken)
+    {
+        // A few tokens unmeasured: threads, memory and compiled code are then there for the first kind as for the last.
+        comparison.Run(kinds[^1], ids, Math.Min(4, newTokens), new SamplingOptions(), _ => { }, cancellationToken);
+        var variants = new List<VariantResult>();
+        foreach (var kind in kinds)
+        {
+            using var progress = new ProgressLine(console, kind.PadRight(CacheKinds.SlidingWindow.Length), newTokens);
+            variants.Add(comparison.Run(kind, ids, newTokens, sampling, done => progress.Report(done), cancellationToken));
+        }
+
+        return variants;
+    }
+
+    private static Gpt2Tokenizer? Tokenizer(ModelRequest request, bool random, int vocabulary)
+    {
+        var directory = random ? ArticleVocabulary : request.Directory;
+        if (!File.Exists(Path.Combine(directory, "vocab.json")))
+        {
+            return null;
+        }
+
+        // GPT-2's ids mean nothing to a model with another vocabulary.
+        var tokenizer = Gpt2Tokenizer.Load(directory);
+        return !random || tokenizer.VocabSize == vocabulary ? tokenizer : null;
+    }
+
+    private static IReadOnlyList<int> Ids(Prompt prompt, Gpt2Tokenizer? tokenizer, int vocabulary)
+    {
+        var ids = prompt.Ids ?? (tokenizer ?? throw new TorchKvException("this model has no tokenizer; give the prompt with --prompt-ids.")).Encode(prompt.Text!);
+        if (ids.Count == 0)
+        {
+            throw new TorchKvException("the prompt is empty; a text begins with at least one token.");
+        }
+
+        foreach (var id in ids)
+        {
+            if (id >= vocabulary)
+            {
+                throw new TorchKvException($"the prompt names the token id {id}, but the vocabulary ends at {vocabulary - 1}.");
+            }
+        }
+
+        return ids;
+    }
+}

@@ -1,0 +1,97 @@
+using System.CommandLine;
+using System.Globalization;
+using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Models;
+using TorchKv.Cli.Terminal;
+using TorchKv.Runtime;
+
+namespace TorchKv.Cli.Commands;
+
+/// <summary>What <c>./run.sh</c> shows: a story as it is made, then the same story by every cache, side by side.</summary>
+internal sealed class DemoCommand : CliCommand
+{
+    public const string CommandName = "demo";
+
+    private const string Opening = "Once upon a time, there was a little";
+    private const int MaxNewTokens = 200;
+
+    // A seed whose story reads well; the same text on every machine.
+    private static readonly GenerationOptions s_options = new() { MaxNewTokens = MaxNewTokens, Temperature = 0.7f, TopP = 0.9f, Seed = 7 };
+
+    private readonly ModelOptions _model = new();
+
+    public DemoCommand(CliConsole console)
+        : base(console, CommandName, "A story, and what it costs without a cache and with each kind.")
+    {
+        Hidden = true;
+        AddGroup("Model", [.. _model.All]);
+    }
+
+    public override IReadOnlyList<(string Line, string Does)> Examples => [("torchkv demo", "the tour")];
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var request = _model.Read(parsed);
+        var length = await TellStoryAsync(request, cancellationToken).ConfigureAwait(false);
+        Compare(request, length, cancellationToken);
+        return ExitCodes.Done;
+    }
+
+    private async Task<int> TellStoryAsync(ModelRequest request, CancellationToken cancellationToken)
+    {
+        var (output, style) = (Console.Out, Console.OutStyle);
+        var model = ModelLoader.Load(request with { Runner = RunnerKind.Torch }, new CacheChoice(CacheKinds.Static, null), Console, cancellationToken);
+        await using (model.ConfigureAwait(false))
+        {
+            await output.WriteLineAsync(style.Dim(model.Description)).ConfigureAwait(false);
+            await output.WriteLineAsync().ConfigureAwait(false);
+            var wrap = new WordWrap(output, Math.Min(Console.Width, 80));
+            wrap.Write(Opening);
+            var ids = Prompts.Encode(model, new Prompt(Opening, null), "the opening");
+            var length = 0;
+            await foreach (var piece in model.GenerateAsync([ids], s_options, cancellationToken).ConfigureAwait(false))
+            {
+                length += piece.TokenIds.Count;
+                wrap.Write(piece.Text);
+                await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            wrap.Finish();
+            return length;
+        }
+    }
+
+    private void Compare(ModelRequest request, int length, CancellationToken cancellationToken)
+    {
+        var (output, style) = (Console.Out, Console.OutStyle);
+        var comparisons = CompareCommand.Load(request, Console);
+        try
+        {
+            var ids = Runtime.Text.Gpt2Tokenizer.Load(request.Directory).Encode(Opening);
+            output.WriteLine();
+            output.WriteLine(style.Bold("The same story without a cache and with each kind"));
+            output.Flush();
+            var variants = new List<VariantResult>();
+            foreach (var comparison in comparisons)
+            {
+                IReadOnlyList<string> kinds = [.. comparison.Kinds.Intersect([CacheKinds.None, CacheKinds.Concat, CacheKinds.Static, CacheKinds.Paged])];
+                variants.AddRange(CompareCommand.Measure(Console, comparison, ids, length, s_options, kinds, cancellationToken));
+            }
+
+            CompareOutput.WriteTable(Console, variants);
+        }
+        finally
+        {
+            comparisons.ForEach(comparison => comparison.Dispose());
+        }
+
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{length} tokens. early, late: milliseconds a token at the beginning, at the end."));
+        output.WriteLine("none, concat, static: the port on libtorch. paged: the CPU runner.");
+        output.WriteLine();
+        output.WriteLine("Next:");
+        output.WriteLine($"  {style.Cyan("./run.sh generate --prompt \"One day, a cat\" --temperature 0.8")}");
+        output.WriteLine($"  {style.Cyan("./run.sh compare --plot compare.svg")}");
+        output.WriteLine($"  {style.Cyan("./run.sh --help")}");
+        output.Flush();
+    }
+}

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Models;
+using TorchKv.Cli.Terminal;
+using TorchKv.Runtime;
+using TorchKv.Runtime.Configuration;
+
+namespace TorchKv.Cli.Commands;
+
+/// <summary>What this installation is and what it runs on.</summary>
+internal sealed class InfoCommand : CliCommand
+{
+    public const string CommandName = "info";
+
+    private readonly Option<string?> _model = Values.Text("--model", "DIR", $"a checkpoint to describe ({ModelOptions.DefaultModel}, where it is)");
+    private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
+
+    public InfoCommand(CliConsole console)
+        : base(console, CommandName, "The version, the TorchSharp and libtorch in use, devices, CPU features, and a model's card.") =>
+        AddGroup("Options", _model, _json);
+
+    public override IReadOnlyList<(string Line, string Does)> Examples =>
+    [
+        ("torchkv info", "what runs here"),
+        ("torchkv info --model weights/storyteller-draft", "what a checkpoint is"),
+    ];
+
+    public static string Version { get; } =
+        typeof(InfoCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0.0.0";
+
+    /// <summary>Which TorchSharp this was built with: the build's TorchBinding.</summary>
+    public static string Binding { get; } =
+        typeof(InfoCommand).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(data => data.Key == "TorchBinding")?.Value ?? "nuget";
+
+    protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var torch = TorchFacts.Find();
+        var features = CpuFeatures.Find();
+        var asked = parsed.GetValue(_model);
+        if (parsed.GetValue(_json))
+        {
+            var card = asked is null ? null : ModelCard.Read(asked);
+            Console.WriteJson(writer =>
+            {
+                writer.WriteString("version", Version);
+                writer.WriteString("binding", Binding);
+                writer.WriteString("libtorch", torch.Version);
+                writer.WriteStartArray("devices");
+                foreach (var device in torch.Devices)
+                {
+                    writer.WriteStringValue(device);
+                }
+
+                writer.WriteEndArray();
+                writer.WriteStartArray("cpu_features");
+                foreach (var feature in features)
+                {
+                    writer.WriteStringValue(feature);
+                }
+
+                writer.WriteEndArray();
+                card?.WriteJson(writer);
+            });
+            return Task.FromResult(ExitCodes.Done);
+        }
+
+        var (output, style) = (Console.Out, Console.OutStyle);
+        void Row(string name, string value) => output.WriteLine($"{style.Cyan(name.PadRight(14))}{value}");
+        Row("torchkv", Version);
+        Row("runtime", $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}");
+        Row("TorchSharp", Binding == "system" ? "this repository's binding over the system's libtorch" : "the NuGet package");
+        Row("libtorch", torch.Version ?? "not there (the CPU runner works without it)");
+        Row("devices", string.Join(", ", torch.Devices));
+        Row("cores", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture));
+        Row("memory", ByteSize.Format(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
+        Row("CPU features", features.Count > 0 ? string.Join(' ', features) : "none that the kernels use");
+        if (torch.Problem is { } problem)
+        {
+            output.WriteLine();
+            output.WriteLine(style.Dim(problem));
+        }
+
+        if (asked is not null || Directory.Exists(ModelOptions.DefaultModel))
+        {
+            output.WriteLine();
+            ModelCard.Read(asked ?? ModelOptions.DefaultModel).Write(output, style);
+        }
+
+        return Task.FromResult(ExitCodes.Done);
+    }
+}

@@ -1,0 +1,21 @@
+namespace TorchKv.Cli.Models;
+
+/// <summary>The port's caches, as <c>--cache</c> names them.</summary>
+internal static class CacheKinds
+{
+    public const string None = "none";
+    public const string Concat = "concat";
+    public const string Static = "static";
+    public const string SlidingWindow = "sliding-window";
+    public const string Quantized = "quantized";
+
+    /// <summary>The CPU runner's, not to be asked for by name.</summary>
+    public const string Paged = "paged";
+
+    public static string[] Names { get; } = [None, Concat, Static, SlidingWindow, Quantized];
+}
+
+/// <summary>A cache as it was asked for.</summary>
+/// <param name="Kind">One of <see cref="CacheKinds"/>.</param>
+/// <param name="Window">Tokens that a sliding window keeps.</param>
+internal sealed record CacheChoice(string Kind, int? Window);

@@ -1,0 +1,110 @@
+using System.Globalization;
+using System.Text.Json;
+using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Terminal;
+using TorchKv.Runtime;
+
+namespace TorchKv.Cli.Models;
+
+/// <summary>Prompts become ids that the model takes, or are refused before anything runs.</summary>
+internal static class Prompts
+{
+    /// <summary>The most prompts of one batch.</summary>
+    public const int MaxBatch = 4096;
+
+    /// <summary>A prompt's ids.</summary>
+    /// <exception cref="TorchKvException">It is empty, too long for the context, names an id that is not there, or is text for a model without a tokenizer.</exception>
+    public static int[] Encode(ILanguageModel model, Prompt prompt, string name)
+    {
+        int[] ids;
+        if (prompt.Ids is { } given)
+        {
+            ids = given;
+            foreach (var id in ids)
+            {
+                if (id >= model.Config.VocabSize)
+                {
+                    throw new TorchKvException($"{name} names the token id {id}, but the vocabulary ends at {model.Config.VocabSize - 1}.");
+                }
+            }
+        }
+        else
+        {
+            var tokenizer = model.Tokenizer ?? throw new TorchKvException($"{name} is text, but the model's folder has no tokenizer (vocab.json and merges.txt); give ids with --prompt-ids.");
+            ids = [.. tokenizer.Encode(prompt.Text ?? "")];
+        }
+
+        if (ids.Length == 0)
+        {
+            throw new TorchKvException($"{name} is empty; a text begins with at least one token, <|endoftext|> for instance.");
+        }
+
+        if (ids.Length > model.Config.ContextLength)
+        {
+            throw new TorchKvException(string.Create(CultureInfo.InvariantCulture, $"{name} has {ids.Length} tokens, but the context holds {model.Config.ContextLength}; shorten it."));
+        }
+
+        return ids;
+    }
+
+    /// <summary>A prompt a line: <c>{"prompt": …}</c> or <c>{"prompt_ids": […]}</c>; blank lines are passed over.</summary>
+    public static IReadOnlyList<Prompt> ReadLines(string path, CliConsole console)
+    {
+        var text = path == "-" ? console.ReadAllInput() : CliConsole.ReadFile(path);
+        var prompts = new List<Prompt>();
+        var number = 0;
+        foreach (var line in text.AsSpan().EnumerateLines())
+        {
+            number++;
+            if (line.IsWhiteSpace())
+            {
+                continue;
+            }
+
+            if (prompts.Count == MaxBatch)
+            {
+                throw new TorchKvException($"{path} has more than {MaxBatch} prompts; split it.");
+            }
+
+            prompts.Add(ParseLine(line.ToString(), $"{path}, line {number}"));
+        }
+
+        return prompts.Count > 0 ? prompts : throw new TorchKvException($"{path} has no prompt; a line is {{\"prompt\": \"…\"}} or {{\"prompt_ids\": [1, 2]}}.");
+    }
+
+    private static Prompt ParseLine(string line, string where)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 8 });
+            var root = json.RootElement;
+            if (root.ValueKind == JsonValueKind.Object)
+            {
+                var hasText = root.TryGetProperty("prompt", out var text);
+                var hasIds = root.TryGetProperty("prompt_ids", out var ids);
+                if (hasText && !hasIds && text.ValueKind == JsonValueKind.String)
+                {
+                    return new Prompt(text.GetString(), null);
+                }
+
+                if (hasIds && !hasText && ids.ValueKind == JsonValueKind.Array && ids.GetArrayLength() <= Values.MaxIds)
+                {
+                    return new Prompt(null, [.. ids.EnumerateArray().Select(id => id.TryGetInt32(out var value) && value >= 0
+                        ? value
+                        : throw new TorchKvException($"{where}: prompt_ids holds {Values.Shorten(id.GetRawText())}, which is not a token id."))]);
+                }
+            }
+        }
+        catch (JsonException notJson)
+        {
+            throw new TorchKvException($"{where} is not JSON ({notJson.Message.Split('.')[0]}); a line is {{\"prompt\": \"…\"}} or {{\"prompt_ids\": [1, 2]}}.", notJson);
+        }
+        catch (InvalidOperationException badText)
+        {
+            // A string with half a surrogate pair parses, but is no text.
+            throw new TorchKvException($"{where}: the prompt is not valid text ({badText.Message.Split('.')[0]}).", badText);
+        }
+
+        throw new TorchKvException($"{where} has to be an object with either \"prompt\" (a text) or \"prompt_ids\" (a list of token ids).");
+    }
+}
