@@ -36,8 +36,11 @@ internal static class PretrainedWeights
 
     private sealed class Reader(Checkpoint checkpoint, Device device, ScalarType dtype)
     {
-        // A piece of a file on its way to another dtype or device
-        private const long PieceBytes = 8 << 20;
+        // Of a file on its way to another dtype, order or device; small enough to stay in the cache between read and copy
+        private const long PieceElements = 1 << 18;
+
+        // One for all pieces: memory that is taken and given back between weights that stay leaves holes
+        private Tensor? scratch;
 
         public void read_into(GPTModel model)
         {
@@ -72,23 +75,19 @@ internal static class PretrainedWeights
         private Parameter weight(string name)
         {
             var source = checkpoint[name];
-            var shape = source.Shape.ToArray();
-            var target = empty(shape, dtype: dtype, device: device);
-            var in_place = device.type == DeviceType.CPU && dtype == dtype_of(source);
-            var row_bytes = source.ByteCount / shape[0];
-            var rows = Math.Max(1, PieceBytes / row_bytes);
-            for (long row = 0; row < shape[0]; row += rows)
+            var target = empty(source.Shape.ToArray(), dtype: dtype, device: device);
+            var rows = Math.Max(1, PieceElements * source.Shape[0] / source.ElementCount);
+            for (long row = 0; row < source.Shape[0]; row += rows)
             {
-                using var piece = target.narrow(0, row, Math.Min(rows, shape[0] - row));
-                if (in_place)
+                using var place = target.narrow(0, row, Math.Min(rows, source.Shape[0] - row));
+                if (device.type == DeviceType.CPU && dtype == dtype_of(source))
                 {
-                    source.ReadBytes(piece.bytes, row * row_bytes);
+                    source.ReadBytes(place.bytes, row * (source.ByteCount / source.Shape[0]));
                     continue;
                 }
 
-                using var read = empty(piece.shape, dtype: dtype_of(source));
-                source.ReadBytes(read.bytes, row * row_bytes);
-                piece.copy_(read);
+                using var piece = read(source, row, place.size(0));
+                place.copy_(piece);
             }
 
             return (Parameter)new Parameter(target).DetachFromDisposeScope();
@@ -98,19 +97,42 @@ internal static class PretrainedWeights
         private void conv1d(string name, params Linear[] parts)
         {
             var source = checkpoint[name + ".weight"];
-            using var read = empty(source.Shape.ToArray(), dtype: dtype_of(source));
-            source.ReadBytes(read.bytes);
+            var (inputs, width) = (source.Shape[0], source.Shape[1] / parts.Length);
             using var bias = weight(name + ".bias");
-            var width = source.Shape[1] / parts.Length;
+            var targets = parts.Select(_ => empty(width, inputs, dtype: dtype, device: device)).ToArray();
+            var rows = Math.Max(1, PieceElements / source.Shape[1]);
+            for (long row = 0; row < inputs; row += rows)
+            {
+                using var piece = read(source, row, Math.Min(rows, inputs - row));
+                for (var part = 0; part < parts.Length; part++)
+                {
+                    using var columns = piece.narrow(1, part * width, width);
+                    using var transposed = columns.t();
+                    using var place = targets[part].narrow(1, row, piece.size(0));
+                    place.copy_(transposed);
+                }
+            }
+
             for (var part = 0; part < parts.Length; part++)
             {
-                using var columns = read.narrow(1, part * width, width);
-                using var rows = columns.t();
-                var target = empty(width, source.Shape[0], dtype: dtype, device: device);
-                target.copy_(rows);
-                parts[part].weight = new Parameter(target);
+                parts[part].weight = new Parameter(targets[part]);
                 parts[part].bias = new Parameter(bias.narrow(0, part * width, width).clone());
             }
+        }
+
+        /// <summary>Some rows of a tensor in its file's dtype, on the CPU, until the next are read.</summary>
+        private Tensor read(CheckpointTensor source, long row, long rows)
+        {
+            var row_elements = source.ElementCount / source.Shape[0];
+            if (scratch is null || scratch.dtype != dtype_of(source) || scratch.numel() < rows * row_elements)
+            {
+                scratch?.Dispose();
+                scratch = empty(Math.Max(PieceElements, rows * row_elements), dtype: dtype_of(source));
+            }
+
+            using var piece = scratch.narrow(0, 0, rows * row_elements);
+            source.ReadBytes(piece.bytes, row * (source.ByteCount / source.Shape[0]));
+            return piece.view([rows, .. source.Shape.AsSpan()[1..]]);
         }
 
         private static ScalarType dtype_of(CheckpointTensor source) => source.DType switch
