@@ -89,12 +89,25 @@ public class PretrainedTests
     {
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
         model.to(ScalarType.Float64);
+        model.to(ScalarType.Float32);
+        model.to(ScalarType.Float64);
         using (no_grad())
         {
             model.tok_emb.weight!.mul_(2);
         }
 
         Assert.Equal(Close.Values(model.tok_emb.weight!), Close.Values(model.out_head.weight));
+    }
+
+    [Fact]
+    public void TheEmbeddingOfAMovedModelCanStillBeUsedAndTrained()
+    {
+        using var scope = NewDisposeScope();
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
+        model.to(ScalarType.Float64);
+        model.to(ScalarType.Float32);
+        model.forward(tensor(new long[,] { { 1, 2, 3 } })).sum().backward();
+        Assert.True(model.tok_emb.weight!.grad is { } gradient && gradient.abs().max().item<float>() > 0);
     }
 
     [Fact]

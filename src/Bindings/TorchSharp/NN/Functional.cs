@@ -16,7 +16,23 @@ public static partial class torch
         public static partial class functional
         {
             /// <summary>input @ weightsᵀ + bias.</summary>
-            public static Tensor linear(Tensor input, Tensor weights, Tensor? bias = null) => Aten.linear.Call(input, weights, bias);
+            public static Tensor linear(Tensor input, Tensor weights, Tensor? bias = null) =>
+                IsOneRow(input, weights) ? LinearOfOneRow(input, weights, bias) : Aten.linear.Call(input, weights, bias);
+
+            // The product of a matrix and one row reads each weight once. libtorch asks for a product of matrices all the
+            // same, and OpenBLAS (Debian's libtorch) then copies the whole weight before it reads it: twice the time.
+            private static bool IsOneRow(Tensor input, Tensor weights) =>
+                input.device_type == DeviceType.CPU && input.dtype == ScalarType.Float32 && weights.dtype == ScalarType.Float32
+                && weights.dim() == 2 && input.dim() > 1 && input.numel() == weights.size(1) && input.size(-1) == weights.size(1);
+
+            private static Tensor LinearOfOneRow(Tensor input, Tensor weights, Tensor? bias)
+            {
+                using var row = input.reshape(-1);
+                using var product = bias is null ? weights.mv(row) : bias.addmv(weights, row);
+                var shape = input.shape;
+                shape[^1] = weights.size(0);
+                return product.view(shape);
+            }
 
             public static Tensor embedding(Tensor x, Tensor weight, long? padding_idx = null, double? max_norm = null, double norm_type = 2.0, bool scale_grad_by_freq = false, bool sparse = false) =>
                 Embed(x, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse);
