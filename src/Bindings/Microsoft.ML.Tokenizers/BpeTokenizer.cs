@@ -19,6 +19,13 @@ public sealed class BpeTokenizer : Tokenizer
 
     private BpeTokenizer(BpeOptions options)
     {
+        if (options.Vocabulary.TryGetNonEnumeratedCount(out var count))
+        {
+            _vocabulary.EnsureCapacity(count);
+            _tokens.EnsureCapacity(count);
+            _merger.EnsureCapacity(count);
+        }
+
         foreach (var (token, id) in options.Vocabulary)
         {
             _vocabulary.Add(token, id);
@@ -255,7 +262,10 @@ public sealed class BpeTokenizer : Tokenizer
         }
 
         var space = merge.IndexOf(' ');
-        _merger.Add(IdOf(merge.AsSpan(0, space)), IdOf(merge.AsSpan(space + 1)), IdOf(merge.Remove(space, 1)));
+        Span<char> joined = merge.Length <= 256 ? stackalloc char[256] : new char[merge.Length];
+        merge.AsSpan(0, space).CopyTo(joined);
+        merge.AsSpan(space + 1).CopyTo(joined[space..]);
+        _merger.Add(IdOf(merge.AsSpan(0, space)), IdOf(merge.AsSpan(space + 1)), IdOf(joined[..(merge.Length - 1)]));
 
         int IdOf(ReadOnlySpan<char> token) => _vocabularyBySpan.TryGetValue(token, out var id)
             ? id

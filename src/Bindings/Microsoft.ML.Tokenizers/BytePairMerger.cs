@@ -13,6 +13,9 @@ internal sealed class BytePairMerger
 
     private readonly Dictionary<long, (int Rank, int Id)> _merges = [];
 
+    /// <summary>Makes room for so many pairs.</summary>
+    public void EnsureCapacity(int count) => _merges.EnsureCapacity(count);
+
     /// <summary>Adds the pair of next lower priority.</summary>
     /// <exception cref="ArgumentException">The pair is there already.</exception>
     public void Add(int left, int right, int merged) => _merges.Add(Key(left, right), (_merges.Count, merged));

@@ -14,10 +14,12 @@ namespace TorchKv.Runtime.Sampling;
 public sealed class LogitsProcessors
 {
     private readonly RadixSelect _select = new();
+    private readonly float[] _best = new float[128];
     private readonly bool[] _seen;
     private readonly uint[] _keys;
     private readonly double[] _weights;
     private readonly int[] _ids;
+    private readonly int[] _places;
     private readonly float[] _logits;
     private int _count;
 
@@ -30,6 +32,7 @@ public sealed class LogitsProcessors
         _keys = new uint[vocabSize];
         _weights = new double[vocabSize];
         _ids = new int[vocabSize];
+        _places = new int[vocabSize];
         _logits = new float[vocabSize];
     }
 
@@ -160,9 +163,32 @@ public sealed class LogitsProcessors
     /// <summary>What <c>TopKLogitsWarper</c> compares with: logits below it go, ties with it stay.</summary>
     private float KthLargest(ReadOnlySpan<float> logits, int k)
     {
-        var keys = Keys(logits);
-        var key = _select.Find(keys, [], logits.Length - k, out _);
-        return logits[keys.IndexOf(key)];
+        if (k > _best.Length)
+        {
+            var keys = Keys(logits);
+            var below = 0.0;
+            var key = _select.Find(keys, [], logits.Length - k, ref below);
+            return logits[keys.IndexOf(key)];
+        }
+
+        // Few of a long row: the best so far, least first, in which hardly any logit has to be put.
+        var best = _best.AsSpan(0, k);
+        best.Fill(float.NegativeInfinity);
+        foreach (var logit in logits)
+        {
+            if (logit > best[0])
+            {
+                var at = 0;
+                for (; at + 1 < k && best[at + 1] < logit; at++)
+                {
+                    best[at] = best[at + 1];
+                }
+
+                best[at] = logit;
+            }
+        }
+
+        return best[0];
     }
 
     /// <summary>HuggingFace's <c>TopPLogitsWarper</c>: from the least probable up, tokens go while their sum is at most 1 − p; of equal ones the lower id first.</summary>
@@ -174,25 +200,44 @@ public sealed class LogitsProcessors
         }
 
         var probabilities = Probabilities(logits, out _);
-        var keys = Keys(logits);
         var threshold = (float)(1 - AsWritten(topP));
-        var pivot = _select.Find(keys, probabilities, threshold, out var sum);
-        var (kept, last) = (0, 0);
+
+        // So many tokens so improbable go for certain; the rest are few.
+        var negligible = threshold / (logits.Length + 1);
+        var sum = 0.0;
+        var count = 0;
         for (var i = 0; i < logits.Length; i++)
         {
-            if (keys[i] == pivot)
+            var probability = probabilities[i];
+            if (probability > negligible)
+            {
+                (_places[count], _keys[count], probabilities[count]) = (i, RadixSelect.Key(logits[i]), probability);
+                count++;
+            }
+            else
+            {
+                sum += probability;
+                logits[i] = float.NegativeInfinity;
+            }
+        }
+
+        var pivot = _select.Find(_keys.AsSpan(0, count), probabilities[..count], threshold, ref sum);
+        var (kept, last) = (0, 0);
+        for (var i = 0; i < count; i++)
+        {
+            if (_keys[i] == pivot)
             {
                 sum += probabilities[i];
-                last = i;
+                last = _places[i];
             }
 
-            if (keys[i] > pivot || (keys[i] == pivot && (float)sum > threshold))
+            if (_keys[i] > pivot || (_keys[i] == pivot && (float)sum > threshold))
             {
                 kept++;
             }
             else
             {
-                logits[i] = float.NegativeInfinity;
+                logits[_places[i]] = float.NegativeInfinity;
             }
         }
 
@@ -247,7 +292,8 @@ public sealed class LogitsProcessors
         }
 
         // The first whose sum is not below the mass is the last that stays.
-        var pivot = _select.Find(keys, probabilities, MathF.BitDecrement((float)AsWritten(mass)), out _);
+        var below = 0.0;
+        var pivot = _select.Find(keys, probabilities, MathF.BitDecrement((float)AsWritten(mass)), ref below);
         for (var i = 0; i < logits.Length; i++)
         {
             if (keys[i] > pivot)
@@ -262,19 +308,24 @@ public sealed class LogitsProcessors
     {
         var weights = _weights.AsSpan(0, logits.Length);
         DeterministicMath.Exp(logits, Max(logits), weights);
-        var sum = 0.0;
-        foreach (var weight in weights)
+        var sum = DeterministicMath.Sum(weights);
+        var i = 0;
+        for (; i + Vector256<float>.Count <= weights.Length; i += Vector256<float>.Count)
         {
-            sum += weight;
+            var part = weights.Slice(i, Vector256<float>.Count);
+            var rounded = Vector256.Narrow(Vector256.Create<double>(part) / Vector256.Create(sum), Vector256.Create<double>(part[Vector256<double>.Count..]) / Vector256.Create(sum));
+            var (lower, upper) = Vector256.Widen(rounded);
+            lower.CopyTo(part);
+            upper.CopyTo(part[Vector256<double>.Count..]);
         }
 
-        greatest = 0;
-        foreach (ref var weight in weights)
+        for (; i < weights.Length; i++)
         {
-            weight = (float)(weight / sum);
-            greatest = weight > greatest ? weight : greatest;
+            weights[i] = (float)(weights[i] / sum);
         }
 
+        // e^0 ÷ sum: no other is greater.
+        greatest = (float)(1 / sum);
         return weights;
     }
 
@@ -295,15 +346,12 @@ public sealed class LogitsProcessors
     {
         var max = Max(logits);
         var sum = 0.0;
-        Span<double> chunk = stackalloc double[64];
+        Span<double> chunk = stackalloc double[256];
         for (var i = 0; i < logits.Length; i += chunk.Length)
         {
             var part = logits.Slice(i, Math.Min(chunk.Length, logits.Length - i));
             DeterministicMath.Exp(part, max, chunk);
-            foreach (var weight in chunk[..part.Length])
-            {
-                sum += weight;
-            }
+            sum += DeterministicMath.Sum(chunk[..part.Length]);
         }
 
         return max + DeterministicMath.Log(sum);

@@ -13,17 +13,16 @@ internal sealed class RadixSelect
     public static uint Key(float value)
     {
         var bits = BitConverter.SingleToUInt32Bits(value + 0f);
-        return (bits & 0x8000_0000) != 0 ? ~bits : bits | 0x8000_0000;
+        return bits ^ ((uint)((int)bits >> 31) | 0x8000_0000);
     }
 
     /// <summary>The smallest key such that the weights of all keys up to and with it sum to more than the threshold; the greatest key if they never do.</summary>
     /// <param name="keys">The keys, at least one.</param>
     /// <param name="weights">Their weights, not negative; empty: 1 each.</param>
     /// <param name="threshold">Sums are rounded to float before they are compared with it, as PyTorch's cumsum over float32 does.</param>
-    /// <param name="below">The weights' sum over keys smaller than the result.</param>
-    public uint Find(ReadOnlySpan<uint> keys, ReadOnlySpan<double> weights, float threshold, out double below)
+    /// <param name="below">In: the weights' sum over smaller keys that are not given. Out: the same over all keys smaller than the result.</param>
+    public uint Find(ReadOnlySpan<uint> keys, ReadOnlySpan<double> weights, float threshold, ref double below)
     {
-        below = 0;
         var prefix = 0u;
         for (var shift = 32; shift > 0;)
         {

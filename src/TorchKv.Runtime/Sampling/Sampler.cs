@@ -9,6 +9,8 @@ namespace TorchKv.Runtime.Sampling;
 /// <remarks>Owns scratch memory for one row: after the first row nothing is allocated. Any number of sequences may share one, but not at once.</remarks>
 public sealed class Sampler
 {
+    private const int ChunkSize = 256;
+
     private readonly LogitsProcessors _processors;
     private readonly double[] _weights;
     private readonly float[] _raw;
@@ -114,28 +116,40 @@ public sealed class Sampler
     {
         var weights = _weights.AsSpan(0, logits.Length);
         DeterministicMath.Exp(logits, LogitsProcessors.Max(logits), weights);
-        var total = 0.0;
-        foreach (var weight in weights)
-        {
-            total += weight;
-        }
+        var target = u * DeterministicMath.Sum(weights);
 
-        var target = u * total;
+        // Whole chunks first, then inside the one that passes the target.
         var sum = 0.0;
         var chosen = 0;
-        for (var i = 0; i < weights.Length; i++)
+        for (var start = 0; start < weights.Length; start += ChunkSize)
         {
-            if (weights[i] > 0)
+            var chunk = weights.Slice(start, Math.Min(ChunkSize, weights.Length - start));
+            var chunkSum = DeterministicMath.Sum(chunk);
+            var last = chunk.LastIndexOfAnyExcept(0.0);
+            if (last < 0)
             {
-                chosen = i;
-                sum += weights[i];
-                if (sum > target)
-                {
-                    break;
-                }
+                continue;
             }
+
+            chosen = start + last;
+            if (sum + chunkSum > target)
+            {
+                for (var i = 0; i <= last; i++)
+                {
+                    sum += chunk[i];
+                    if (weights[start + i] > 0 && sum > target)
+                    {
+                        return start + i;
+                    }
+                }
+
+                break;
+            }
+
+            sum += chunkSum;
         }
 
+        // Rounding alone can get here: the last token that could be chosen.
         return chosen;
     }
 }

@@ -24,8 +24,8 @@ public sealed class Gpt2Tokenizer
     private Gpt2Tokenizer(Dictionary<string, int> vocabulary, List<string> merges, Dictionary<string, int> added, int? endOfText, bool addPrefixSpace)
     {
         _bpe = BpeTokenizer.Create(new BpeOptions(vocabulary) { Merges = merges, ByteLevel = true, PreTokenizer = new Gpt2PreTokenizer() });
-        _ids = new Dictionary<string, int>(vocabulary, StringComparer.Ordinal);
-        _bytes = new byte[vocabulary.Keys.Concat(added.Keys).Distinct().Count()][];
+        _ids = vocabulary;
+        _bytes = new byte[vocabulary.Count + added.Keys.Count(token => !vocabulary.ContainsKey(token))][];
         _isSpecial = new bool[_bytes.Length];
         foreach (var (token, id) in vocabulary)
         {
@@ -73,7 +73,7 @@ public sealed class Gpt2Tokenizer
             }
         }
 
-        CheckIds(vocabularyFile, vocabulary, added);
+        VocabularyFiles.CheckIds(vocabularyFile, vocabulary, added);
         foreach (var token in config.SpecialTokens.Concat(map.SpecialTokens).Append(EndOfTextToken))
         {
             if (vocabulary.TryGetValue(token, out var id))
@@ -161,27 +161,6 @@ public sealed class Gpt2Tokenizer
 
     private IReadOnlyList<int> EncodeOrdinary(string text)
         => _bpe.EncodeToIds(_addPrefixSpace && text.Length > 0 && text[0] != ' ' ? ' ' + text : text);
-
-    private static void CheckIds(string file, Dictionary<string, int> vocabulary, Dictionary<string, int> added)
-    {
-        var byId = vocabulary.ToDictionary(pair => pair.Value, pair => pair.Key);
-        foreach (var (token, id) in added)
-        {
-            if (vocabulary.TryGetValue(token, out var known) ? known != id : !byId.TryAdd(id, token))
-            {
-                throw new TokenizerException(file, $"the added token '{VocabularyFiles.Shorten(token)}' has the id {id}, but the vocabulary gives "
-                    + (vocabulary.ContainsKey(token) ? $"it {known}." : $"that to '{VocabularyFiles.Shorten(byId[id])}'."));
-            }
-        }
-
-        for (var id = 0; id < byId.Count; id++)
-        {
-            if (!byId.ContainsKey(id))
-            {
-                throw new TokenizerException(file, $"no token has the id {id}, but ids go up to {byId.Keys.Max()}: ids must run from 0 without a gap.");
-            }
-        }
-    }
 
     private static string WellFormed(string text)
     {

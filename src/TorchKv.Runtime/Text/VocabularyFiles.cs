@@ -9,7 +9,10 @@ internal static class VocabularyFiles
     /// <summary>GPT-2's own is 1 MB; nobody's is sixty times that.</summary>
     private const long MaxFileBytes = 64L << 20;
 
-    /// <summary>Token → id from <c>vocab.json</c>. Every id from 0 to the count − 1 is there once.</summary>
+    /// <summary>About what an entry takes in a vocabulary, quotes, comma and id included: how many there will be.</summary>
+    private const int BytesPerToken = 20;
+
+    /// <summary>Token → id from <c>vocab.json</c>.</summary>
     public static Dictionary<string, int> ReadVocabulary(string file)
     {
         var vocabulary = ReadTokens(file);
@@ -24,9 +27,10 @@ internal static class VocabularyFiles
     /// <summary>Pairs "left right", best first; each joins two tokens of the vocabulary to a third and is there once.</summary>
     public static List<string> ReadMerges(string file, Dictionary<string, int> vocabulary)
     {
-        var merges = new List<string>();
-        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var merges = new List<string>(vocabulary.Count);
+        var seen = new HashSet<string>(vocabulary.Count, StringComparer.Ordinal);
         var tokens = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+        var joined = new char[256];
         var lineNumber = 0;
         using var reader = new StringReader(DecodeUtf8(file, ReadBytes(file)));
         while (reader.ReadLine() is { } line)
@@ -43,13 +47,12 @@ internal static class VocabularyFiles
                 throw new TokenizerException(file, $"line {lineNumber} is not two tokens with one space between: '{Shorten(line)}'.");
             }
 
-            foreach (var token in (string[])[line[..space], line[(space + 1)..], line.Remove(space, 1)])
-            {
-                if (!tokens.ContainsKey(token))
-                {
-                    throw new TokenizerException(file, $"line {lineNumber} ('{Shorten(line)}') needs the token '{Shorten(token)}', which the vocabulary lacks.");
-                }
-            }
+            Array.Resize(ref joined, Math.Max(joined.Length, line.Length));
+            line.AsSpan(0, space).CopyTo(joined);
+            line.AsSpan(space + 1).CopyTo(joined.AsSpan(space));
+            Require(line.AsSpan(0, space));
+            Require(line.AsSpan(space + 1));
+            Require(joined.AsSpan(0, line.Length - 1));
 
             if (!seen.Add(line))
             {
@@ -57,17 +60,70 @@ internal static class VocabularyFiles
             }
 
             merges.Add(line);
+
+            void Require(ReadOnlySpan<char> token)
+            {
+                if (!tokens.ContainsKey(token))
+                {
+                    throw new TokenizerException(file, $"line {lineNumber} ('{Shorten(line)}') needs the token '{Shorten(token.ToString())}', which the vocabulary lacks.");
+                }
+            }
         }
 
         return merges;
     }
 
-    /// <summary>Token → id from a JSON object, each id once.</summary>
+    /// <summary>Every id from 0 on is one token's, of the vocabulary or an added one.</summary>
+    public static void CheckIds(string file, Dictionary<string, int> vocabulary, Dictionary<string, int> added)
+    {
+        var count = vocabulary.Count + added.Keys.Count(token => !vocabulary.ContainsKey(token));
+        var byId = new string?[count];
+        var greatest = 0;
+        foreach (var (token, id) in vocabulary)
+        {
+            Take(token, id);
+        }
+
+        foreach (var (token, id) in added)
+        {
+            if (!vocabulary.TryGetValue(token, out var known))
+            {
+                Take(token, id);
+            }
+            else if (known != id)
+            {
+                throw new TokenizerException(file, $"the added token '{Shorten(token)}' has the id {id}, but the vocabulary gives it {known}.");
+            }
+        }
+
+        var missing = Array.IndexOf(byId, null);
+        if (missing >= 0)
+        {
+            throw new TokenizerException(file, $"no token has the id {missing}, but ids go up to {greatest}: ids must run from 0 without a gap.");
+        }
+
+        void Take(string token, int id)
+        {
+            greatest = Math.Max(greatest, id);
+            if (id >= byId.Length)
+            {
+                return;
+            }
+
+            if (byId[id] is { } other)
+            {
+                throw new TokenizerException(file, $"the tokens '{Shorten(other)}' and '{Shorten(token)}' have the same id {id}.");
+            }
+
+            byId[id] = token;
+        }
+    }
+
+    /// <summary>Token → id from a JSON object, each token once.</summary>
     public static Dictionary<string, int> ReadTokens(string file)
     {
         var bytes = ReadBytes(file);
-        var tokens = new Dictionary<string, int>(StringComparer.Ordinal);
-        var byId = new Dictionary<int, string>();
+        var tokens = new Dictionary<string, int>(bytes.Length / BytesPerToken, StringComparer.Ordinal);
         try
         {
             var reader = Json(bytes);
@@ -87,11 +143,6 @@ internal static class VocabularyFiles
                 if (!tokens.TryAdd(token, id))
                 {
                     throw new TokenizerException(file, $"the token '{Shorten(token)}' is there twice.");
-                }
-
-                if (!byId.TryAdd(id, token))
-                {
-                    throw new TokenizerException(file, $"the tokens '{Shorten(byId[id])}' and '{Shorten(token)}' have the same id {id}.");
                 }
             }
 

@@ -87,7 +87,8 @@ public class DeterministicMathTests
             var values = Enumerable.Range(0, random.Next(1, 60)).Select(_ => RandomValue(random)).ToArray();
             var weights = values.Select(_ => (double)random.Next(0, 4)).ToArray();
             var threshold = random.Next(0, 80);
-            var pivot = select.Find(values.Select(RadixSelect.Key).ToArray(), weights, threshold, out var below);
+            var below = 0.0;
+            var pivot = select.Find(values.Select(RadixSelect.Key).ToArray(), weights, threshold, ref below);
 
             var (sum, found) = (0.0, values.Max());
             foreach (var group in values.Zip(weights).GroupBy(pair => pair.First + 0f).OrderBy(group => group.Key))

@@ -135,7 +135,7 @@ public sealed class VocabularyFilesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"[PAD]": 3}""", "id 3")]
+    [InlineData("""{"[PAD]": 3}""", "'<|endoftext|>' and '[PAD]' have the same id 3")]
     [InlineData("""{"[PAD]": 5}""", "no token has the id 4")]
     [InlineData("""{"ab": 4}""", "id 4")]
     public void AddedTokensThatContradictTheVocabularyAreRefused(string added, string reason)
