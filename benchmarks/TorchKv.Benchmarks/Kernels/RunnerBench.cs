@@ -109,7 +109,7 @@ internal static class RunnerBench
     private static void Batch(CpuRunner runner)
     {
         double one = 0, many = 0;
-        foreach (var batch in new[] { 1, 16, 1, 16 })
+        foreach (var batch in new[] { 1, 16, 1, 16, 1, 16 })
         {
             var sequences = Enumerable.Range(0, batch).Select(i => new Sequence(runner, i * 16)).ToArray();
             var rows = new RunnerRow[batch];

@@ -6,7 +6,7 @@ namespace TorchKv.Runtime.Cpu;
 /// <summary>
 /// What is per step: the activations of all its tokens and where their keys and values go. Allocated once, for the largest step.
 /// Rows are a multiple of 64 floats apart, with zeros at the end (a group of any matrix may be read whole), and there is memory for
-/// six rows more than tokens (a tile may be read whole).
+/// twelve rows more than tokens (a tile may be read whole).
 /// </summary>
 internal sealed unsafe class Scratch : IDisposable
 {
@@ -22,7 +22,7 @@ internal sealed unsafe class Scratch : IDisposable
         Width = Stride(config.EmbeddingSize);
         Inner = Stride(config.InnerSize);
         var widest = Math.Max(Width, Inner);
-        long rows = maxTokens + MatMul.TileRows;
+        long rows = maxTokens + MatMul.TallTileRows;
         var groups = widest / Int4Elements.Group;
         memory = new NativeBuffer((rows * ((4L * Width) + Inner + (2L * groups)) * 4) + (rows * widest));
         Residual = (float*)memory.Pointer;

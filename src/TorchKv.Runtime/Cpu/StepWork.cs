@@ -161,7 +161,7 @@ internal sealed unsafe class StepWork : IPhasedWork
     private (int Tasks, int BlockCount, int BlockRows, int PanelsPerTask) Products(PackedMatrix matrix, int rows)
     {
         var (count, size) = Blocks(rows);
-        var padded = (size + MatMul.TileRows - 1) / MatMul.TileRows * MatMul.TileRows;
+        var padded = MatMul.PaddedRows(size);
         var most = Workspace.TileFloats / (padded * PackedMatrix.PanelWidth);
         var run = Math.Clamp(matrix.Panels / (threads * 8), 1, most);
         return ((matrix.Panels + run - 1) / run * count, count, size, run);
@@ -254,7 +254,7 @@ internal sealed unsafe class StepWork : IPhasedWork
             Kind.Down => (Ref.Of(scratch.Hidden), scratch.Inner),
             _ => (Ref.Of(scratch.Normed), scratch.Width),
         };
-        var padded = (count + MatMul.TileRows - 1) / MatMul.TileRows * MatMul.TileRows;
+        var padded = MatMul.PaddedRows(count);
         var tile = workspace.Tile;
         var end = Math.Min(matrix.Panels, ((task / blocks) + 1) * run);
         for (var panel = task / blocks * run; panel < end; panel++)
@@ -277,7 +277,7 @@ internal sealed unsafe class StepWork : IPhasedWork
         var (_, blocks, size, run) = Products(matrix, rows);
         var first = task % blocks * size;
         var count = Math.Min(size, rows - first);
-        var padded = (count + MatMul.TileRows - 1) / MatMul.TileRows * MatMul.TileRows;
+        var padded = MatMul.PaddedRows(count);
         var tile = workspace.Tile;
         var end = Math.Min(matrix.Panels, ((task / blocks) + 1) * run);
         for (var panel = task / blocks * run; panel < end; panel++)
