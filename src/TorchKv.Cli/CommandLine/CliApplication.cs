@@ -20,6 +20,7 @@ internal static class CliApplication
         (CompareCommand.CommandName, console => new CompareCommand(console)),
         (InfoCommand.CommandName, console => new InfoCommand(console)),
         (DemoCommand.CommandName, console => new DemoCommand(console)),
+        (CheckPortCommand.CommandName, console => new CheckPortCommand(console)),
     ];
 
     /// <summary>Runs one command line.</summary>
