@@ -10,7 +10,7 @@ namespace TorchSharp.Interop;
 internal static unsafe class Native
 {
     private const string LibraryFile = "libTorchKvNative.so";
-    private const int Abi = 1;
+    private const int Abi = 2;
 
     private static readonly string? s_failure;
 
@@ -65,6 +65,8 @@ internal static unsafe class Native
     public static readonly delegate* unmanaged<int, int> SetNumThreads;
     public static readonly delegate* unmanaged<int> NumInteropThreads;
     public static readonly delegate* unmanaged<int, int> SetNumInteropThreads;
+
+    public static readonly delegate* unmanaged<int> PrepareMeta;
 
     public static readonly delegate* unmanaged<int> CudaIsAvailable;
     public static readonly delegate* unmanaged<int> CudaCudnnIsAvailable;
@@ -133,6 +135,7 @@ internal static unsafe class Native
         SetNumThreads = (delegate* unmanaged<int, int>)Find("tkv_set_num_threads");
         NumInteropThreads = (delegate* unmanaged<int>)Find("tkv_num_interop_threads");
         SetNumInteropThreads = (delegate* unmanaged<int, int>)Find("tkv_set_num_interop_threads");
+        PrepareMeta = (delegate* unmanaged<int>)Find("tkv_prepare_meta");
         CudaIsAvailable = (delegate* unmanaged<int>)Find("tkv_cuda_is_available");
         CudaCudnnIsAvailable = (delegate* unmanaged<int>)Find("tkv_cuda_cudnn_is_available");
         CudaDeviceCount = (delegate* unmanaged<int>)Find("tkv_cuda_device_count");

@@ -34,9 +34,6 @@ public static partial class torch
                 return product.view(shape);
             }
 
-            public static Tensor embedding(Tensor x, Tensor weight, long? padding_idx = null, double? max_norm = null, double norm_type = 2.0, bool scale_grad_by_freq = false, bool sparse = false) =>
-                Embed(x, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse);
-
             public static Tensor layer_norm(Tensor input, long[] normalized_shape, Tensor? weight = null, Tensor? bias = null, double eps = 1e-05) =>
                 Aten.layer_norm.Call(input, normalized_shape, weight, bias, eps);
 

@@ -90,7 +90,8 @@ public static partial class torch
         Native.Require();
         return deviceType switch
         {
-            DeviceType.CPU or DeviceType.META => true,
+            DeviceType.CPU => true,
+            DeviceType.META => PrepareMeta(),
             DeviceType.CUDA => cuda.is_available(),
             _ => false,
         };
@@ -108,10 +109,17 @@ public static partial class torch
         }
     }
 
+    // libtorch alone has no meta kernels for a good part of its operators.
+    private static unsafe bool PrepareMeta()
+    {
+        Check(Native.PrepareMeta());
+        return true;
+    }
+
     private static Device InitializeDevice(Device device)
     {
-        // The CPU and meta devices are always there: no need to load libtorch to name them.
-        if (device.type is not (DeviceType.CPU or DeviceType.META))
+        // The CPU is always there: no need to load libtorch to name it.
+        if (device.type != DeviceType.CPU)
         {
             InitializeDeviceType(device.type);
         }
