@@ -28,9 +28,9 @@ public static partial class torch
     /// <summary>beta · input + alpha · mat1 @ mat2.</summary>
     public static Tensor addmm(Tensor input, Tensor mat1, Tensor mat2, float beta, float alpha) => input.addmm(mat1, mat2, beta, alpha);
 
-    public static Tensor[] meshgrid(IEnumerable<Tensor> tensors, indexing indexing = indexing.ij) => Aten.meshgrid.CallList(Arg.List([.. tensors]), indexing.ToString());
+    public static Tensor[] meshgrid(IEnumerable<Tensor> tensors, string indexing = "ij") => Aten.meshgrid.CallList(Arg.List([.. tensors]), indexing);
 
-    public static bool allclose(Tensor input, Tensor target, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false) => input.allclose(target, rtol, atol, equal_nan);
+    public static bool allclose(Tensor tensor, Tensor target, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false) => tensor.allclose(target, rtol, atol, equal_nan);
 
     public static Tensor logsumexp(Tensor input, long dim, bool keepdim = false) => input.logsumexp(dim, keepdim);
 
@@ -69,9 +69,6 @@ public static partial class torch
 
     public static Tensor tril_indices(long row, long col, long offset = 0, ScalarType dtype = ScalarType.Int64, Device? device = null) =>
         Aten.tril_indices.Call(row, col, offset, dtype, Arg.None, Where(device));
-
-    public static Tensor scalar_tensor(Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
-        full(Array.Empty<long>(), value, dtype, device, requires_grad);
 }
 
 public enum indexing
