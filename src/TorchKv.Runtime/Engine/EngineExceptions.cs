@@ -1,5 +1,15 @@
 namespace TorchKv.Runtime;
 
+/// <summary>Thrown when a request cannot be served as it is asked; nothing was queued.</summary>
+public sealed class RequestException : TorchKvException
+{
+    /// <summary>A refusal that names what is wrong.</summary>
+    public RequestException(string message)
+        : base(message)
+    {
+    }
+}
+
 /// <summary>Thrown when a request comes while as many wait as may wait. Nothing was queued; it may be tried again later.</summary>
 public sealed class QueueFullException : TorchKvException
 {

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Sampling;
+
 namespace TorchKv.Runtime;
 
 /// <summary>Why a generation ended.</summary>
@@ -13,8 +15,14 @@ public enum FinishReason
 /// <summary>What a generation cost, in tokens.</summary>
 /// <param name="PromptTokens">Tokens of the prompt.</param>
 /// <param name="CompletionTokens">Tokens that were generated, an end-of-text id not counted.</param>
-/// <param name="CachedTokens">Tokens of the prompt whose keys and values were found in the prefix cache.</param>
+/// <param name="CachedTokens">Tokens of the prompt whose keys and values were there already: in the prefix cache, or of a conversation's earlier turns.</param>
 public readonly record struct Usage(int PromptTokens, int CompletionTokens, int CachedTokens = 0);
+
+/// <summary>How probable a token was where it stands, and what else was likely there; by the model, before any sampling option.</summary>
+/// <param name="TokenId">The token.</param>
+/// <param name="LogProbability">ln p, at most 0.</param>
+/// <param name="Best">The most probable tokens there, best first; of equal ones the lower id first.</param>
+public sealed record ScoredToken(int TokenId, float LogProbability, IReadOnlyList<TokenLogProbability> Best);
 
 /// <summary>A piece of a stream of generated text. Pieces join to the whole text; a character is never cut.</summary>
 public sealed record GeneratedPiece
@@ -28,9 +36,18 @@ public sealed record GeneratedPiece
     /// <summary>The new token ids, in order.</summary>
     public IReadOnlyList<int> TokenIds { get; init; } = [];
 
+    /// <summary>For each of <see cref="TokenIds"/>, where log-probabilities were asked for.</summary>
+    public IReadOnlyList<ScoredToken> LogProbs { get; init; } = [];
+
+    /// <summary>On row 0's first piece, where asked for: for the prompt's second token and every one after it.</summary>
+    public IReadOnlyList<ScoredToken>? PromptLogProbs { get; init; }
+
+    /// <summary>With beams, the sequence's score: HuggingFace's <c>sequences_scores</c>.</summary>
+    public float? Score { get; init; }
+
     /// <summary>Set on a row's last piece.</summary>
     public FinishReason? FinishReason { get; init; }
 
-    /// <summary>Set on a row's last piece.</summary>
+    /// <summary>Set on a row's last piece. Each row counts the prompt, which they share.</summary>
     public Usage? Usage { get; init; }
 }

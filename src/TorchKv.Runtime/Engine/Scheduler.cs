@@ -151,6 +151,31 @@ internal sealed class Scheduler
         return child;
     }
 
+    /// <summary>Lets each sequence of a request go on from where one of them is: beams that replace each other.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="parents">For each sequence the one that it continues.</param>
+    public void Reorder(ScheduledRequest request, ReadOnlySpan<int> parents)
+    {
+        // All new ones first, since a beam that ends may be the parent of one that replaces another.
+        var replaced = new List<(int Place, Sequence Sequence)>();
+        for (var i = 0; i < parents.Length; i++)
+        {
+            if (parents[i] != i)
+            {
+                var parent = request.Sequences[parents[i]];
+                var child = new Sequence(request, i, parent.Tokens, new BlockTable(_pool, _blockSize));
+                child.CopyFrom(parent);
+                replaced.Add((i, child));
+            }
+        }
+
+        foreach (var (place, sequence) in replaced)
+        {
+            request.Sequences[place].ReleaseBlocks();
+            request.Sequences[place] = sequence;
+        }
+    }
+
     /// <summary>Counts a row's tokens as computed, and puts blocks that are full by now into the index.</summary>
     public void Complete(in PlannedRow row)
     {
@@ -163,10 +188,10 @@ internal sealed class Scheduler
         }
     }
 
-    /// <summary>Settles drafts: keeps the first ones, and gives the blocks of the rest back.</summary>
-    public void SettleDrafts(Sequence sequence, int accepted)
+    /// <summary>Forgets the drafts that are left, and gives their blocks back.</summary>
+    public void RejectDrafts(Sequence sequence)
     {
-        sequence.DropDrafts(accepted);
+        sequence.KeepDrafts(0);
         sequence.Table.Truncate(Math.Min(sequence.Table.TokenCount, sequence.Count));
         if (_pool.Prefixes is { } index)
         {
@@ -179,12 +204,14 @@ internal sealed class Scheduler
     {
         _plan.Clear();
         var preemptions = PreemptionCount;
-        PlanDecodes();
-        PlanRunningPrompts();
-        if (PreemptionCount == preemptions)
+        bool admitted;
+        do
         {
-            Admit();
+            PlanDecodes();
+            PlanRunningPrompts();
+            admitted = PreemptionCount == preemptions && Admit();
         }
+        while (admitted && _plan.IsEmpty);
 
         return _plan;
     }
@@ -254,7 +281,7 @@ internal sealed class Scheduler
 
         // A guess is never worth the place of a sequence that decodes, nor somebody else's block.
         var drafts = Math.Clamp(Math.Min(TokensLeft, LogitsLeft) - 1 - _decodesLeft, 0, sequence.DraftCount);
-        sequence.DropDraftsFrom(_pool.AvailableCount < sequence.Table.BlocksNeeded(1 + drafts) ? 0 : drafts);
+        sequence.KeepDrafts(_pool.AvailableCount < sequence.Table.BlocksNeeded(1 + drafts) ? 0 : drafts);
         var count = 1 + sequence.DraftCount;
         if (!TryReserve(sequence, count))
         {
@@ -363,28 +390,31 @@ internal sealed class Scheduler
     private bool TryShareWithLeader(Sequence sequence, Sequence leader)
     {
         var shared = Math.Min(sequence.Request.PromptLength, sequence.CommittedCount - 1);
+        if (leader.Table.TokenCount < shared)
+        {
+            return false;
+        }
+
+        // The prompt's blocks are the leader's and no others, though the index may have the same in another block: a request
+        // was admitted with its prompt counted once.
         if (_pool.Prefixes is { } index)
         {
+            sequence.ShareBlocks(leader, shared - (shared % _blockSize));
             sequence.AdoptCachedBlocks(index, int.MaxValue);
             if (sequence.Table.TokenCount >= shared)
             {
                 return true;
             }
-
-            sequence.ReleaseBlocks();
-        }
-
-        if (leader.Table.TokenCount < shared)
-        {
-            return false;
         }
 
         sequence.ShareBlocks(leader, shared);
         return true;
     }
 
-    private void Admit()
+    /// <summary>Lets waiting requests in, as far as they fit; false where none was.</summary>
+    private bool Admit()
     {
+        var admitted = false;
         while (_waiting.Min is { } request && PrefillLeft > 0 && RunningSequences + Slots(request) <= Options.MaxRunningSequences)
         {
             var sequence = request.Leader!;
@@ -409,6 +439,7 @@ internal sealed class Scheduler
             _waiting.Remove(request);
             _waitingWithBlocks.Remove(request);
             Enter(request);
+            admitted = true;
             if (request.CachedTokens < 0)
             {
                 request.CachedTokens = Math.Min(sequence.Table.TokenCount, request.PromptLength);
@@ -416,7 +447,7 @@ internal sealed class Scheduler
                 PromptTokens += request.PromptLength;
             }
 
-            // What decodes after a recompute that the index spared takes its turn with the others in the next step.
+            // What goes on decoding, since the index spared it the recompute, takes its turn with the others.
             if (!IsDecoding(sequence) && !PlanPrompt(sequence))
             {
                 break;
@@ -434,6 +465,7 @@ internal sealed class Scheduler
         }
 
         _deferred.Clear();
+        return admitted;
     }
 
     /// <summary>
@@ -540,6 +572,7 @@ internal sealed class Scheduler
             var last = _running[^1];
             if (last == sequence.Request)
             {
+                _plan.Unplaceable = _running.Count == 1 ? last : null;
                 return false;
             }
 
@@ -591,7 +624,7 @@ internal sealed class Scheduler
         {
             if (!sequence.IsFinished)
             {
-                sequence.DropDrafts(0);
+                sequence.KeepDrafts(0);
                 sequence.ReleaseBlocks();
             }
         }

@@ -66,7 +66,7 @@ internal class Sequence
 
     public void SetDrafts(ReadOnlySpan<int> drafts)
     {
-        DropDrafts(0);
+        KeepDrafts(0);
         foreach (var token in drafts)
         {
             Push(token);
@@ -76,18 +76,14 @@ internal class Sequence
     }
 
     /// <summary>Keeps the first drafts as drafts and forgets the rest.</summary>
-    public void DropDraftsFrom(int kept)
+    public void KeepDrafts(int kept)
     {
         Count -= DraftCount - kept;
         DraftCount = kept;
     }
 
-    /// <summary>Keeps the first drafts as tokens and forgets the rest.</summary>
-    public void DropDrafts(int accepted)
-    {
-        Count -= DraftCount - accepted;
-        DraftCount = 0;
-    }
+    /// <summary>The first draft is a token from now on.</summary>
+    public void CommitDraft() => DraftCount--;
 
     /// <summary>Makes this sequence continue from another's tokens and blocks, which they then share: beams, samples.</summary>
     public void CopyFrom(Sequence other)
@@ -128,7 +124,7 @@ internal class Sequence
 
     public void Finish()
     {
-        DropDrafts(0);
+        KeepDrafts(0);
         ReleaseBlocks();
         IsFinished = true;
     }

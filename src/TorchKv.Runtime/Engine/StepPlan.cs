@@ -35,12 +35,16 @@ internal sealed class StepPlan
     /// <summary>Rows that decode.</summary>
     public int DecodeRows { get; set; }
 
+    /// <summary>A request that has the whole pool and still lacks a block: admission is there to rule it out.</summary>
+    public ScheduledRequest? Unplaceable { get; set; }
+
     public bool IsEmpty => Rows.Count == 0;
 
     public void Clear()
     {
         Rows.Clear();
         Copies.Clear();
+        Unplaceable = null;
         TokenCount = LogitsCount = DecodeRows = 0;
     }
 }

@@ -157,6 +157,19 @@ public class SchedulerTests
     }
 
     [Fact]
+    public void ARequestThatTheIndexSparesAllButOneTokenDecodesAtOnce()
+    {
+        var bench = new Bench(9, Budget(64));
+        var a = bench.Add("a", Prompt(10, 8), priority: 1);
+        bench.Step();
+        var high = bench.Add("high", Prompt(30, 28));
+        Assert.Equal("high[0..28)!", bench.Step());
+        Assert.Equal(RequestState.Waiting, a.State);
+        bench.Scheduler.Remove(high);
+        Assert.Equal("a[8..9)!", bench.Step());
+    }
+
+    [Fact]
     public void ABetterPriorityIsAdmittedFirstAndMayPreemptAWorseOne()
     {
         var bench = new Bench(4, Budget(64) with { PrefixCaching = false });
@@ -295,7 +308,8 @@ public class SchedulerTests
         Assert.Equal("a[4..11)*", bench.Describe(plan));
         Assert.Equal(3, bench.Pool.HeldCount);
         bench.Scheduler.Complete(plan.Rows[0]);
-        bench.Scheduler.SettleDrafts(sequence, 1);
+        sequence.CommitDraft();
+        bench.Scheduler.RejectDrafts(sequence);
         Assert.Equal(2, bench.Pool.HeldCount);
         Assert.Equal((6, 6), (sequence.Count, sequence.Table.TokenCount));
         sequence.Append(9);
@@ -313,7 +327,7 @@ public class SchedulerTests
         var plan = bench.Scheduler.Plan();
         bench.Scheduler.Complete(plan.Rows[0]);
         Assert.Equal(1, bench.Pool.Prefixes!.PublishedCount);
-        bench.Scheduler.SettleDrafts(a.Leader!, 0);
+        bench.Scheduler.RejectDrafts(a.Leader!);
         a.Leader!.Append(7);
         bench.Step();
         Assert.Equal(1, bench.Pool.Prefixes!.PublishedCount);

@@ -1,0 +1,207 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Text;
+
+namespace TorchKv.Runtime;
+
+/// <summary>
+/// Generates text for any number of requests at once over one pool of KV blocks: continuous batching, prefix caching,
+/// preemption by recompute. What a request gets does not depend on the others.
+/// </summary>
+/// <remarks>
+/// Thread-safe: any number of threads submit, read and cancel. One thread of the engine's own runs the steps. A single
+/// generation is the engine with one request.
+/// </remarks>
+public sealed class Engine : IAsyncDisposable
+{
+    private readonly IModelRunner _runner;
+    private readonly EngineLoop _loop;
+
+    /// <summary>A request that nothing speaks against.</summary>
+    private readonly record struct Checked(int[] Prompt, GenerationOptions Options);
+
+    /// <summary>An engine over a runner, which it owns and disposes.</summary>
+    /// <param name="runner">Runs the model; its pool of blocks is the engine's.</param>
+    /// <param name="tokenizer">Turns text into ids and back; null: requests are ids, pieces have no text, and stop texts are refused.</param>
+    /// <param name="options">How it runs.</param>
+    /// <exception cref="OptionException">An option is out of its limits.</exception>
+    public Engine(IModelRunner runner, Gpt2Tokenizer? tokenizer = null, EngineOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(runner);
+        _runner = runner;
+        Tokenizer = tokenizer;
+        _loop = new EngineLoop(runner, options ?? new EngineOptions());
+    }
+
+    /// <summary>Loads a model folder in HuggingFace's layout onto the CPU runner.</summary>
+    /// <param name="directory">The folder: <c>config.json</c>, safetensors, and <c>vocab.json</c> with <c>merges.txt</c> where prompts are text.</param>
+    /// <param name="options">How the engine runs.</param>
+    /// <param name="cpu">How the CPU runner keeps the model: dtypes, threads, blocks in the pool.</param>
+    /// <param name="cancellationToken">Gives up waiting for the model.</param>
+    /// <exception cref="TorchKvException">A file is missing or cannot be used; the message names it and says why.</exception>
+    public static Task<Engine> LoadAsync(string directory, EngineOptions? options = null, CpuRunnerOptions? cpu = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        return Task.Run(
+            () =>
+            {
+                var tokenizer = File.Exists(Path.Combine(directory, "vocab.json")) ? Gpt2Tokenizer.Load(directory) : null;
+                cancellationToken.ThrowIfCancellationRequested();
+                var runner = CpuRunner.Load(directory, cpu);
+                try
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    return new Engine(runner, tokenizer, options);
+                }
+                catch
+                {
+                    runner.Dispose();
+                    throw;
+                }
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Turns text into ids and back; null where the engine has no vocabulary.</summary>
+    public Gpt2Tokenizer? Tokenizer { get; }
+
+    /// <summary>The model's shape.</summary>
+    public Configuration.Gpt2Config Config => _runner.Config;
+
+    /// <summary>Where the engine stands, and what it has done so far.</summary>
+    public EngineStats Stats => _loop.Stats;
+
+    /// <summary>Generates from a text. The request is submitted when reading begins, and ends when reading does.</summary>
+    /// <param name="prompt">The text; an empty one stands for the model's begin-of-text token.</param>
+    /// <param name="options">What to generate; null: 64 tokens, greedy.</param>
+    /// <param name="cancellationToken">Ends the generation within a step.</param>
+    /// <returns>The pieces as they come, of all rows; each row's last one says why it ended and what it cost.</returns>
+    /// <exception cref="OptionException">An option is out of its limits.</exception>
+    /// <exception cref="ContextLengthException">The prompt leaves no room for a token.</exception>
+    /// <exception cref="PoolCapacityException">The request could need more blocks than there are.</exception>
+    /// <exception cref="QueueFullException">Too many requests wait.</exception>
+    public IAsyncEnumerable<GeneratedPiece> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => ReadAsync(Check(Encode(prompt), options), cancellationToken);
+
+    /// <summary>Generates from token ids. The request is submitted when reading begins, and ends when reading does.</summary>
+    /// <inheritdoc cref="GenerateAsync(string, GenerationOptions?, CancellationToken)"/>
+    /// <param name="promptIds">Token ids, at least one; they are copied.</param>
+    /// <param name="options">What to generate; null: 64 tokens, greedy.</param>
+    /// <param name="cancellationToken">Ends the generation within a step.</param>
+    public IAsyncEnumerable<GeneratedPiece> GenerateAsync(IReadOnlyList<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => ReadAsync(Check(promptIds, options), cancellationToken);
+
+    /// <summary>Submits a request now; it runs whether or not anybody reads it.</summary>
+    /// <inheritdoc cref="GenerateAsync(string, GenerationOptions?, CancellationToken)"/>
+    public Generation Submit(string prompt, GenerationOptions? options = null) => Submit(Check(Encode(prompt), options));
+
+    /// <summary>Submits a request now; it runs whether or not anybody reads it.</summary>
+    /// <inheritdoc cref="GenerateAsync(IReadOnlyList{int}, GenerationOptions?, CancellationToken)"/>
+    public Generation Submit(IReadOnlyList<int> promptIds, GenerationOptions? options = null) => Submit(Check(promptIds, options));
+
+    /// <summary>Forgets every cached block that nobody holds, so that what comes next starts cold.</summary>
+    public Task DropCachedBlocksAsync() => _loop.InvokeAsync(() =>
+    {
+        _loop.Pool.DropCached();
+        return true;
+    });
+
+    /// <summary>Stops after the current step: every request ends with <see cref="EngineClosedException"/>, and the runner is disposed.</summary>
+    public async ValueTask DisposeAsync() => await _loop.StopAsync().ConfigureAwait(false);
+
+    /// <summary>For tests: after everything asked for so far, checks the pool's books and says where the engine stands.</summary>
+    internal async Task<EngineStats> SettleAsync()
+    {
+        // A message is taken before cancelled requests are removed, so the second one comes after the first one's removals.
+        await _loop.InvokeAsync(() => true).ConfigureAwait(false);
+        return await _loop.InvokeAsync(() =>
+        {
+            _loop.Pool.CheckInvariants();
+            return _loop.PublishStats();
+        }).ConfigureAwait(false);
+    }
+
+    private IReadOnlyList<int> Encode(string prompt)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        if (Tokenizer is null)
+        {
+            throw new RequestException("The engine has no vocabulary; give the prompt as token ids.");
+        }
+
+        return prompt.Length == 0 && Config.BosTokenId is { } bos ? [bos] : Tokenizer.Encode(prompt);
+    }
+
+    /// <summary>Checks everything about a request that can be checked, before anything is queued.</summary>
+    private Checked Check(IReadOnlyList<int> promptIds, GenerationOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(promptIds);
+        options ??= new GenerationOptions();
+        options.Validate();
+        var prompt = promptIds.ToArray();
+        if (prompt.Length == 0)
+        {
+            throw new RequestException("The prompt is empty; at least one token is needed.");
+        }
+
+        if (prompt.Length + (options.MaxNewTokens > 0 ? 1L : 0) > Config.ContextLength)
+        {
+            throw new ContextLengthException(prompt.Length, Math.Min(1, options.MaxNewTokens), Config.ContextLength);
+        }
+
+        foreach (var id in prompt)
+        {
+            if ((uint)id >= (uint)Config.VocabSize)
+            {
+                throw new RequestException($"The prompt holds the token id {id}; the vocabulary has ids 0 to {Config.VocabSize - 1}.");
+            }
+        }
+
+        if (Tokenizer is null && options.Stop.Count > 0)
+        {
+            throw new RequestException("The engine has no vocabulary, so it cannot look for stop texts.");
+        }
+
+        var branches = options.Beams?.NumBeams ?? options.Samples;
+        if (branches > _loop.Scheduling.MaxRunningSequences)
+        {
+            throw new OptionException(options.Beams is null ? "n" : "num_beams", branches.ToString(CultureInfo.InvariantCulture), $"at most {_loop.Scheduling.MaxRunningSequences}, the sequences that run at once");
+        }
+
+        // The last token's keys and values are never stored.
+        var stored = Math.Max(prompt.Length, Math.Min((long)prompt.Length + options.MaxNewTokens, Config.ContextLength) - 1);
+        var needed = Scheduler.WorstCaseBlocks(prompt.Length, (int)stored, branches, _runner.BlockSize);
+        if (needed > _runner.BlockCount)
+        {
+            throw new PoolCapacityException(needed, _runner.BlockCount, _runner.BlockSize);
+        }
+
+        return new Checked(prompt, options);
+    }
+
+    private Generation Submit(Checked what)
+    {
+        var request = new GenerationRequest(_loop.Pool, _runner, Tokenizer, what.Prompt, what.Options);
+        _loop.Submit(request);
+        return new Generation(_loop, request);
+    }
+
+    private async IAsyncEnumerable<GeneratedPiece> ReadAsync(Checked what, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var generation = Submit(what);
+        try
+        {
+            await foreach (var piece in generation.WithCancellation(cancellationToken).ConfigureAwait(false))
+            {
+                yield return piece;
+            }
+        }
+        finally
+        {
+            // Whoever stops reading has left; what the request holds is given back.
+            generation.Cancel();
+        }
+    }
+}
