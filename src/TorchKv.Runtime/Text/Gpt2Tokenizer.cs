@@ -52,28 +52,38 @@ public sealed class Gpt2Tokenizer
     /// <summary>The id that ends a text: the folder's <c>eos_token</c>, else <c>&lt;|endoftext|&gt;</c>; null where the vocabulary has neither.</summary>
     public int? EndOfTextId { get; }
 
-    /// <summary>Reads a model folder: <c>vocab.json</c>, <c>merges.txt</c> and, where they are, <c>added_tokens.json</c>, <c>special_tokens_map.json</c> and <c>tokenizer_config.json</c>.</summary>
+    /// <summary>
+    /// Reads a model folder: <c>vocab.json</c> and <c>merges.txt</c>, or where there is no <c>vocab.json</c>
+    /// <c>tokenizer.json</c>; and, where they are, <c>added_tokens.json</c>, <c>special_tokens_map.json</c> and <c>tokenizer_config.json</c>.
+    /// </summary>
     /// <param name="directory">The folder, in HuggingFace's layout.</param>
     /// <exception cref="TokenizerException">A file is missing or cannot be used; the message names it and says why.</exception>
     public static Gpt2Tokenizer Load(string directory)
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
-        var vocabularyFile = Path.Combine(directory, "vocab.json");
-        var vocabulary = VocabularyFiles.ReadVocabulary(vocabularyFile);
-        var merges = VocabularyFiles.ReadMerges(Path.Combine(directory, "merges.txt"), vocabulary);
-        var config = VocabularyFiles.ReadSettings(Path.Combine(directory, "tokenizer_config.json"));
-        var map = VocabularyFiles.ReadSettings(Path.Combine(directory, "special_tokens_map.json"));
+        var file = Path.Combine(directory, "vocab.json");
+        Dictionary<string, int> vocabulary;
+        List<string> merges;
         var addedFile = Path.Combine(directory, "added_tokens.json");
         var added = File.Exists(addedFile) ? VocabularyFiles.ReadTokens(addedFile) : [];
-        foreach (var (token, id) in config.AddedTokens)
+        var addPrefixSpace = false;
+        if (!File.Exists(file) && File.Exists(Path.Combine(directory, "tokenizer.json")))
         {
-            if (!added.TryAdd(token, id) && added[token] != id)
-            {
-                throw new TokenizerException(addedFile, $"the token '{VocabularyFiles.Shorten(token)}' has the id {added[token]} here and {id} in tokenizer_config.json.");
-            }
+            file = Path.Combine(directory, "tokenizer.json");
+            var json = TokenizerJson.Read(file);
+            (vocabulary, merges, addPrefixSpace) = (json.Vocabulary, json.Merges, json.AddPrefixSpace);
+            Add(added, json.Added, "tokenizer.json");
+        }
+        else
+        {
+            vocabulary = VocabularyFiles.ReadVocabulary(file);
+            merges = VocabularyFiles.ReadMerges(Path.Combine(directory, "merges.txt"), vocabulary);
         }
 
-        VocabularyFiles.CheckIds(vocabularyFile, vocabulary, added);
+        var config = VocabularyFiles.ReadSettings(Path.Combine(directory, "tokenizer_config.json"));
+        var map = VocabularyFiles.ReadSettings(Path.Combine(directory, "special_tokens_map.json"));
+        Add(added, config.AddedTokens, "tokenizer_config.json");
+        VocabularyFiles.CheckIds(file, vocabulary, added);
         foreach (var token in config.SpecialTokens.Concat(map.SpecialTokens).Append(EndOfTextToken))
         {
             if (vocabulary.TryGetValue(token, out var id))
@@ -84,7 +94,18 @@ public sealed class Gpt2Tokenizer
 
         var eos = config.EosToken ?? map.EosToken ?? EndOfTextToken;
         int? endOfText = added.TryGetValue(eos, out var eosId) || added.TryGetValue(EndOfTextToken, out eosId) ? eosId : null;
-        return new Gpt2Tokenizer(vocabulary, merges, added, endOfText, config.AddPrefixSpace ?? false);
+        return new Gpt2Tokenizer(vocabulary, merges, added, endOfText, config.AddPrefixSpace ?? addPrefixSpace);
+
+        void Add(Dictionary<string, int> known, Dictionary<string, int> more, string source)
+        {
+            foreach (var (token, id) in more)
+            {
+                if (!known.TryAdd(token, id) && known[token] != id)
+                {
+                    throw new TokenizerException(Path.Combine(directory, source), $"the added token '{VocabularyFiles.Shorten(token)}' has the id {id} here and {known[token]} in another file.");
+                }
+            }
+        }
     }
 
     /// <summary>The ids of a text.</summary>

@@ -9,9 +9,6 @@ internal static class VocabularyFiles
     /// <summary>GPT-2's own is 1 MB; nobody's is sixty times that.</summary>
     private const long MaxFileBytes = 64L << 20;
 
-    /// <summary>About what an entry takes in a vocabulary, quotes, comma and id included: how many there will be.</summary>
-    private const int BytesPerToken = 20;
-
     /// <summary>Token → id from <c>vocab.json</c>.</summary>
     public static Dictionary<string, int> ReadVocabulary(string file)
     {
@@ -27,50 +24,19 @@ internal static class VocabularyFiles
     /// <summary>Pairs "left right", best first; each joins two tokens of the vocabulary to a third and is there once.</summary>
     public static List<string> ReadMerges(string file, Dictionary<string, int> vocabulary)
     {
-        var merges = new List<string>(vocabulary.Count);
-        var seen = new HashSet<string>(vocabulary.Count, StringComparer.Ordinal);
-        var tokens = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
-        var joined = new char[256];
+        var merges = new MergeList(file, vocabulary);
         var lineNumber = 0;
         using var reader = new StringReader(DecodeUtf8(file, ReadBytes(file)));
         while (reader.ReadLine() is { } line)
         {
             lineNumber++;
-            if (line.Length == 0 || line.StartsWith("#version", StringComparison.Ordinal))
+            if (line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal))
             {
-                continue;
-            }
-
-            var space = line.IndexOf(' ');
-            if (space <= 0 || space == line.Length - 1 || line.IndexOf(' ', space + 1) >= 0)
-            {
-                throw new TokenizerException(file, $"line {lineNumber} is not two tokens with one space between: '{Shorten(line)}'.");
-            }
-
-            Array.Resize(ref joined, Math.Max(joined.Length, line.Length));
-            line.AsSpan(0, space).CopyTo(joined);
-            line.AsSpan(space + 1).CopyTo(joined.AsSpan(space));
-            Require(line.AsSpan(0, space));
-            Require(line.AsSpan(space + 1));
-            Require(joined.AsSpan(0, line.Length - 1));
-
-            if (!seen.Add(line))
-            {
-                throw new TokenizerException(file, $"line {lineNumber} repeats the merge '{Shorten(line)}'.");
-            }
-
-            merges.Add(line);
-
-            void Require(ReadOnlySpan<char> token)
-            {
-                if (!tokens.ContainsKey(token))
-                {
-                    throw new TokenizerException(file, $"line {lineNumber} ('{Shorten(line)}') needs the token '{Shorten(token.ToString())}', which the vocabulary lacks.");
-                }
+                merges.Add(line, $"line {lineNumber}");
             }
         }
 
-        return merges;
+        return merges.Pairs;
     }
 
     /// <summary>Every id from 0 on is one token's, of the vocabulary or an added one.</summary>
@@ -119,38 +85,44 @@ internal static class VocabularyFiles
         }
     }
 
-    /// <summary>Token → id from a JSON object, each token once.</summary>
+    /// <summary>Token → id from a file that is one JSON object, each token once.</summary>
     public static Dictionary<string, int> ReadTokens(string file)
     {
-        var bytes = ReadBytes(file);
-        var tokens = new Dictionary<string, int>(bytes.Length / BytesPerToken, StringComparer.Ordinal);
         try
         {
-            var reader = Json(bytes);
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
-            {
-                throw new TokenizerException(file, "is not a JSON object of tokens and their ids.");
-            }
-
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            {
-                var token = reader.GetString()!;
-                if (!reader.Read() || reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out var id) || id < 0)
-                {
-                    throw new TokenizerException(file, $"the id of the token '{Shorten(token)}' is not a whole number from 0 to {int.MaxValue}.");
-                }
-
-                if (!tokens.TryAdd(token, id))
-                {
-                    throw new TokenizerException(file, $"the token '{Shorten(token)}' is there twice.");
-                }
-            }
-
+            var reader = Json(ReadBytes(file));
+            reader.Read();
+            var tokens = ReadTokens(file, ref reader);
             ReadToEnd(ref reader);
+            return tokens;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new TokenizerException(file, $"is not valid JSON: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Token → id from the JSON object that the reader stands on; it is left on the object's end.</summary>
+    public static Dictionary<string, int> ReadTokens(string file, ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            throw new TokenizerException(file, "is not a JSON object of tokens and their ids.");
+        }
+
+        var tokens = new Dictionary<string, int>(StringComparer.Ordinal);
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var token = reader.GetString()!;
+            if (!reader.Read() || reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out var id) || id < 0)
+            {
+                throw new TokenizerException(file, $"the id of the token '{Shorten(token)}' is not a whole number from 0 to {int.MaxValue}.");
+            }
+
+            if (!tokens.TryAdd(token, id))
+            {
+                throw new TokenizerException(file, $"the token '{Shorten(token)}' is there twice.");
+            }
         }
 
         return tokens;
@@ -193,13 +165,15 @@ internal static class VocabularyFiles
     /// <summary>At most 40 code units of a text that goes into a message.</summary>
     public static string Shorten(string text) => text.Length <= 40 ? text : $"{text.AsSpan(0, 40)}…";
 
-    private static Utf8JsonReader Json(ReadOnlySpan<byte> bytes)
+    /// <summary>A reader before the first token; a byte order mark is skipped.</summary>
+    public static Utf8JsonReader Json(ReadOnlySpan<byte> bytes)
     {
         var mark = Encoding.UTF8.Preamble;
         return new Utf8JsonReader(bytes.StartsWith(mark) ? bytes[mark.Length..] : bytes);
     }
 
-    private static void ReadToEnd(ref Utf8JsonReader reader)
+    /// <summary>Refuses anything but white space after the value that was read.</summary>
+    public static void ReadToEnd(ref Utf8JsonReader reader)
     {
         while (reader.Read())
         {
@@ -220,7 +194,8 @@ internal static class VocabularyFiles
         }
     }
 
-    private static byte[] ReadBytes(string file)
+    /// <summary>A whole file, unless it is larger than any vocabulary.</summary>
+    public static byte[] ReadBytes(string file)
     {
         try
         {

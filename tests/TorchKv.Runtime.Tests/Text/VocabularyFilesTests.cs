@@ -170,6 +170,67 @@ public sealed class VocabularyFilesTests : IDisposable
         Assert.Empty(tokenizer.Encode(""));
     }
 
+    [Theory]
+    [InlineData("\"a b\"")]
+    [InlineData("[\"a\", \"b\"]")]
+    public void OneFileTokenizerGivesTheSame(string merge)
+    {
+        Write("tokenizer.json", Json(merge));
+        var tokenizer = Gpt2Tokenizer.Load(_folder);
+        Assert.Equal([2, 0, 3, 4, 0], tokenizer.Encode("aba<|endoftext|>[PAD]a"));
+        Assert.Equal("aba[PAD]", tokenizer.Decode([2, 0, 4]));
+        Assert.Equal((5, 3), (tokenizer.VocabSize, tokenizer.EndOfTextId));
+    }
+
+    [Fact]
+    public void WholeVocabularyInOneFileGivesHuggingFacesIds()
+    {
+        var vocabulary = File.ReadAllText(RepositoryFiles.Weights("gpt2-vocab", "vocab.json"));
+        var merges = File.ReadLines(RepositoryFiles.Weights("gpt2-vocab", "merges.txt")).Skip(1).Where(line => line.Length > 0)
+            .Select(line => line.Split(' ')).Select(pair => $"[\"{Escape(pair[0])}\",\"{Escape(pair[1])}\"]");
+        Write("tokenizer.json", "{\"added_tokens\": [], \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false}, \"model\": {\"type\": \"BPE\", \"vocab\": "
+            + vocabulary + ", \"merges\": [" + string.Join(',', merges) + "]}}");
+        var tokenizer = Gpt2Tokenizer.Load(_folder);
+        Assert.All(Tokenizers.Fixtures, fixture => Assert.Equal(fixture.Ids, tokenizer.Encode(fixture.Text)));
+
+        static string Escape(string token) => token.Replace("\\", "\\\\").Replace("\"", "\\\"");
+    }
+
+    [Theory]
+    [InlineData("\"BPE\"", "\"Unigram\"", "model.type")]
+    [InlineData("\"ByteLevel\"", "\"Metaspace\"", "pre_tokenizer.type")]
+    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", "has a normalizer")]
+    [InlineData("\"ignore_merges\": false", "\"ignore_merges\": true", "model.ignore_merges")]
+    [InlineData("\"use_regex\": true", "\"use_regex\": false", "pre_tokenizer.use_regex")]
+    [InlineData("\"dropout\": null", "\"dropout\": 0.1", "model.dropout")]
+    [InlineData("\"lstrip\": false", "\"lstrip\": true", "lstrip")]
+    [InlineData("\"id\": 4", "\"id\": 6", "no token has the id 4")]
+    [InlineData("\"id\": 4", "\"id\": 2", "same id 2")]
+    [InlineData("\"id\": 4", "\"id\": \"4\"", "an added token")]
+    [InlineData("\"vocab\"", "\"vocabulary\"", "has no model.vocab")]
+    [InlineData("\"ab\": 2", "\"ac\": 2", "merge 0")]
+    [InlineData("[\"a b\"]", "[\"a b\", \"a b\"]", "merge 1 repeats")]
+    [InlineData("[\"a b\"]", "[[\"a\", \"b\", \"c\"]]", "merge 0")]
+    [InlineData("[\"a b\"]", "[[\"a\"]]", "merge 0")]
+    [InlineData("[\"a b\"]", "[3]", "merge 0")]
+    [InlineData("[\"a b\"]", "{}", "model.merges")]
+    [InlineData("}}", "}", "not valid JSON")]
+    public void OneFileTokenizerThatIsNotGpt2sIsRefusedByName(string part, string instead, string reason)
+    {
+        var json = Json("\"a b\"");
+        Assert.Contains(part, json);
+        Write("tokenizer.json", json.Replace(part, instead));
+        Refused("tokenizer.json", reason);
+    }
+
+    private static string Json(string merge) => """
+        {"version": "1.0", "normalizer": null, "post_processor": {"type": "ByteLevel"},
+         "added_tokens": [{"id": 3, "content": "<|endoftext|>", "special": true}, {"id": 4, "content": "[PAD]", "lstrip": false, "special": true}],
+         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
+         "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "", "ignore_merges": false,
+                   "vocab": {"a": 0, "b": 1, "ab": 2, "<|endoftext|>": 3}, "merges": [MERGE]}}
+        """.Replace("MERGE", merge);
+
     [Fact]
     public void RandomlyDamagedFilesGiveATokenizerOrATypedError()
     {
