@@ -2,7 +2,12 @@ using System.Text;
 
 namespace Microsoft.ML.Tokenizers.Tests;
 
+/// <summary>Memory is measured, so nothing runs beside these.</summary>
+[CollectionDefinition(nameof(ScaleTests), DisableParallelization = true)]
+public class ScaleTestsRunAlone;
+
 /// <summary>Work that a quadratic step or a cache without a bound would not finish in a test's time.</summary>
+[Collection(nameof(ScaleTests))]
 public class ScaleTests
 {
     [Fact]
