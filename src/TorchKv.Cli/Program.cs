@@ -12,4 +12,7 @@ void Stop(PosixSignalContext context)
 {
     context.Cancel = !interrupt.IsCancellationRequested;
     interrupt.Cancel();
+
+    // What cannot be cancelled, a read from a terminal for one, does not keep the process.
+    _ = Task.Delay(TimeSpan.FromSeconds(3)).ContinueWith(_ => Environment.Exit(ExitCodes.Interrupted), TaskScheduler.Default);
 }

@@ -37,6 +37,15 @@ public class GenerateCommandTests
     }
 
     [Fact]
+    public async Task TheRunnersGiveTheSameStory()
+    {
+        var torch = await Of("generate", "--model", s_storyteller, "--prompt", "One day, a bird", "--max-new-tokens", "40", "--runner", "torch");
+        var cpu = await Of("generate", "--model", s_storyteller, "--prompt", "One day, a bird", "--max-new-tokens", "40", "--runner", "cpu");
+        Assert.Equal(torch, cpu);
+        Assert.NotEqual("\n", cpu.Out);
+    }
+
+    [Fact]
     public async Task InAPipeTheTextIsTheNewTextAloneAndNothingElseIsSaid()
     {
         var golden = Golden().GetProperty("prompts")[0];
@@ -75,6 +84,7 @@ public class GenerateCommandTests
 
     [Theory]
     [InlineData("torch")]
+    [InlineData("cpu")]
     public async Task ABatchOfUnequalPromptsIsAnsweredALineEachInOrderAsEachAlone(string runner)
     {
         using var folder = new TemporaryFolder();
@@ -122,6 +132,7 @@ public class GenerateCommandTests
         string[] line = ["generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "30", "--temperature", "0.8", "--top-p", "0.95", "--seed", "7"];
         var first = await Of([.. line, "--runner", "torch"]);
         Assert.Equal(0, first.ExitCode);
+        Assert.Equal(first.Out, (await Of([.. line, "--runner", "cpu"])).Out);
         Assert.NotEqual(first.Out, (await Of([.. line, "--seed", "8"])).Out);
     }
 
@@ -189,6 +200,7 @@ public class GenerateCommandTests
     [InlineData("--device takes auto, cpu, cuda or cuda:N", "--device", "cuda:-1")]
     [InlineData("--dtype takes one of", "--dtype", "float64")]
     [InlineData("--cache static is served by --runner torch", "--cache", "static", "--runner", "cpu")]
+    [InlineData("--runner cpu does not run on --device cuda", "--device", "cuda", "--runner", "cpu")]
     [InlineData("--dtype int8 is served by the CPU runner alone", "--dtype", "int8", "--runner", "torch")]
     [InlineData("--threads takes a whole number from 1 to 1024", "--threads", "0")]
     [InlineData("exclude one another", "--prompt-ids", "1")]

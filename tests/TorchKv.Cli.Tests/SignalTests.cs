@@ -10,6 +10,7 @@ public class SignalTests
 
     [Theory]
     [InlineData("torch")]
+    [InlineData("cpu")]
     public async Task AnInterruptEndsAGenerationAtATokenWithExitCode130(string runner)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals to send.");

@@ -13,6 +13,7 @@ internal static class CliApplication
     private static readonly (string Name, Func<CliConsole, CliCommand> Create)[] s_commands =
     [
         (GenerateCommand.CommandName, console => new GenerateCommand(console)),
+        (ChatCommand.CommandName, console => new ChatCommand(console)),
         (LogitsCommand.CommandName, console => new LogitsCommand(console)),
         (PerplexityCommand.CommandName, console => new PerplexityCommand(console)),
         (TokenizeCommand.CommandName, console => new TokenizeCommand(console)),

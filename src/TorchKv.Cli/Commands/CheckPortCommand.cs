@@ -40,7 +40,7 @@ internal sealed class CheckPortCommand : CliCommand
     public override IReadOnlyList<(string Line, string Does)> Examples =>
     [
         ("torchkv check-port --trace tests/fixtures/trace/right.safetensors --article", "the same"),
-        ("torchkv check-port --trace tests/fixtures/trace/gelu-erf-in-block-1.safetensors --article --plot error.svg", "a mistake, and its picture"),
+        ("torchkv check-port --trace run.safetensors --article --plot error.svg", "a mistake, and its picture"),
     ];
 
     public override IReadOnlyList<string> Notes =>

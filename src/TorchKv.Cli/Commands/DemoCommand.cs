@@ -40,7 +40,7 @@ internal sealed class DemoCommand : CliCommand
     private async Task<int> TellStoryAsync(ModelRequest request, CancellationToken cancellationToken)
     {
         var (output, style) = (Console.Out, Console.OutStyle);
-        var model = ModelLoader.Load(request with { Runner = RunnerKind.Torch }, new CacheChoice(CacheKinds.Static, null), Console, cancellationToken);
+        var model = ModelLoader.Load(request, new CacheChoice(CacheKinds.Static, null), Console, cancellationToken);
         await using (model.ConfigureAwait(false))
         {
             await output.WriteLineAsync(style.Dim(model.Description)).ConfigureAwait(false);

@@ -57,7 +57,7 @@ internal sealed class GenerateCommand : CliCommand
         var options = _generation.Read(parsed);
         var beams = ReadBeams(parsed, options);
         var cache = ReadCache(parsed);
-        var request = _model.Read(parsed, parsed.GetValue(_cache) is { } kind ? $"--cache {kind}" : "generate");
+        var request = _model.Read(parsed, parsed.GetValue(_cache) is { } kind ? $"--cache {kind}" : null);
         var (prompts, isBatch) = ReadPrompts(parsed);
         var json = parsed.GetValue(_json);
 

@@ -32,7 +32,7 @@ internal sealed partial class RunnerLanguageModel : ILanguageModel
 
     public string Description { get; }
 
-    public CacheReport Cache { get; } = new(CacheKinds.Paged, 0, 0, 0);
+    public CacheReport Cache { get; private set; } = new(CacheKinds.Paged, 0, 0, 0);
 
     public static RunnerLanguageModel Load(ModelRequest request)
     {
@@ -118,6 +118,11 @@ internal sealed partial class RunnerLanguageModel : ILanguageModel
 
     public ValueTask DisposeAsync()
     {
+        if (_engine is not null)
+        {
+            return _engine.DisposeAsync();
+        }
+
         _runner.Dispose();
         return ValueTask.CompletedTask;
     }

@@ -35,14 +35,15 @@ internal sealed class WordWrap(TextWriter output, int width)
 
     private void PutWord()
     {
-        // A word brings the space before it.
-        if (_column > 0 && _column + _word.Length > width)
+        // A word brings the space before it; where a line is broken the space is what goes.
+        var word = _word.ToString();
+        if (_column > 0 && _column + (long)word.Length > width)
         {
             output.Write('\n');
             _column = 0;
+            word = word.TrimStart(' ');
         }
 
-        var word = _column == 0 ? _word.ToString().TrimStart(' ') : _word.ToString();
         output.Write(word);
         _column += word.Length;
         _word.Clear();

@@ -125,9 +125,9 @@ public sealed partial class TextGenerator : IDisposable
     {
         options ??= new GenerationOptions();
         options.Validate();
-        if (options.MaxNewTokens < 0)
+        if (options.Samples != 1 || options.LogProbs is not null || options.PromptLogProbs || options.Beams is not null)
         {
-            throw new OptionException("max_new_tokens", $"{options.MaxNewTokens}", "at least 0");
+            throw new NotSupportedException("Samples, beams and log-probabilities as generation options are the engine's (TorchKv.Runtime.Engine); here a prompt is given several times, and beams have BeamSearchAsync.");
         }
 
         if (options.Stop.Count > 0 && Tokenizer is null)
