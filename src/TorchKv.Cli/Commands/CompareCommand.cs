@@ -189,7 +189,7 @@ internal sealed class CompareCommand : CliCommand
     private static Gpt2Tokenizer? Tokenizer(ModelRequest request, bool random, int vocabulary)
     {
         var directory = random ? ArticleVocabulary : request.Directory;
-        if (!File.Exists(Path.Combine(directory, "vocab.json")))
+        if (!Gpt2Tokenizer.Exists(directory))
         {
             return null;
         }

@@ -37,7 +37,7 @@ internal sealed partial class RunnerLanguageModel : ILanguageModel
     public static RunnerLanguageModel Load(ModelRequest request)
     {
         // The weights come from the disk or the page cache while the vocabulary is parsed.
-        var tokenizer = Task.Run(() => File.Exists(Path.Combine(request.Directory, "vocab.json")) ? Gpt2Tokenizer.Load(request.Directory) : null);
+        var tokenizer = Task.Run(() => Gpt2Tokenizer.Exists(request.Directory) ? Gpt2Tokenizer.Load(request.Directory) : null);
         var runner = LoadRunner(request);
         try
         {

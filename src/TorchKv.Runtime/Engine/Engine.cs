@@ -46,7 +46,7 @@ public sealed class Engine : IAsyncDisposable
         return Task.Run(
             () =>
             {
-                var tokenizer = File.Exists(Path.Combine(directory, "vocab.json")) ? Gpt2Tokenizer.Load(directory) : null;
+                var tokenizer = Gpt2Tokenizer.Exists(directory) ? Gpt2Tokenizer.Load(directory) : null;
                 cancellationToken.ThrowIfCancellationRequested();
                 var runner = CpuRunner.Load(directory, cpu);
                 try

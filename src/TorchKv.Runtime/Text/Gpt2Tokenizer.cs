@@ -52,6 +52,10 @@ public sealed class Gpt2Tokenizer
     /// <summary>The id that ends a text: the folder's <c>eos_token</c>, else <c>&lt;|endoftext|&gt;</c>; null where the vocabulary has neither.</summary>
     public int? EndOfTextId { get; }
 
+    /// <summary>Whether a folder has a vocabulary to <see cref="Load"/>.</summary>
+    public static bool Exists(string directory) =>
+        File.Exists(Path.Combine(directory, "vocab.json")) || File.Exists(Path.Combine(directory, "tokenizer.json"));
+
     /// <summary>
     /// Reads a model folder: <c>vocab.json</c> and <c>merges.txt</c>, or where there is no <c>vocab.json</c>
     /// <c>tokenizer.json</c>; and, where they are, <c>added_tokens.json</c>, <c>special_tokens_map.json</c> and <c>tokenizer_config.json</c>.

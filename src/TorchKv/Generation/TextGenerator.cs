@@ -63,7 +63,7 @@ public sealed partial class TextGenerator : IDisposable
     public static TextGenerator Load(string directory, Device? device = null, ScalarType? dtype = null, TextGeneratorOptions? options = null)
     {
         var config = Gpt2Config.Load(directory);
-        var tokenizer = File.Exists(Path.Combine(directory, "vocab.json")) ? Gpt2Tokenizer.Load(directory) : null;
+        var tokenizer = Gpt2Tokenizer.Exists(directory) ? Gpt2Tokenizer.Load(directory) : null;
         options = (options ?? new TextGeneratorOptions()).Validated();
         var model = GPTModel.from_pretrained(directory, device, dtype);
         return new TextGenerator(model, tokenizer, options with { EosTokenIds = options.EosTokenIds ?? config.EosTokenIds }, ownsModel: true);
