@@ -25,22 +25,30 @@ public sealed class Engine : IAsyncDisposable
     /// <param name="runner">Runs the model; its pool of blocks is the engine's.</param>
     /// <param name="tokenizer">Turns text into ids and back; null: requests are ids, pieces have no text, and stop texts are refused.</param>
     /// <param name="options">How it runs.</param>
+    /// <param name="draft">A smaller model of the same vocabulary that guesses ahead where a request asks for it; owned and disposed too.</param>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
-    public Engine(IModelRunner runner, Gpt2Tokenizer? tokenizer = null, EngineOptions? options = null)
+    /// <exception cref="RequestException">The draft model has another vocabulary.</exception>
+    public Engine(IModelRunner runner, Gpt2Tokenizer? tokenizer = null, EngineOptions? options = null, IModelRunner? draft = null)
     {
         ArgumentNullException.ThrowIfNull(runner);
+        if (draft is not null && draft.Config.VocabSize != runner.Config.VocabSize)
+        {
+            throw new RequestException($"The draft model has {draft.Config.VocabSize} token ids, the model {runner.Config.VocabSize}; they must be the same.");
+        }
+
         _runner = runner;
         Tokenizer = tokenizer;
-        _loop = new EngineLoop(runner, options ?? new EngineOptions());
+        _loop = new EngineLoop(runner, draft, options ?? new EngineOptions());
     }
 
     /// <summary>Loads a model folder in HuggingFace's layout onto the CPU runner.</summary>
     /// <param name="directory">The folder: <c>config.json</c>, safetensors, and <c>vocab.json</c> with <c>merges.txt</c> where prompts are text.</param>
     /// <param name="options">How the engine runs.</param>
     /// <param name="cpu">How the CPU runner keeps the model: dtypes, threads, blocks in the pool.</param>
+    /// <param name="draftDirectory">A smaller model of the same vocabulary, for requests that guess ahead with it; null: none.</param>
     /// <param name="cancellationToken">Gives up waiting for the model.</param>
     /// <exception cref="TorchKvException">A file is missing or cannot be used; the message names it and says why.</exception>
-    public static Task<Engine> LoadAsync(string directory, EngineOptions? options = null, CpuRunnerOptions? cpu = null, CancellationToken cancellationToken = default)
+    public static Task<Engine> LoadAsync(string directory, EngineOptions? options = null, CpuRunnerOptions? cpu = null, string? draftDirectory = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
         return Task.Run(
@@ -49,13 +57,16 @@ public sealed class Engine : IAsyncDisposable
                 var tokenizer = Gpt2Tokenizer.Exists(directory) ? Gpt2Tokenizer.Load(directory) : null;
                 cancellationToken.ThrowIfCancellationRequested();
                 var runner = CpuRunner.Load(directory, cpu);
+                CpuRunner? draft = null;
                 try
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    return new Engine(runner, tokenizer, options);
+                    draft = draftDirectory is null ? null : CpuRunner.Load(draftDirectory, cpu);
+                    return new Engine(runner, tokenizer, options, draft);
                 }
                 catch
                 {
+                    draft?.Dispose();
                     runner.Dispose();
                     throw;
                 }
@@ -118,7 +129,11 @@ public sealed class Engine : IAsyncDisposable
         return await _loop.InvokeAsync(() =>
         {
             _loop.Pool.CheckInvariants();
-            return _loop.PublishStats();
+            _loop.DraftPool?.CheckInvariants();
+            var stats = _loop.PublishStats();
+            return stats.RunningRequests + stats.QueuedRequests > 0 || _loop.DraftPool is not { HeldCount: > 0 } draft
+                ? stats
+                : throw new InvalidOperationException($"{draft.HeldCount} blocks of the draft model are held for nobody.");
         }).ConfigureAwait(false);
     }
 
@@ -156,6 +171,11 @@ public sealed class Engine : IAsyncDisposable
             {
                 throw new RequestException($"The prompt holds the token id {id}; the vocabulary has ids 0 to {Config.VocabSize - 1}.");
             }
+        }
+
+        if (options.Speculation is { Source: DraftSource.DraftModel } && _loop.DraftPool is null)
+        {
+            throw new RequestException("The engine was given no draft model to guess with.");
         }
 
         if (Tokenizer is null && options.Stop.Count > 0)

@@ -321,7 +321,7 @@ internal sealed partial class EngineLoop
                 sequence.CommitDraft();
                 if (Deliver(request, sequence, token, scores))
                 {
-                    CountDrafts(sequence, drafts, i + 1);
+                    CountDrafts(request, sequence, drafts, i + 1);
                     return;
                 }
 
@@ -329,7 +329,7 @@ internal sealed partial class EngineLoop
             }
 
             _scheduler.RejectDrafts(sequence);
-            CountDrafts(sequence, drafts, i);
+            CountDrafts(request, sequence, drafts, i);
             if (!request.IsEnd(token))
             {
                 sequence.Append(token);
@@ -382,6 +382,7 @@ internal sealed partial class EngineLoop
 
     private void EndRow(GenerationRequest request, Sequence sequence)
     {
+        ForgetDrafts(sequence);
         if (request.Sequences.Count == request.BranchCount && request.Sequences.TrueForAll(s => s == sequence || s.IsFinished))
         {
             EndRequest(request, null);

@@ -39,7 +39,7 @@ internal sealed partial class EngineLoop
     private long _now;
     private EngineStats _totals;
 
-    public EngineLoop(IModelRunner runner, EngineOptions options)
+    public EngineLoop(IModelRunner runner, IModelRunner? draft, EngineOptions options)
     {
         _runner = runner;
         _sampler = new Sampler(runner.Config.VocabSize);
@@ -56,6 +56,7 @@ internal sealed partial class EngineLoop
             scheduling.PrefixCaching ? new PrefixIndex(runner.BlockCount, runner.BlockSize, runner.Config.VocabSize) : null);
         _scheduler = new Scheduler(scheduling, _pool, runner.BlockSize) { ReclaimIdle = ReclaimIdleSession };
         Scheduling = scheduling;
+        _draft = draft is null ? null : new DraftModel(draft, scheduling.MaxRunningSequences);
         PublishStats();
         _metrics = new EngineMetrics(() => Stats);
         new Thread(Run) { IsBackground = true, Name = "TorchKv engine" }.Start();
@@ -64,6 +65,8 @@ internal sealed partial class EngineLoop
     public SchedulingOptions Scheduling { get; }
 
     public BlockPool Pool => _pool;
+
+    public BlockPool? DraftPool => _draft?.Pool;
 
     public EngineStats Stats
     {
@@ -232,6 +235,7 @@ internal sealed partial class EngineLoop
             PublishStats();
             _metrics.Dispose();
             _runner.Dispose();
+            _draft?.Dispose();
             _stopped.TrySetResult();
         }
         catch (Exception e)
@@ -332,7 +336,7 @@ internal sealed partial class EngineLoop
     {
         _live.Remove(request);
         DetachSession(request);
-        ForgetDrafts(request);
+        request.Sequences.ForEach(ForgetDrafts);
         _scheduler.Remove(request);
         _totals = error switch
         {

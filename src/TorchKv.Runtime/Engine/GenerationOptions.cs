@@ -36,6 +36,9 @@ public record GenerationOptions : SamplingOptions
     /// <remarks>Not together with samples, stop texts, log-probabilities of new tokens or an option that makes the choice random.</remarks>
     public BeamSearchOptions? Beams { get; init; }
 
+    /// <summary>Guesses ahead and lets the model verify, which gives the same tokens sooner; null: token by token.</summary>
+    public SpeculationOptions? Speculation { get; init; }
+
     /// <summary>The most samples that may be drawn from one prompt.</summary>
     public const int MaxSamples = 1024;
 
@@ -50,8 +53,14 @@ public record GenerationOptions : SamplingOptions
         Check("n", Samples, Samples is >= 1 and <= MaxSamples, $"1 to {MaxSamples}");
         Check("logprobs", LogProbs, LogProbs is null or (>= 0 and <= MaxLogProbs), $"0 to {MaxLogProbs}");
         Check("deadline", Deadline?.TotalSeconds, Deadline is null || Deadline > TimeSpan.Zero, "above 0 seconds");
+        Speculation?.Validate();
         if (Beams is not null)
         {
+            if (Speculation is not null)
+            {
+                throw new OptionException("speculation", "set", "unset with beams");
+            }
+
             Beams.Validate();
             Check("n", Samples, Samples == 1, "1 with beams; ask for num_return_sequences");
             Check("logprobs", LogProbs, LogProbs is null, "unset with beams");

@@ -195,6 +195,9 @@ internal sealed class RowOutput
 
     public IncrementalDetokenizer? Detokenizer { get; }
 
+    /// <summary>How far ahead to guess, where guesses are asked for.</summary>
+    public DraftPace Pace { get; } = new();
+
     /// <summary>Tokens generated.</summary>
     public int Count { get; set; }
 

@@ -1,0 +1,190 @@
+using TorchKv.Runtime.Paging;
+using TorchKv.Runtime.Sampling;
+
+namespace TorchKv.Runtime;
+
+/// <summary>A small model that guesses for many sequences at once, over a pool of its own.</summary>
+/// <remarks>
+/// It samples as the sequence itself will, by the same seed and step: with the same draw, two models that agree on the
+/// distribution choose the same token. Its cache is kept from step to step and cut back to what the text turned out to be.
+/// </remarks>
+internal sealed class DraftModel : IDisposable
+{
+    private readonly IModelRunner _runner;
+    private readonly BlockPool _pool;
+    private readonly Sampler _sampler;
+    private readonly Dictionary<Sequence, State> _states = [];
+    private readonly List<Job> _jobs = [];
+    private readonly RunnerRow[] _rows;
+    private readonly float[] _logits;
+
+    public DraftModel(IModelRunner runner, int maxRows)
+    {
+        _runner = runner;
+        _pool = new BlockPool(runner.BlockCount);
+        _sampler = new Sampler(runner.Config.VocabSize);
+        _rows = new RunnerRow[Math.Min(maxRows, runner.MaxTokensPerStep)];
+        _logits = new float[_rows.Length * runner.Config.VocabSize];
+    }
+
+    public BlockPool Pool => _pool;
+
+    private sealed class State(BlockTable table)
+    {
+        public BlockTable Table { get; } = table;
+
+        /// <summary>The tokens that the table holds, and those guessed after them.</summary>
+        public List<int> Tokens { get; } = [];
+    }
+
+    private sealed record Job(Sequence Sequence, State State, SamplingOptions Options, RowOutput Row, int Wanted)
+    {
+        public int Committed { get; } = Sequence.CommittedCount;
+
+        public bool Failed { get; set; }
+    }
+
+    public void Add(Sequence sequence, SamplingOptions options, RowOutput row, int wanted)
+    {
+        wanted = Math.Min(wanted, _runner.Config.ContextLength - sequence.CommittedCount);
+        if (wanted <= 0)
+        {
+            return;
+        }
+
+        if (!_states.TryGetValue(sequence, out var state))
+        {
+            _states[sequence] = state = new State(new BlockTable(_pool, _runner.BlockSize));
+        }
+
+        // What was guessed and did not come is cut off; one token at least is computed for its logits.
+        var tokens = sequence.Tokens[..sequence.CommittedCount];
+        var same = 0;
+        while (same < state.Tokens.Count && same < tokens.Length && state.Tokens[same] == tokens[same])
+        {
+            same++;
+        }
+
+        state.Tokens.Clear();
+        foreach (var token in tokens)
+        {
+            state.Tokens.Add(token);
+        }
+
+        state.Table.Truncate(Math.Min(state.Table.TokenCount, Math.Min(same, tokens.Length - 1)));
+        _jobs.Add(new Job(sequence, state, options, row, wanted));
+    }
+
+    /// <summary>Guesses for every sequence that was added, and sets their drafts.</summary>
+    public void Run(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (Step(cancellationToken))
+            {
+            }
+
+            foreach (var job in _jobs)
+            {
+                if (!job.Failed)
+                {
+                    job.Sequence.SetDrafts(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(job.State.Tokens)[job.Committed..]);
+                }
+            }
+        }
+        finally
+        {
+            _jobs.Clear();
+        }
+    }
+
+    public void Forget(Sequence sequence)
+    {
+        if (_states.Remove(sequence, out var state))
+        {
+            state.Table.Clear();
+        }
+    }
+
+    /// <summary>After a failure: nothing that is stored is trusted.</summary>
+    public void ForgetAll()
+    {
+        foreach (var state in _states.Values)
+        {
+            state.Table.Clear();
+        }
+
+        _states.Clear();
+        _jobs.Clear();
+    }
+
+    public void Dispose() => _runner.Dispose();
+
+    private bool Step(CancellationToken cancellationToken)
+    {
+        var budget = _runner.MaxTokensPerStep;
+        var count = 0;
+        var planned = new List<(Job Job, int Tokens, bool Samples)>();
+        foreach (var job in _jobs)
+        {
+            var table = job.State.Table;
+            var pending = job.State.Tokens.Count - table.TokenCount;
+            if (job.Failed || job.State.Tokens.Count - job.Committed >= job.Wanted || budget == 0 || count == _rows.Length)
+            {
+                continue;
+            }
+
+            var tokens = Math.Min(pending, budget);
+            if (!TryReserve(table, tokens))
+            {
+                job.Failed = true;
+                continue;
+            }
+
+            var samples = tokens == pending;
+            var memory = job.State.Tokens.GetRange(table.TokenCount, tokens).ToArray();
+            _rows[count++] = new RunnerRow(memory, table.TokenCount, table.Blocks, samples ? LogitsWanted.Last : LogitsWanted.None);
+            planned.Add((job, tokens, samples));
+            budget -= tokens;
+        }
+
+        if (count == 0)
+        {
+            return false;
+        }
+
+        _runner.Step(_rows.AsSpan(0, count), _logits, cancellationToken);
+        var vocabulary = _runner.Config.VocabSize;
+        var at = 0;
+        foreach (var (job, tokens, samples) in planned)
+        {
+            job.State.Table.Advance(tokens);
+            if (samples)
+            {
+                var history = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(job.State.Tokens);
+                var step = job.Row.Count + history.Length - job.Committed;
+                job.State.Tokens.Add(_sampler.Sample(_logits.AsSpan(at, vocabulary), history, job.Options, job.Row.Seed, step));
+                at += vocabulary;
+            }
+        }
+
+        return true;
+    }
+
+    private bool TryReserve(BlockTable table, int tokens)
+    {
+        while (!table.TryReserve(tokens, out _))
+        {
+            // A sequence that does not guess in this step gives its blocks; it computes them again when it does.
+            var idle = _states.FirstOrDefault(s => s.Value.Table.BlockCount > 0 && _jobs.TrueForAll(job => job.State != s.Value));
+            if (idle.Key is null)
+            {
+                return false;
+            }
+
+            Forget(idle.Key);
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,49 @@
+namespace TorchKv.Runtime;
+
+/// <summary>Where guesses at the next tokens come from.</summary>
+public enum DraftSource
+{
+    /// <summary>From the text itself: what followed the last place where it read the same (prompt lookup).</summary>
+    PromptLookup,
+
+    /// <summary>From a smaller model of the same vocabulary, which the engine was given.</summary>
+    DraftModel,
+}
+
+/// <summary>Speculative decoding: guesses that the model verifies several at a time. What is generated stays the same, token for token. Immutable.</summary>
+/// <remarks>
+/// Each guess is held against the token that the sampler chooses there, with the draw that belongs to that step; it stays if
+/// they are equal. So sampled text is the plain one too, not only distributed like it (Leviathan et al. 2023 keep the
+/// distribution), as far as the runner's logits do not depend on how rows are cut: bit for bit on the CPU runner.
+/// </remarks>
+public sealed record SpeculationOptions
+{
+    /// <summary>Where guesses come from.</summary>
+    public DraftSource Source { get; init; } = DraftSource.PromptLookup;
+
+    /// <summary>The most tokens to guess ahead. Fewer are tried where guesses fail.</summary>
+    public int MaxDraftTokens { get; init; } = 8;
+
+    /// <summary>How many tokens must read the same for prompt lookup to guess.</summary>
+    public int MinMatch { get; init; } = 2;
+
+    /// <summary>Throws where an option cannot be.</summary>
+    /// <exception cref="OptionException">An option is out of its limits.</exception>
+    public void Validate()
+    {
+        if (MaxDraftTokens is < 1 or > 64)
+        {
+            throw new OptionException("max_draft_tokens", MaxDraftTokens.ToString(System.Globalization.CultureInfo.InvariantCulture), "1 to 64");
+        }
+
+        if (MinMatch is < 1 or > 64)
+        {
+            throw new OptionException("min_match", MinMatch.ToString(System.Globalization.CultureInfo.InvariantCulture), "1 to 64");
+        }
+
+        if (!Enum.IsDefined(Source))
+        {
+            throw new OptionException("draft_source", ((int)Source).ToString(System.Globalization.CultureInfo.InvariantCulture), "PromptLookup or DraftModel");
+        }
+    }
+}
