@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 [module: SkipLocalsInit]
@@ -172,7 +172,8 @@ internal static unsafe class Native
     private static bool TryLoad(out nint library, out string? failure)
     {
         var beside = Path.GetDirectoryName(typeof(Native).Assembly.Location);
-        string?[] folders = [Environment.GetEnvironmentVariable("TORCHKV_NATIVE"), beside, AppContext.BaseDirectory];
+        // A single-file program has no assembly files; its native libraries lie beside the program.
+        string?[] folders = [Environment.GetEnvironmentVariable("TORCHKV_NATIVE"), string.IsNullOrEmpty(beside) ? AppContext.BaseDirectory : beside];
         failure = null;
         foreach (var folder in folders)
         {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
 using static TorchSharp.torch;
 
@@ -180,7 +181,7 @@ internal sealed unsafe class Op(string name, string overload = "")
                 }
                 else
                 {
-                    target = (long*)System.Runtime.InteropServices.NativeMemory.Alloc((nuint)needed, 8);
+                    target = (long*)NativeMemory.Alloc((nuint)needed, 8);
                     (heap ??= []).Add((nint)target);
                 }
                 values[i].Bits = (long)target;
@@ -194,7 +195,7 @@ internal sealed unsafe class Op(string name, string overload = "")
             {
                 foreach (var block in heap)
                 {
-                    System.Runtime.InteropServices.NativeMemory.Free((void*)block);
+                    NativeMemory.Free((void*)block);
                 }
             }
         }

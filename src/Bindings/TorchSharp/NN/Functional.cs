@@ -27,10 +27,14 @@ public static partial class torch
 
             private static Tensor LinearOfOneRow(Tensor input, Tensor weights, Tensor? bias)
             {
+                Span<long> shape = stackalloc long[(int)input.ndim];
+                for (var i = 0; i < shape.Length - 1; i++)
+                {
+                    shape[i] = 1;
+                }
+                shape[^1] = weights.size(0);
                 using var row = input.reshape(-1);
                 using var product = bias is null ? weights.mv(row) : bias.addmv(weights, row);
-                var shape = input.shape;
-                shape[^1] = weights.size(0);
                 return product.view(shape);
             }
 
