@@ -33,6 +33,9 @@ internal class Fault
 
     public virtual Tensor Residual(int layer, bool attention, Tensor shortcut, Tensor x) => shortcut + x;
 
+    /// <summary>Attention in one kernel, whose weights no module sees; null: step by step.</summary>
+    public virtual Tensor? Fused(Tensor queries, Tensor keys, Tensor values) => null;
+
     public virtual Tensor Softmax(Tensor scores) => softmax(scores, -1);
 
     public virtual Tensor Output(string module, Tensor x) => x;
@@ -160,6 +163,11 @@ internal sealed class FaultyModel : nn.Module<Tensor, bool, Tensor>
                 cacheK = fault.Cached(layer, true, cacheK, keys).DetachFromDisposeScope();
                 cacheV = fault.Cached(layer, false, cacheV, values).DetachFromDisposeScope();
                 (keys, values) = (cacheK, cacheV);
+            }
+
+            if (fault.Fused(queries, keys, values) is { } context)
+            {
+                return out_proj.call(fault.Join(context));
             }
 
             var scores = matmul(queries, keys.transpose(2, 3)) * fault.Scale(layer, queries.size(-1));

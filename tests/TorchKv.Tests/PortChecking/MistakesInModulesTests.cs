@@ -19,6 +19,9 @@ public class MistakesInModulesTests
         { nameof(PositionsFromOne), "000.pos_emb", ResemblanceKind.Positions, "rows are shifted by one (positions)" },
         { nameof(NoMask), "000.trf_blocks.0.att.dropout", ResemblanceKind.Mask, "later keys are visible" },
         { nameof(MaskTopLeft), "001.trf_blocks.0.att.dropout", ResemblanceKind.Mask, "aligned top-left" },
+        { nameof(CausalFlagOnAWarmCache), "001.trf_blocks.0.att.out_proj", ResemblanceKind.Mask, "earlier keys are lost|top-left|mask" },
+        { nameof(FusedWithoutScale), "000.trf_blocks.0.att.out_proj", ResemblanceKind.ConstantFactor, "attention scale" },
+        { nameof(FusedWithoutMask), "000.trf_blocks.0.att.out_proj", ResemblanceKind.Mask, "later keys are visible" },
         { nameof(LengthReadAfterLayer0), "001.trf_blocks.1.att.dropout", ResemblanceKind.Mask, "mask" },
         { nameof(WindowOfFive), "000.trf_blocks.0.att.dropout", ResemblanceKind.Mask, "earlier keys are lost|a window of 5" },
         { nameof(PaddingRowSeesNothing), "000.trf_blocks.0.att.dropout", ResemblanceKind.NotANumber, "NaN in the port" },
@@ -107,6 +110,26 @@ public class MistakesInModulesTests
     {
         public override Tensor Hidden(int layer, long past, long count, long keys) =>
             arange(keys, dtype: ScalarType.Int64).unsqueeze(0) > arange(count, dtype: ScalarType.Int64).unsqueeze(1);
+    }
+
+    private sealed class CausalFlagOnAWarmCache : Fault
+    {
+        public override Tensor? Fused(Tensor queries, Tensor keys, Tensor values) =>
+            nn.functional.scaled_dot_product_attention(queries, keys, values, is_casual: true);
+    }
+
+    private sealed class FusedWithoutScale : Fault
+    {
+        public override Tensor? Fused(Tensor queries, Tensor keys, Tensor values)
+        {
+            var scores = matmul(queries, keys.transpose(2, 3));
+            return matmul(softmax(scores.masked_fill(Hidden(0, 0, queries.size(2), keys.size(2)), double.NegativeInfinity), -1), values);
+        }
+    }
+
+    private sealed class FusedWithoutMask : Fault
+    {
+        public override Tensor? Fused(Tensor queries, Tensor keys, Tensor values) => nn.functional.scaled_dot_product_attention(queries, keys, values);
     }
 
     private sealed class LengthReadAfterLayer0 : Fault

@@ -22,6 +22,31 @@ internal static class AttentionProbe
             ?? Keys(scene, expected, actual);
     }
 
+    /// <summary>
+    /// Attention whose weights were not recorded, as in fused kernels: a step's first query that gives what position 0 gave saw the
+    /// first key only.
+    /// </summary>
+    public static Resemblance? FirstKeyOnly(Scene scene)
+    {
+        var first = scene.Timeline.FirstOrDefault(t => t.Pair.Key.Step == 0 && t.Within).Pair;
+        if (scene.PastTokens == 0 || first is null || scene.Expected.Shape.Length < 2 || first.Shape.Length < 2
+            || !scene.Expected.Key.Module.Contains("att", StringComparison.OrdinalIgnoreCase) || first.Expected.Columns != scene.Expected.Columns)
+        {
+            return null;
+        }
+
+        var (tokens, tokensOfFirst) = (scene.Expected.Shape[^2], first.Shape[^2]);
+        for (var batch = 0; batch < scene.Expected.Rows / tokens; batch++)
+        {
+            if (batch * tokensOfFirst >= first.Expected.Rows || !scene.Equal(scene.Actual.Row(batch * tokens), first.Expected.Row(batch * tokensOfFirst)))
+            {
+                return null;
+            }
+        }
+
+        return new(ResemblanceKind.Mask, $"earlier keys are lost: in {scene.Port} the step's first query gives what position 0 gave, so it sees the first key only; a causal flag aligns the mask top-left, and with {scene.PastTokens} tokens in the cache it must be aligned to the end (mask)");
+    }
+
     private static Resemblance? Softmax(Scene scene, AttentionWeights? expected, AttentionWeights? actual)
     {
         if ((expected is null) == (actual is null))

@@ -15,6 +15,7 @@ internal static class Diagnoser
         (ValueProbes.Swapped, true),
         (FactorProbe.Factor, false),
         (AttentionProbe.Weights, true),
+        (AttentionProbe.FirstKeyOnly, true),
         (LayoutProbe.Rows, true),
         (FunctionProbe.Residual, true),
         (LayoutProbe.Columns, false),
