@@ -81,6 +81,28 @@ public class CheckPortCommandTests
         Fails("is not a trace", "check-port", "--trace", RepositoryFiles.Fixture("article", "article-small.safetensors"), "--article");
 
     [Fact]
-    public Task AModelOfAnotherVocabularyIsAFailureThatNamesTheId() =>
-        Fails("vocabulary", "check-port", "--trace", Right, "--model", RepositoryFiles.Fixture("hf", "gelu-new"));
+    public async Task AModelOfAnotherWidthDiffersInShape()
+    {
+        var run = await Of("check-port", "--trace", Right, "--model", RepositoryFiles.Fixture("hf", "gelu-new"));
+
+        Assert.Equal(ExitCodes.Failed, run.ExitCode);
+        Assert.Contains("first at 000.tok_emb", run.Out);
+        Assert.Contains("shape", run.Out);
+    }
+
+    [Fact]
+    public async Task IdsBeyondTheVocabularyAreAFailure()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"check-port-{Guid.NewGuid():N}.json");
+        try
+        {
+            await File.WriteAllTextAsync(path, """{"vocab_size":100,"context_length":32,"emb_dim":24,"n_heads":3,"n_layers":3,"drop_rate":0.1,"qkv_bias":true}""");
+
+            await Fails("the id 161", "check-port", "--trace", Right, "--article", "--config", path);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
 }

@@ -50,6 +50,12 @@ internal static class FunctionProbe
             {
                 var (known, unknown) = original is null ? (scene.Port, scene.Original) : (scene.Original, scene.Port);
                 var worst = WorstDifference(scene);
+                var count = WrongCount(scene);
+                if (count * 20 <= input.Length)
+                {
+                    return new(ResemblanceKind.Outliers, $"a few outliers: {count:N0} of {input.Length:N0} numbers differ, at most by {Say(worst)}; elsewhere both have {name} of {of}, so one of them approximates or clamps it");
+                }
+
                 return worst < 0.03 * Math.Max(1e-12, scene.Expected.Values.Max(Math.Abs))
                     ? new(ResemblanceKind.Approximation, $"an approximation: {known} has {name} of {of}, {unknown} another function close to it, at most {Say(worst)} apart")
                     : new(ResemblanceKind.Activation, $"another activation: {known} has {name} of {of}, {unknown} another function of it");
@@ -68,6 +74,17 @@ internal static class FunctionProbe
         }
 
         return worst;
+    }
+
+    private static int WrongCount(Scene scene)
+    {
+        var count = 0;
+        for (var i = 0; i < scene.Expected.Values.Length; i++)
+        {
+            count += Math.Abs((double)scene.Actual.Values[i] - scene.Expected.Values[i]) > 5 * scene.Noise * (scene.RmsExpected + Math.Abs(scene.Expected.Values[i])) ? 1 : 0;
+        }
+
+        return count;
     }
 
     private static string? Named(Scene scene, float[] input, float[] output)
@@ -115,8 +132,16 @@ internal static class FunctionProbe
     public static Resemblance? Residual(Scene scene)
     {
         var difference = Subtract(scene.Actual.Values, scene.Expected.Values);
-        var candidates = scene.Earlier.Reverse()
-            .Where(pair => pair.Shape.AsSpan().TrimStart(1).SequenceEqual(scene.Expected.TrimmedShape)).Take(16).ToArray();
+        var candidates = new List<ComparedPair>();
+        foreach (var earlier in scene.Earlier.Reverse().Where(pair => pair.Shape.AsSpan().TrimStart(1).SequenceEqual(scene.Expected.TrimmedShape)))
+        {
+            // A container repeats its last part's output, a dropout its input's.
+            if (candidates.Count < 16 && !candidates.Exists(known => known.Expected.Values.AsSpan().SequenceEqual(earlier.Expected.Values)))
+            {
+                candidates.Add(earlier);
+            }
+        }
+
         foreach (var pair in candidates)
         {
             var (factor, residual) = Fit(pair.Expected.Values, difference);
@@ -133,10 +158,17 @@ internal static class FunctionProbe
                     : new(ResemblanceKind.Residual, $"{Say(factor)} times {name} is added: a residual connection (shortcut) with another factor");
         }
 
-        for (var i = 0; i < candidates.Length && i < 10; i++)
+        for (var i = 0; i < candidates.Count; i++)
         {
-            for (var j = 0; j < candidates.Length && j < 10; j++)
+            for (var j = 0; j < candidates.Count; j++)
             {
+                // The residual stream between two modules is itself no module's output, but a sum of two.
+                if (i < j && Fit(Add(candidates[i].Expected.Values, candidates[j].Expected.Values), difference) is var (times, rest)
+                    && times != 0 && scene.Explains(rest))
+                {
+                    return new(ResemblanceKind.Residual, $"{Say(times)} times ({Scene.Name(candidates[j].Key)} + {Scene.Name(candidates[i].Key)}) is added: a residual connection (shortcut) that is missing, doubled or has another factor");
+                }
+
                 if (i == j)
                 {
                     continue;

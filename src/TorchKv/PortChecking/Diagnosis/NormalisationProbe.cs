@@ -89,7 +89,7 @@ internal static class NormalisationProbe
         if (Affine.Between(norm, scene.Actual.Values, rows, columns, Math.Max(4 * scene.Noise, 3e-6)) is { } own && rows >= 3)
         {
             return own.IsIdentity
-                ? new(ResemblanceKind.Normalisation, "the weight and bias (scale and shift) of the normalisation are not applied")
+                ? new(ResemblanceKind.Normalisation, $"the weight and bias (scale and shift) of the normalisation are not applied in {scene.Port}")
                 : new(ResemblanceKind.Weights, "other weights: the normalisation is right, its weight or bias (scale or shift) is another");
         }
 
