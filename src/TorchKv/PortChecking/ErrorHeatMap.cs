@@ -24,7 +24,7 @@ internal static class ErrorHeatMap
         var steps = entries.Select(entry => entry.Key.Step).Distinct().Order().ToArray();
         var left = 24 + (names.Select(name => name.Length).DefaultIfEmpty(8).Max() * 6.6);
         var cell = Math.Clamp(640.0 / Math.Max(1, steps.Length), 3, 48);
-        var width = Math.Max(620, left + (cell * steps.Length) + Right);
+        var width = Math.Max(720, left + (cell * steps.Length) + Right);
         var height = Top + (RowHeight * names.Count) + 40;
 
         var svg = new StringBuilder();
@@ -77,7 +77,7 @@ internal static class ErrorHeatMap
         var labels = new (double Log, string Text)[] { (-4, "≤ bound ÷ 10⁴"), (-1, "bound ÷ 10"), (0, "bound"), (0.3, "2 ×"), (2, "100 ×"), (6, "≥ 10⁶ × bound") };
         for (var i = 0; i < labels.Length; i++)
         {
-            var x = 20 + (i * 100);
+            var x = 20 + (i * 114);
             svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{x}\" y=\"58\" width=\"12\" height=\"12\" fill=\"{Color(labels[i].Log)}\"/><text x=\"{x + 16}\" y=\"68\">{labels[i].Text}</text>\n");
         }
     }

@@ -71,6 +71,28 @@ public class MistakesInModulesTests
         }
     }
 
+    [Fact]
+    public void FusedAttentionWithAMaskAlignedToTheEndIsTheSame()
+    {
+        foreach (var trace in new[] { "right", "right-in-chunks" })
+        {
+            using var original = MistakesInTracesTests.Open(trace);
+            using var model = FaultyModel.Build(new MaskAlignedToTheEnd());
+
+            PortChecker.Compare(original, model, step => model.call(step.ToTensor(), true)).AssertSame();
+        }
+    }
+
+    private sealed class MaskAlignedToTheEnd : Fault
+    {
+        public override Tensor? Fused(Tensor queries, Tensor keys, Tensor values)
+        {
+            var past = keys.size(2) - queries.size(2);
+            var mask = ones(queries.size(2), keys.size(2), dtype: ScalarType.Bool).tril(past);
+            return nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask: mask);
+        }
+    }
+
     private sealed class ScaleMissing : Fault
     {
         public override double Scale(int layer, long headDim) => 1;

@@ -132,9 +132,10 @@ public class PortCheckerTests
             var a = Layer("000.a", 1);
             var report = Compare([a], [a with { Values = [.. a.Values.Select(v => (float)(v * c))] }]);
             Assert.Equal(ResemblanceKind.ConstantFactor, report.Kind);
-            Assert.Contains($"is {Numbers.Say(c)} times", report.LooksLike);
+            var told = report.LooksLike!.Split("the port is ")[1].Split(' ')[0];
+            Assert.Equal(c, double.Parse(told, System.Globalization.CultureInfo.InvariantCulture), 1e-3 * c);
         },
-        iter: 50);
+        iter: 50, seed: "aEVZK8w8-ry2");
 
     [Fact]
     public void AnyShiftOfRowsIsFound() => Gen.Select(Gen.Int[-9, 9].Where(n => n != 0), Gen.Int[0, 1]).Sample(
@@ -147,7 +148,7 @@ public class PortCheckerTests
             Assert.Equal(ResemblanceKind.Positions, report.Kind);
             Assert.Contains(Math.Abs(n) == 1 ? "shifted by one" : $"shifted by {Math.Abs(n)}", report.LooksLike);
         },
-        iter: 50);
+        iter: 50, seed: "aEVZK8w8-ry2");
 
     [Fact]
     public void AnyOrderOfColumnsIsFound() => Gen.Shuffle(Enumerable.Range(0, 24).ToArray()).Where(order => order.Where((from, to) => from != to).Any()).Sample(
@@ -157,7 +158,7 @@ public class PortCheckerTests
             var report = Compare([a], [a with { Values = [.. Enumerable.Range(0, 6).SelectMany(row => order.Select(from => a.Values[(row * 24) + from]))] }]);
             Assert.True(report.Kind is ResemblanceKind.ColumnsPermuted or ResemblanceKind.Heads, report.LooksLike);
         },
-        iter: 50);
+        iter: 50, seed: "aEVZK8w8-ry2");
 
     [Fact]
     public void RowsOfABatchInAnotherOrderAreFound()
