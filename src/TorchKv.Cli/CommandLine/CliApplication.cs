@@ -19,6 +19,7 @@ internal static class CliApplication
         (TokenizeCommand.CommandName, console => new TokenizeCommand(console)),
         (PlanCommand.CommandName, console => new PlanCommand(console)),
         (CompareCommand.CommandName, console => new CompareCommand(console)),
+        (SimulateCommand.CommandName, console => new SimulateCommand(console)),
         (InfoCommand.CommandName, console => new InfoCommand(console)),
         (DemoCommand.CommandName, console => new DemoCommand(console)),
         (CheckPortCommand.CommandName, console => new CheckPortCommand(console)),
@@ -132,7 +133,10 @@ internal static class CliApplication
     private static string Explain(Exception error) => error switch
     {
         TorchKvException => error.Message,
-        FileNotFoundException { FileName: { } file } when error is not FileLoadException => $"{file} is not there; check the path.",
+        // The name of an assembly, not a file's.
+        FileNotFoundException { FileName: { } file } when file.Contains(", Version=", StringComparison.Ordinal) =>
+            $"{file.Split(',')[0]}.dll is not beside this program; build it again, or take --runner cpu, which needs no libtorch.",
+        FileNotFoundException { FileName: { } file } => $"{file} is not there; check the path.",
         DirectoryNotFoundException => $"{error.Message.TrimEnd('.')}; check the path.",
         UnauthorizedAccessException => $"{error.Message.TrimEnd('.')}; check the file's permissions.",
         IOException or NotSupportedException => error.Message.Split('\n')[0].TrimEnd(),

@@ -1,0 +1,65 @@
+using System.Text.Json;
+using TorchKv.TestSupport;
+using static TorchKv.Cli.Tests.CommandLineRun;
+
+namespace TorchKv.Cli.Tests;
+
+public class SimulateCommandTests
+{
+    [Fact]
+    public async Task EveryPolicyGeneratesEveryTokenAndOneWorkloadAlwaysGivesOneAnswer()
+    {
+        string[] line = ["simulate", "--synthetic", "--requests", "200", "--rate", "1000", "--prompt-tokens", "5,60", "--new-tokens", "1,40", "--shared-prefix", "64", "--blocks", "200", "--json"];
+        var first = (await Of(line)).Json;
+        var policies = first.GetProperty("policies").EnumerateArray().ToList();
+        Assert.Equal(["first come", "whole prompts", "shortest first", "no prefix cache"], policies.Select(policy => policy.GetProperty("policy").GetString()));
+        Assert.All(policies, policy => Assert.Equal(200, policy.GetProperty("completed").GetInt32()));
+        Assert.Single(policies.Select(policy => policy.GetProperty("generated_tokens").GetInt64()).Distinct());
+        Assert.True(policies[0].GetProperty("prefix_hit_share").GetDouble() > 0.3);
+        Assert.Equal(0, policies[3].GetProperty("prefix_hit_share").GetDouble());
+    }
+
+    [Fact]
+    public async Task OneRequestTakesWhatTheCostModelSays()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["trace.jsonl"], "{\"arrival\": 2, \"prompt_tokens\": 10, \"new_tokens\": 3}\n");
+        var json = (await Of("simulate", "--trace", folder["trace.jsonl"], "--step-ms", "5", "--token-us", "100", "--context-ns", "0", "--json")).Json;
+        foreach (var policy in json.GetProperty("policies").EnumerateArray())
+        {
+            // A step with the prompt (5 ms + 10 · 0.1 ms), then two of one token each.
+            Assert.Equal(0.006, policy.GetProperty("first_token_p50").GetDouble(), 1e-6);
+            Assert.Equal(0.0051, policy.GetProperty("inter_token_p50").GetDouble(), 1e-6);
+            Assert.Equal(2.0162, policy.GetProperty("seconds").GetDouble(), 1e-5);
+        }
+    }
+
+    [Theory]
+    [InlineData("is no request", "nonsense")]
+    [InlineData("is no request", "{\"arrival\": 0}")]
+    [InlineData("arrival is a number of seconds from 0", "{\"arrival\": -1, \"prompt_tokens\": 1, \"new_tokens\": 1}")]
+    [InlineData("has no request", "")]
+    public async Task ABadTraceIsRefusedByItsLine(string words, string trace)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["trace.jsonl"], trace);
+        await Fails(words, "simulate", "--trace", folder["trace.jsonl"]);
+    }
+
+    [Fact]
+    public Task ARequestThatCannotFitThePoolIsRefusedBeforeAnythingRuns() =>
+        Fails("hold 160", "simulate", "--synthetic", "--blocks", "10", "--prompt-tokens", "200");
+
+    [Fact]
+    public Task AWorkloadIsATraceOrMadeUp() => RefusesUsage("--trace FILE or --synthetic", "simulate");
+
+    [Fact]
+    public async Task ThePlotIsADrawingWithALineForEachPolicy()
+    {
+        using var folder = new TemporaryFolder();
+        var run = await Of("simulate", "--synthetic", "--requests", "50", "--plot", folder["waiting.svg"]);
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.All(run.Out.Split('\n'), line => Assert.True(line.Length <= 80, line));
+        Assert.Equal(4, System.Xml.Linq.XDocument.Load(folder["waiting.svg"]).Descendants().Count(element => element.Name.LocalName == "path"));
+    }
+}
