@@ -93,6 +93,22 @@ public class LifetimeTests
         Assert.Equal(before, Tensor.TotalCount);
     }
 
+    [Fact]
+    public void TheNumberOfThreadsCanBeSet()
+    {
+        var before = get_num_threads();
+        try
+        {
+            set_num_threads(1);
+            Assert.Equal(1, get_num_threads());
+        }
+        finally
+        {
+            set_num_threads(before);
+        }
+        Assert.Equal(before, get_num_threads());
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Forget(int count)
     {

@@ -10,7 +10,7 @@ namespace TorchSharp.Interop;
 internal static unsafe class Native
 {
     private const string LibraryFile = "libTorchKvNative.so";
-    private const int Abi = 2;
+    private const int Abi = 3;
 
     private static readonly string? s_failure;
 
@@ -35,7 +35,7 @@ internal static unsafe class Native
     public static readonly delegate* unmanaged[SuppressGCTransition]<nint, int> TensorIsContiguous;
     public static readonly delegate* unmanaged[SuppressGCTransition]<nint, int> TensorIsInference;
     public static readonly delegate* unmanaged<nint, nint> TensorData;
-    public static readonly delegate* unmanaged<nint, long> TensorStorageBytes;
+    public static readonly delegate* unmanaged[SuppressGCTransition]<nint, long> TensorOwnedBytes;
     public static readonly delegate* unmanaged<nint, long*, int, int, delegate* unmanaged<nint, void>, nint, nint> TensorFromMemory;
     public static readonly delegate* unmanaged<nint, int> TensorRequiresGrad;
     public static readonly delegate* unmanaged<nint, int, int> TensorSetRequiresGrad;
@@ -108,7 +108,7 @@ internal static unsafe class Native
         TensorIsContiguous = (delegate* unmanaged[SuppressGCTransition]<nint, int>)Find("tkv_tensor_is_contiguous");
         TensorIsInference = (delegate* unmanaged[SuppressGCTransition]<nint, int>)Find("tkv_tensor_is_inference");
         TensorData = (delegate* unmanaged<nint, nint>)Find("tkv_tensor_data");
-        TensorStorageBytes = (delegate* unmanaged<nint, long>)Find("tkv_tensor_storage_bytes");
+        TensorOwnedBytes = (delegate* unmanaged[SuppressGCTransition]<nint, long>)Find("tkv_tensor_owned_bytes");
         TensorFromMemory = (delegate* unmanaged<nint, long*, int, int, delegate* unmanaged<nint, void>, nint, nint>)Find("tkv_tensor_from_memory");
         TensorRequiresGrad = (delegate* unmanaged<nint, int>)Find("tkv_tensor_requires_grad");
         TensorSetRequiresGrad = (delegate* unmanaged<nint, int, int>)Find("tkv_tensor_set_requires_grad");

@@ -150,7 +150,9 @@ public static partial class torch
         {
             if (handle != 0)
             {
-                _owner = new ForgottenTensor(handle);
+                var bytes = Native.TensorOwnedBytes(handle);
+                _owner = new ForgottenTensor(handle, bytes);
+                ForgottenMemory.Add(bytes);
             }
         }
 
@@ -184,14 +186,17 @@ public static partial class torch
             if (_owner is ForgottenTensor guard)
             {
                 GC.SuppressFinalize(guard);
+                ForgottenMemory.Remove(guard.Bytes);
                 _owner = null;
             }
         }
 
         private static nint ThrowDisposed() => throw new InvalidOperationException("Tensor invalid -- empty handle.");
 
-        private sealed class ForgottenTensor(nint handle)
+        private sealed class ForgottenTensor(nint handle, long bytes)
         {
+            public long Bytes => bytes;
+
             ~ForgottenTensor() => Native.TensorRelease(handle);
         }
 

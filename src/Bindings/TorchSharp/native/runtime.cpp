@@ -69,7 +69,7 @@ TKV_API const char* tkv_error() {
 TKV_API const char* tkv_libtorch_version() { return TORCH_VERSION; }
 
 // Bumped when the functions or Value change, so that a stale library is recognised.
-TKV_API int32_t tkv_abi() { return 2; }
+TKV_API int32_t tkv_abi() { return 3; }
 
 TKV_API int32_t tkv_grad_enabled() { return c10::GradMode::is_enabled() ? 1 : 0; }
 

@@ -71,9 +71,11 @@ TKV_API void* tkv_tensor_data(int64_t handle) {
   });
 }
 
-// Bytes of the storage that the tensor looks at (the whole of it, not only the view).
-TKV_API int64_t tkv_tensor_storage_bytes(int64_t handle) {
-  return guarded(int64_t{-1}, [&] { return static_cast<int64_t>(impl_of(handle)->storage().nbytes()); });
+// Bytes that go when this tensor goes: 0 for a view, whose storage others hold too.
+TKV_API int64_t tkv_tensor_owned_bytes(int64_t handle) {
+  const auto* impl = impl_of(handle);
+  if (!impl->has_storage() || impl->device().is_meta() || impl->storage().use_count() != 1) return 0;
+  return static_cast<int64_t>(impl->storage().nbytes());
 }
 
 // A tensor over foreign memory; `release(context)` runs when the last reference to its storage goes.
