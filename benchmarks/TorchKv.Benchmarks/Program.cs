@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
+using BenchmarkDotNet.Running;
 using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Peers;
+using TorchKv.Benchmarks.Port;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
@@ -13,6 +15,12 @@ switch (args)
 {
     case ["peers", .. var options]:
         return PeersCommand.Run(options, MachineLimits.Measure);
+    case ["port", .. var options]:
+        return PortComparison.Run(options);
+    case ["port-worker", var checkpoint, _]:
+        return PortWorker.Run(checkpoint, Number(2));
+    case ["operators", .. var options]:
+        return BenchmarkSwitcher.FromTypes([typeof(PortOperators)]).Run(["--filter", "*", .. options]).Any() ? 0 : 1;
     case ["runner", .. var options]:
         return RunnerBench.Run(options);
     case ["worker", "llama", var folder, var file, _, _, _, _]:

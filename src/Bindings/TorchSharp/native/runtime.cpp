@@ -8,7 +8,12 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
+#include <cstdlib>
 #include <mutex>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "shared.h"
 
@@ -17,6 +22,17 @@ using namespace torchkv;
 namespace {
 
 thread_local std::string last_error;
+
+#if defined(__GLIBC__)
+// libtorch's CPU memory is malloc's. By default glibc gives freed memory back to the system as soon as some megabytes of it lie
+// at the heap's end, and takes it again page by page, zeroed; a scope that frees a layer's tensors at once makes that happen in
+// every layer, which costs several times what an elementwise operation does. So up to 128 MiB are kept. MALLOC_* in the
+// environment has the last word.
+[[maybe_unused]] const bool keeps_freed_memory = [] {
+  if (std::getenv("MALLOC_TRIM_THRESHOLD_") != nullptr || std::getenv("MALLOC_MMAP_THRESHOLD_") != nullptr) return false;
+  return mallopt(M_MMAP_THRESHOLD, 32 << 20) == 1 && mallopt(M_TRIM_THRESHOLD, 128 << 20) == 1;
+}();
+#endif
 
 at::Generator default_generator(c10::Device device) { return at::globalContext().defaultGenerator(device); }
 
