@@ -17,6 +17,7 @@ public sealed class Engine : IAsyncDisposable
 {
     private readonly IModelRunner _runner;
     private readonly EngineLoop _loop;
+    private Lazy<byte[]>? _modelHash;
 
     /// <summary>A request that nothing speaks against.</summary>
     private readonly record struct Checked(int[] Prompt, GenerationOptions Options);
@@ -38,6 +39,7 @@ public sealed class Engine : IAsyncDisposable
 
         _runner = runner;
         Tokenizer = tokenizer;
+        _modelHash = options?.ModelIdentity is { } identity ? new Lazy<byte[]>(() => ModelIdentity.OfText(identity)) : null;
         _loop = new EngineLoop(runner, draft, options ?? new EngineOptions());
     }
 
@@ -62,7 +64,9 @@ public sealed class Engine : IAsyncDisposable
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     draft = draftDirectory is null ? null : CpuRunner.Load(draftDirectory, cpu);
-                    return new Engine(runner, tokenizer, options, draft);
+                    var engine = new Engine(runner, tokenizer, options, draft);
+                    engine._modelHash ??= new Lazy<byte[]>(() => ModelIdentity.OfFolder(directory, cpu));
+                    return engine;
                 }
                 catch
                 {
@@ -111,6 +115,35 @@ public sealed class Engine : IAsyncDisposable
     /// <inheritdoc cref="GenerateAsync(IReadOnlyList{int}, GenerationOptions?, CancellationToken)"/>
     public Generation Submit(IReadOnlyList<int> promptIds, GenerationOptions? options = null) => Submit(Check(promptIds, options));
 
+    /// <summary>Begins a session: a text that goes on turn by turn and keeps its blocks in between.</summary>
+    /// <param name="cacheSalt">The salt under which its blocks are found by others; its turns' own salt does not count.</param>
+    public Session StartSession(string? cacheSalt = null) => new(this, new SessionState(cacheSalt));
+
+    /// <summary>Takes up a session from a file that <see cref="Session.SaveAsync"/> wrote.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="otherwise">
+    /// The session's tokens, where the caller knows them: a file that cannot be used is then passed over (see
+    /// <see cref="Session.RestoreFailure"/>), and the next turn computes them. Null: such a file is an error.
+    /// </param>
+    /// <exception cref="SessionFileException">The file is damaged, of another model, or of another version.</exception>
+    /// <exception cref="RequestException">The engine does not know its model's identity.</exception>
+    public async Task<Session> RestoreSessionAsync(string path, IReadOnlyList<int>? otherwise = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        try
+        {
+            var content = await Task.Run(() => SessionFile.Read(path, ModelHash, _runner)).ConfigureAwait(false);
+            return new Session(this, await _loop.WriteSessionAsync(content.Salt, content.Tokens, content.Resident, content.Blocks).ConfigureAwait(false));
+        }
+        catch (SessionFileException e) when (otherwise is not null)
+        {
+            return new Session(this, new SessionState(null) { Tokens = [.. otherwise] }) { RestoreFailure = e };
+        }
+    }
+
+    /// <summary>The pool and the block tables as they are between two steps, to be drawn.</summary>
+    public Task<EngineSnapshot> SnapshotAsync() => _loop.InvokeAsync(_loop.Snapshot);
+
     /// <summary>Forgets every cached block that nobody holds, so that what comes next starts cold.</summary>
     public Task DropCachedBlocksAsync() => _loop.InvokeAsync(() =>
     {
@@ -137,7 +170,44 @@ public sealed class Engine : IAsyncDisposable
         }).ConfigureAwait(false);
     }
 
-    private IReadOnlyList<int> Encode(string prompt)
+    internal EngineLoop Loop => _loop;
+
+    internal IModelRunner Runner => _runner;
+
+    internal byte[] ModelHash => _modelHash?.Value
+        ?? throw new RequestException("The engine does not know its model's identity; set EngineOptions.ModelIdentity to save and restore sessions.");
+
+    /// <summary>Submits a session's next turn.</summary>
+    internal Generation Submit(Session session, IReadOnlyList<int> promptIds, GenerationOptions options)
+    {
+        if (options.Samples != 1 || options.Beams is not null || options.PromptLogProbs)
+        {
+            throw new RequestException("A session's turn is one sequence: no samples, beams or prompt log-probabilities.");
+        }
+
+        var state = session.State;
+        lock (state)
+        {
+            if (state.IsDisposed || state.IsBusy)
+            {
+                throw new RequestException(state.IsDisposed ? "The session was disposed." : "The session is in the middle of a turn; read it to its end, or cancel it, first.");
+            }
+
+            var what = Check([.. state.Tokens, .. promptIds], options with { CacheSalt = state.Salt });
+            state.IsBusy = true;
+            try
+            {
+                return Submit(what, state);
+            }
+            catch
+            {
+                state.IsBusy = false;
+                throw;
+            }
+        }
+    }
+
+    internal IReadOnlyList<int> Encode(string prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         if (Tokenizer is null)
@@ -200,9 +270,9 @@ public sealed class Engine : IAsyncDisposable
         return new Checked(prompt, options);
     }
 
-    private Generation Submit(Checked what)
+    private Generation Submit(Checked what, SessionState? session = null)
     {
-        var request = new GenerationRequest(_loop.Pool, _runner, Tokenizer, what.Prompt, what.Options);
+        var request = new GenerationRequest(_loop.Pool, _runner, Tokenizer, what.Prompt, what.Options) { Session = session };
         _loop.Submit(request);
         return new Generation(_loop, request);
     }

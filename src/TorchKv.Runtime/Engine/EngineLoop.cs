@@ -335,7 +335,7 @@ internal sealed partial class EngineLoop
     private void EndRequest(GenerationRequest request, Exception? error)
     {
         _live.Remove(request);
-        DetachSession(request);
+        DetachSession(request, error);
         request.Sequences.ForEach(ForgetDrafts);
         _scheduler.Remove(request);
         _totals = error switch
@@ -355,6 +355,36 @@ internal sealed partial class EngineLoop
     /// <summary>Nobody else holds a block and still one lacks: a defect, which must not become a hang.</summary>
     private void FailUnplaceable(GenerationRequest request) =>
         EndRequest(request, new RequestFailedException($"The scheduler could not place the request in a pool of {_pool.Count} blocks.", null));
+
+    /// <summary>On the engine's thread alone.</summary>
+    public EngineSnapshot Snapshot()
+    {
+        var blocks = new BlockUse[_pool.Count];
+        for (var block = 0; block < blocks.Length; block++)
+        {
+            blocks[block] = _pool.HolderCount(block) switch
+            {
+                0 => _pool.IsPublished(block) ? BlockUse.Cached : BlockUse.Free,
+                1 => BlockUse.Held,
+                _ => BlockUse.Shared,
+            };
+        }
+
+        var sequences = new List<SequenceSnapshot>();
+        foreach (var request in _scheduler.Running.Concat(_scheduler.Waiting))
+        {
+            foreach (var sequence in request.Sequences)
+            {
+                if (!sequence.IsFinished)
+                {
+                    sequences.Add(new SequenceSnapshot(
+                        request.Arrival, sequence.Branch, request.State == RequestState.Running, sequence.Count, sequence.Table.TokenCount, Math.Max(0, request.CachedTokens), sequence.Table.Blocks.ToArray()));
+                }
+            }
+        }
+
+        return new EngineSnapshot(_runner.BlockSize, blocks, sequences, _scheduler.PreemptionCount);
+    }
 
     private double Seconds(long ticks) => (double)ticks / _options.TimeProvider.TimestampFrequency;
 

@@ -38,6 +38,11 @@ internal sealed class GenerationRequest : ScheduledRequest
 
     public GenerationOptions Options { get; }
 
+    /// <summary>The session that this request is a turn of.</summary>
+    public SessionState? Session { get; init; }
+
+    public bool IsSessionAttached { get; set; }
+
     /// <summary>The search over beams; null where tokens are chosen one by one.</summary>
     public BeamSearch? Beams { get; }
 

@@ -56,6 +56,8 @@ internal sealed class Scheduler
 
     public IReadOnlyList<ScheduledRequest> Running => _running;
 
+    public IEnumerable<ScheduledRequest> Waiting => _waiting;
+
     public int WaitingCount => _waiting.Count;
 
     public int RunningSequences { get; private set; }
@@ -109,8 +111,8 @@ internal sealed class Scheduler
         }
     }
 
-    /// <summary>Ends a sequence, and its request with the last one. The caller takes the blocks where it asks for them.</summary>
-    public BlockTable? Finish(Sequence sequence, bool keepBlocks = false)
+    /// <summary>Ends a sequence, and its request with the last one.</summary>
+    public void Finish(Sequence sequence)
     {
         var request = sequence.Request;
         if (request.State == RequestState.Running)
@@ -118,22 +120,11 @@ internal sealed class Scheduler
             RunningSequences--;
         }
 
-        BlockTable? table = null;
-        if (keepBlocks)
-        {
-            table = sequence.FinishKeepingBlocks();
-        }
-        else
-        {
-            sequence.Finish();
-        }
-
+        sequence.Finish();
         if (request.Leader is null)
         {
             Leave(request);
         }
-
-        return table;
     }
 
     /// <summary>Adds a sequence that continues where another one is, over the same blocks.</summary>

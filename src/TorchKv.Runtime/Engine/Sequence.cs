@@ -129,12 +129,22 @@ internal class Sequence
         IsFinished = true;
     }
 
-    /// <summary>Ends the sequence but leaves its blocks to the caller.</summary>
-    public BlockTable FinishKeepingBlocks()
+    /// <summary>Goes on from blocks that hold this sequence's beginning already. The last token is computed in any case: its logits are wanted.</summary>
+    /// <param name="table">The blocks; the sequence's from now on.</param>
+    /// <param name="keepPrivate">Whether the index must not get them.</param>
+    public void Continue(BlockTable table, bool keepPrivate)
+    {
+        table.Truncate(Math.Min(table.TokenCount, CommittedCount - 1));
+        Table = table;
+        ChainBroken = keepPrivate;
+    }
+
+    /// <summary>Hands the blocks to the caller and keeps none.</summary>
+    public BlockTable TakeTable()
     {
         var table = Table;
         Table = new BlockTable(Request.Pool, _blockSize);
-        Finish();
+        LinkCount = 0;
         return table;
     }
 
