@@ -57,7 +57,13 @@ internal static class TracePairing
         var steps = original.Order.Select(key => key.Step).ToHashSet();
         var extra = port.Order.Where(key => steps.Contains(key.Step) && key.Part is null && !used.Contains(key)
             && (original.CallsAreNumbered || key.Call == lastCall[(key.Step, key.Module)])).Select(key => key.ToString()).ToList();
-        return ([.. entries.Select(entry => Pair(original, port, entry.Key, entry.Port))], extra);
+        var padded = PaddedRows.Read(original);
+        if (padded is not null)
+        {
+            notes.Add("tokens that are padding by the attention mask are not compared");
+        }
+
+        return ([.. entries.Select(entry => Pair(original, port, entry.Key, entry.Port, padded))], extra);
     }
 
     /// <summary>
@@ -109,7 +115,7 @@ internal static class TracePairing
         return null;
     }
 
-    private static ComparedPair Pair(RecordedTrace original, RecordedTrace port, TraceKey key, TraceKey[] counterparts)
+    private static ComparedPair Pair(RecordedTrace original, RecordedTrace port, TraceKey key, TraceKey[] counterparts, PaddedRows? padded)
     {
         var shape = original.ShapeOf(key);
         if (counterparts.Length == 0)
@@ -132,6 +138,12 @@ internal static class TracePairing
             var whole = expected;
             expected = () => TraceSampling.Apply(whole(), port.Facts.MaxElements);
             shape = TraceSampling.Positions(shape, port.Facts.MaxElements)?.Shape ?? shape;
+        }
+
+        if (padded is not null)
+        {
+            var whole = actual;
+            actual = () => padded.Hide(expected(), whole());
         }
 
         return new(key, counterparts[0], shape, portShape, expected, actual);

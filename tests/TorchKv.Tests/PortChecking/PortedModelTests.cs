@@ -84,6 +84,35 @@ public class PortedModelTests
     }
 
     [Fact]
+    public void AModelUnderHuggingFacesNamesWithLeftPaddingAndSampledOutputsIsTheSame()
+    {
+        using var original = Open("trace-hf/gelu-new");
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
+
+        var report = PortChecker.Compare(original, model).AssertSame();
+
+        Assert.All(report.Modules.Where(module => !module.Key.Contains(':', StringComparison.Ordinal)), module => Assert.True(module.Within, module.Key));
+        Assert.Contains(report.Modules, module => module.Key == "001.transformer.h.2.attn.c_attn");
+        Assert.Contains(report.Notes, note => note.Contains("HuggingFace's names", StringComparison.Ordinal));
+        Assert.Contains(report.Notes, note => note.Contains("padding", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void WeightsOfAnotherCheckpointAreToldUnderHuggingFacesNames()
+    {
+        using var original = Open("trace-hf/gelu-new");
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
+        using (no_grad())
+        {
+            model.trf_blocks[1].ff.layers.named_parameters().First(parameter => parameter.name.EndsWith("weight", StringComparison.Ordinal)).parameter.mul_(-0.5).add_(0.01);
+        }
+
+        var report = PortChecker.Compare(original, model);
+
+        MistakesInTracesTests.Check(report, "000.transformer.h.1.mlp.c_fc", ResemblanceKind.Weights, "other weights|norm");
+    }
+
+    [Fact]
     public void IdsBeyondTheVocabularyAreRefused()
     {
         using var original = Open("trace/right");
