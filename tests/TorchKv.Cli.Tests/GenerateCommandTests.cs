@@ -137,6 +137,15 @@ public class GenerateCommandTests
     }
 
     [Fact]
+    public async Task ShowingBlocksLeavesTheTextAsItIsAndSaysInAPipeWhatThePoolHolds()
+    {
+        string[] line = ["generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "40", "--runner", "cpu"];
+        var shown = await Of([.. line, "--show-blocks"]);
+        Assert.Equal((await Of(line)).Out, shown.Out);
+        Assert.Matches(@" \d+ held, \d+ cached, \d+ free\n$", shown.Error);
+    }
+
+    [Fact]
     public async Task TheTextStopsAtTheContextsEnd()
     {
         var prompt = string.Join(',', Enumerable.Range(0, 60));
@@ -203,6 +212,7 @@ public class GenerateCommandTests
     [InlineData("--runner cpu does not run on --device cuda", "--device", "cuda", "--runner", "cpu")]
     [InlineData("--dtype int8 is served by the CPU runner alone", "--dtype", "int8", "--runner", "torch")]
     [InlineData("--threads takes a whole number from 1 to 1024", "--threads", "0")]
+    [InlineData("--show-blocks shows the CPU runner's pool", "--show-blocks", "--cache", "static")]
     [InlineData("exclude one another", "--prompt-ids", "1")]
     [InlineData("--prompts brings its own prompts", "--prompts", "x.jsonl")]
     public Task WhatContradictsItselfOrIsOutOfRangeIsRefusedByName(string words, params string[] arguments) =>

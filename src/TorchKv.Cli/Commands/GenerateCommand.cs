@@ -20,6 +20,7 @@ internal sealed class GenerateCommand : CliCommand
     private readonly Option<string?> _prompts = Values.Text("--prompts", "FILE.jsonl", "a batch: a line is {\"prompt\": …} or {\"prompt_ids\": […]}");
     private readonly Option<string?> _cache = Values.OneOf("--cache", CacheKinds.Names, "the port's cache (static); implies --runner torch");
     private readonly Option<int?> _window = Values.Integer("--window", "W", 1, 1 << 24, "tokens that --cache sliding-window keeps");
+    private readonly Option<bool> _showBlocks = Values.Flag("--show-blocks", "draws the CPU runner's pool of KV blocks while the prompts run");
     private readonly Option<int?> _numBeams = Values.Integer("--num-beams", "N", 1, 256, "beam search with N beams");
     private readonly Option<float?> _lengthPenalty = Values.Real("--length-penalty", "X", "from -100 to 100", value => value is >= -100 and <= 100, "a beam's score is its sum ÷ length^X (1)");
     private readonly Option<string?> _earlyStopping = Values.OneOf("--early-stopping", ["true", "false"], "stops once N beams are finished (false)");
@@ -34,7 +35,7 @@ internal sealed class GenerateCommand : CliCommand
         AddGroup("Length", [.. _generation.Length]);
         AddGroup("Sampling (none of these: the best token always)", [.. _generation.Sampling]);
         AddGroup("Beam search", _numBeams, _lengthPenalty, _earlyStopping, _numReturn);
-        AddGroup("Cache", _cache, _window);
+        AddGroup("Cache", _cache, _window, _showBlocks);
         AddGroup("Model", [.. _model.All]);
         AddGroup("Output", _json);
     }
@@ -44,6 +45,7 @@ internal sealed class GenerateCommand : CliCommand
         ("torchkv generate --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.95", "a story"),
         ("echo -n \"The little dog\" | torchkv generate - --json", "a prompt from standard input, an answer for a program"),
         ("torchkv generate --prompt \"One day\" --num-beams 4 --num-return-sequences 2", "the two best of four beams"),
+        ("torchkv generate --prompts prompts.jsonl --show-blocks", "a batch, and the blocks that it takes"),
         ("torchkv generate --prompts prompts.jsonl --json > answers.jsonl", "a batch of prompts of any lengths"),
     ];
 
@@ -58,6 +60,16 @@ internal sealed class GenerateCommand : CliCommand
         var beams = ReadBeams(parsed, options);
         var cache = ReadCache(parsed);
         var request = _model.Read(parsed, parsed.GetValue(_cache) is { } kind ? $"--cache {kind}" : null);
+        if (parsed.GetValue(_showBlocks))
+        {
+            if (request.Runner is RunnerKind.Torch || beams is not null)
+            {
+                throw new UsageException("--show-blocks shows the CPU runner's pool; leave out --cache, --runner torch, --device cuda and --num-beams.");
+            }
+
+            request = request with { Runner = RunnerKind.Cpu };
+        }
+
         var (prompts, isBatch) = ReadPrompts(parsed);
         var json = parsed.GetValue(_json);
 
@@ -71,7 +83,7 @@ internal sealed class GenerateCommand : CliCommand
                 throw new TorchKvException($"--stop compares texts, but {request.Directory} has no tokenizer (vocab.json and merges.txt).");
             }
 
-            var output = new GenerationOutput(Console, model, ids, isBatch, json, watch.Elapsed);
+            var output = new GenerationOutput(Console, model, ids, isBatch, json, watch.Elapsed) { IsHeldBack = parsed.GetValue(_showBlocks) };
             if (beams is not null)
             {
                 foreach (var row in Enumerable.Range(0, ids.Count))
@@ -83,10 +95,14 @@ internal sealed class GenerateCommand : CliCommand
             }
             else
             {
+                using var drawing = parsed.GetValue(_showBlocks) && model is RunnerLanguageModel runner ? new PoolDrawing(Console, runner.Engine, ids) : null;
                 await foreach (var piece in model.GenerateAsync(ids, options, cancellationToken).ConfigureAwait(false))
                 {
                     output.Add(piece);
+                    drawing?.Add(piece);
                 }
+
+                drawing?.Dispose();
 
                 cancellationToken.ThrowIfCancellationRequested();
                 output.Finish();

@@ -20,23 +20,19 @@ internal sealed class GenerationOutput
     private readonly TimeSpan _load;
     private readonly Answer[] _answers;
     private readonly long _start = Stopwatch.GetTimestamp();
-    private readonly WordWrap? _wrap;
+    private WordWrap? _wrap;
     private TimeSpan? _first;
 
     public GenerationOutput(CliConsole console, ILanguageModel model, IReadOnlyList<int[]> prompts, bool isBatch, bool json, TimeSpan load)
     {
         (_console, _model, _prompts, _isBatch, _json, _load) = (console, model, prompts, isBatch, json, load);
         _answers = [.. prompts.Select(_ => new Answer())];
-        if (IsStreamed && console.OutIsTerminal && model.Tokenizer is { } tokenizer)
-        {
-            // In a terminal the story reads as a whole, its lines broken between words; in a pipe the new text alone is the answer.
-            _wrap = new WordWrap(console.Out, console.Width);
-            _wrap.Write(tokenizer.Decode(prompts[0]));
-            console.Out.Flush();
-        }
     }
 
-    private bool IsStreamed => !_json && !_isBatch;
+    /// <summary>Whether text waits for the end, because something else is drawn meanwhile.</summary>
+    public bool IsHeldBack { get; init; }
+
+    private bool IsStreamed => !_json && !_isBatch && !IsHeldBack;
 
     public void Add(GeneratedPiece piece)
     {
@@ -48,8 +44,15 @@ internal sealed class GenerationOutput
 
         if (IsStreamed)
         {
-            if (_model.Tokenizer is not null)
+            if (_model.Tokenizer is { } tokenizer)
             {
+                if (_console.OutIsTerminal && _wrap is null)
+                {
+                    // In a terminal the story reads as a whole, its lines broken between words; in a pipe the new text alone is the answer.
+                    _wrap = new WordWrap(_console.Out, _console.Width);
+                    _wrap.Write(tokenizer.Decode(_prompts[0]));
+                }
+
                 if (_wrap is not null)
                 {
                     _wrap.Write(piece.Text);

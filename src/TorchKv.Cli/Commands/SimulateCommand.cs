@@ -24,6 +24,7 @@ internal sealed class SimulateCommand : CliCommand
     private readonly Option<int?> _seed = Values.Integer("--seed", "S", 0, int.MaxValue, "of what is made up (1)");
     private readonly Option<int?> _blocks = Values.Integer("--blocks", "N", 1, 1 << 24, "blocks of 16 tokens in the pool (8192)");
     private readonly Option<int?> _budget = Values.Integer("--max-tokens-per-step", "N", 1, 65_536, "the token budget of a step (2048)");
+    private readonly Option<int?> _running = Values.Integer("--max-running", "N", 1, 65_536, "the most sequences that run at once (256)");
     private readonly Option<float?> _stepMs = Values.Real("--step-ms", "X", "from 0 to 60000", value => value is >= 0 and <= 60_000, "a step's fixed cost (5)");
     private readonly Option<float?> _tokenUs = Values.Real("--token-us", "X", "from 0 to 1000000", value => value is >= 0 and <= 1_000_000, "cost of a token computed (5)");
     private readonly Option<float?> _contextNs = Values.Real("--context-ns", "X", "from 0 to 1000000", value => value is >= 0 and <= 1_000_000, "cost of an earlier token that is read (20)");
@@ -34,7 +35,7 @@ internal sealed class SimulateCommand : CliCommand
         : base(console, CommandName, "A workload through the real scheduler in virtual time, policy beside policy.")
     {
         AddGroup("Workload", _trace, _synthetic, _requests, _rate, _promptTokens, _newTokens, _shared, _seed);
-        AddGroup("Machine", _blocks, _budget, _stepMs, _tokenUs, _contextNs);
+        AddGroup("Machine", _blocks, _budget, _running, _stepMs, _tokenUs, _contextNs);
         AddGroup("Output", _plot, _json);
     }
 
@@ -46,7 +47,7 @@ internal sealed class SimulateCommand : CliCommand
 
     public override IReadOnlyList<string> Notes =>
     [
-        "No model runs: a step takes step-ms + token-us · tokens + context-ns · tokens read, in time that passes only there. Scheduler, pool and prefix index are the engine's own. Times are seconds of that time; 'first' is from submission to a request's first token, 'next' from one token to the next.",
+        "No model runs: a step takes step-ms + token-us · tokens + context-ns · tokens read, in time that passes only there. Scheduler, pool and prefix index are the engine's own. Times are seconds of that time; 'first' is from submission to a request's first token, 'next' from one token to the next, both as the median and the 99th percentile; 'hits' is the share of prompt tokens found in the prefix cache.",
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -66,7 +67,7 @@ internal sealed class SimulateCommand : CliCommand
         }
 
         var results = new List<SimulationResult>();
-        foreach (var policy in Policies(parsed.GetValue(_budget) ?? 2048))
+        foreach (var policy in Policies(parsed.GetValue(_budget) ?? 2048, parsed.GetValue(_running) ?? 256))
         {
             using var progress = new ProgressLine(Console, policy.Name, 1);
             results.Add(await Simulation.Simulation.RunAsync(requests, policy, blocks, cost, cancellationToken).ConfigureAwait(false));
@@ -89,9 +90,9 @@ internal sealed class SimulateCommand : CliCommand
         return ExitCodes.Done;
     }
 
-    private static Policy[] Policies(int budget)
+    private static Policy[] Policies(int budget, int running)
     {
-        var common = new SchedulingOptions { MaxTokensPerStep = budget, MaxLogitsPerStep = Math.Max(256, budget), MaxQueuedRequests = Workload.MaxRequests };
+        var common = new SchedulingOptions { MaxTokensPerStep = budget, MaxRunningSequences = running, MaxLogitsPerStep = running, MaxQueuedRequests = Workload.MaxRequests };
         return
         [
             new("first come", common),
@@ -142,7 +143,7 @@ internal sealed class SimulateCommand : CliCommand
         Console.Out.WriteLine(Console.OutStyle.Dim(string.Create(
             CultureInfo.InvariantCulture,
             $"{requests.Count:N0} requests in {requests[^1].Arrival:F1} s, {requests.Sum(request => (long)request.PromptTokens):N0} prompt and {requests.Sum(request => (long)request.NewTokens):N0} new tokens")));
-        var table = Tables.Create("policy", "tokens/s", "first p50", "p99", "next p50", "p99", "cached", "preempted");
+        var table = Tables.Create("policy", "tok/s", "first", "p99", "next", "p99", "hits", "preempt");
         foreach (var result in results)
         {
             table.AddRow(
