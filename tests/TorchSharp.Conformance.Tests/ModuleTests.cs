@@ -255,6 +255,16 @@ public class ModuleTests
     }
 
     [Fact]
+    public void DeviceAndTypeAreChangedTogether()
+    {
+        using var module = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2));
+
+        module.to(CPU, ScalarType.Float64);
+
+        Assert.All(module.parameters(), parameter => Assert.Equal(ScalarType.Float64, parameter.dtype));
+    }
+
+    [Fact]
     public void ToMetaMovesParameters()
     {
         using var module = nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3));

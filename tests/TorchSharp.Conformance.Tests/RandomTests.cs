@@ -14,6 +14,18 @@ public class RandomTests
     }
 
     [Fact]
+    public void BothManualSeedsSeedTheDefaultGenerator()
+    {
+        using var gate = GlobalGenerator.Seeded(5);
+        using var first = rand(3);
+        torch.manual_seed(5);
+        using var second = rand(3);
+
+        Assert.Equal(first.data<float>().ToArray(), second.data<float>().ToArray());
+        Assert.Equal(5, random.initial_seed());
+    }
+
+    [Fact]
     public void AGeneratorOfItsOwnDrawsWhatItsSeedSays()
     {
         using var one = new Generator(7);
