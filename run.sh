@@ -15,7 +15,7 @@ root=$PWD
 state=$root/.build
 cli=$root/src/TorchKv.Cli/bin/Release/net10.0/TorchKv.Cli
 native=$root/artifacts/native
-export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 # Progress goes to stderr: a torchkv command's stdout is its own.
 say() { printf '%s\n' "$*" >&2; }
