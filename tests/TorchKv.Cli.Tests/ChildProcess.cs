@@ -18,15 +18,16 @@ internal static class ChildProcess
 
     public static Process Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "TorchKv.Cli.exe" : "TorchKv.Cli"), arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardOutputEncoding = Encoding.UTF8,
-            StandardErrorEncoding = Encoding.UTF8,
-            WorkingDirectory = RepositoryFiles.Root,
-        };
+        var program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "TorchKv.Cli.exe" : "TorchKv.Cli");
+
+        // A shell's background jobs ignore interrupts, and so would a child of tests that run in one.
+        var start = OperatingSystem.IsLinux() ? new ProcessStartInfo("env", ["--default-signal=INT", program, .. arguments]) : new ProcessStartInfo(program, arguments);
+        start.RedirectStandardInput = true;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        start.StandardOutputEncoding = Encoding.UTF8;
+        start.StandardErrorEncoding = Encoding.UTF8;
+        start.WorkingDirectory = RepositoryFiles.Root;
         return Process.Start(start) ?? throw new InvalidOperationException("torchkv did not start.");
     }
 

@@ -28,7 +28,8 @@ public class MemoryTests
         ResetPeak();
         using var model = GPTModel.from_pretrained(folder.Path);
         var peak = (Kilobytes("VmHWM") - before) * 1024;
-        Assert.InRange(peak, float32 / 2, float32 * 1.15);
+        // No lower bound: what earlier tests freed may still be resident, and is used again.
+        Assert.True(peak <= float32 * 1.15, $"{peak} bytes on top for {float32} bytes of weights.");
     }
 
     private static void ResetPeak() => File.WriteAllText("/proc/self/clear_refs", "5");
