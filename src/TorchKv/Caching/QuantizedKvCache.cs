@@ -69,7 +69,7 @@ public sealed class QuantizedKvCache : KvCache
 
         var total = length + keys_new.size(2);
         var tail = total - quantized;
-        var to_quantize = tail >= residual_length + Group ? (tail - residual_length) / Group * Group : 0;
+        var to_quantize = tail >= residual_length + group ? (tail - residual_length) / group * group : 0;
         if (to_quantize > 0)
         {
             make_room(keys_new, quantized + to_quantize);
@@ -142,7 +142,7 @@ public sealed class QuantizedKvCache : KvCache
             return;
         }
 
-        slots = Math.Min(Math.Max(tokens, Math.Max(2 * slots, 4 * Group)), Math.Max(tokens, capacity));
+        slots = Math.Min(Math.Max(tokens, Math.Max(2 * slots, FirstSlots)), Math.Max(tokens, capacity));
         cache_k = grown(cache_k, keys, slots, int8, keys.size(3));
         cache_v = grown(cache_v, keys, slots, int8, keys.size(3));
         scale_k = grown(scale_k, keys, slots, keys.dtype, 1);
@@ -155,8 +155,10 @@ public sealed class QuantizedKvCache : KvCache
     // A head whose keys are all 0 has no scale; the smallest normal float16 keeps 0 / scale at 0 in every dtype
     private static double smallest_scale(ScalarType dtype) => dtype == float16 ? 6.104e-5 : 1e-30;
 
-    // Tokens that are quantised at a time
-    private const long Group = 16;
+    private const long FirstSlots = 64;
+
+    // Tokens that are quantised at a time: a tail that is kept at all is allowed to grow a little, which spares steps
+    private long group => Math.Clamp(residual_length, 1, 16);
 
     private readonly long residual_length;
 }

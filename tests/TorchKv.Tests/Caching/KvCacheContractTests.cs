@@ -228,11 +228,10 @@ public class KvCacheContractTests
             case SlidingWindowKvCache:
                 Assert.Equal((cache.window + Math.Clamp(cache.window!.Value, 16, 256)) * PerToken, cache.bytes);
                 break;
-            case QuantizedKvCache { quantized: 16 }:
-                Assert.Equal((24 * ((PerToken / 4) + (PerToken / 64))) + (4 * PerToken), cache.bytes);
-                break;
-            default:
-                Assert.Equal(20 * PerToken, cache.bytes);
+            case QuantizedKvCache quantized:
+                var slots = quantized.quantized == 0 ? 0 : 24;
+                Assert.Equal(kind switch { "quantized" => 0, "quantized, short tail" => 15, _ => 20 }, quantized.quantized);
+                Assert.Equal((slots * ((PerToken / 4) + (PerToken / 64))) + ((20 - quantized.quantized) * PerToken), cache.bytes);
                 break;
         }
 

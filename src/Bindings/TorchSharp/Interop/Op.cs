@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace TorchSharp.Interop;
 
 /// <summary>
-/// One operator of libtorch, aten::name.overload, looked up at its first call. Arguments are positional, as in its schema;
+/// One operator, aten::name.overload or that of another namespace which the name begins with, looked up at its first call. Arguments are positional, as in its schema;
 /// those left off take the schema's defaults.
 /// </summary>
 internal sealed unsafe class Op(string name, string overload = "")
@@ -238,7 +238,7 @@ internal sealed unsafe class Op(string name, string overload = "")
 
     private nint Find()
     {
-        var nameBytes = Encoding.UTF8.GetBytes($"aten::{name}\0");
+        var nameBytes = Encoding.UTF8.GetBytes(name.Contains("::", StringComparison.Ordinal) ? $"{name}\0" : $"aten::{name}\0");
         var overloadBytes = Encoding.UTF8.GetBytes($"{overload}\0");
         fixed (byte* namePointer = nameBytes, overloadPointer = overloadBytes)
         {

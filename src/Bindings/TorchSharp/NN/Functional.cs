@@ -17,26 +17,17 @@ public static partial class torch
         {
             /// <summary>input @ weightsᵀ + bias.</summary>
             public static Tensor linear(Tensor input, Tensor weights, Tensor? bias = null) =>
-                IsOneRow(input, weights) ? LinearOfOneRow(input, weights, bias) : Aten.linear.Call(input, weights, bias);
+                HasFewRows(input, weights) ? Aten.linear_few_rows.Call(input, weights, bias) : Aten.linear.Call(input, weights, bias);
 
-            // The product of a matrix and one row reads each weight once. libtorch asks for a product of matrices all the
-            // same, and OpenBLAS (Debian's libtorch) then copies the whole weight before it reads it: twice the time.
-            private static bool IsOneRow(Tensor input, Tensor weights) =>
-                input.device_type == DeviceType.CPU && input.dtype == ScalarType.Float32 && weights.dtype == ScalarType.Float32
-                && weights.dim() == 2 && input.dim() > 1 && input.numel() == weights.size(1) && input.size(-1) == weights.size(1);
+            // Up to where products of matrix and vector beat the product of matrices that libtorch asks for (native/linear.cpp)
+            private const int FewRows = 8;
 
-            private static Tensor LinearOfOneRow(Tensor input, Tensor weights, Tensor? bias)
-            {
-                Span<long> shape = stackalloc long[(int)input.ndim];
-                for (var i = 0; i < shape.Length - 1; i++)
-                {
-                    shape[i] = 1;
-                }
-                shape[^1] = weights.size(0);
-                using var row = input.reshape(-1);
-                using var product = bias is null ? weights.mv(row) : bias.addmv(weights, row);
-                return product.view(shape);
-            }
+            private static bool HasFewRows(Tensor input, Tensor weights) =>
+                !is_grad_enabled()
+                && input.dtype == ScalarType.Float32 && input.device_type == DeviceType.CPU
+                && weights.dtype == ScalarType.Float32 && weights.device_type == DeviceType.CPU
+                && weights.dim() == 2 && input.dim() > 1 && input.size(-1) == weights.size(1)
+                && input.numel() is > 0 and var elements && elements <= FewRows * weights.size(1);
 
             public static Tensor layer_norm(Tensor input, long[] normalized_shape, Tensor? weight = null, Tensor? bias = null, double eps = 1e-05) =>
                 Aten.layer_norm.Call(input, normalized_shape, weight, bias, eps);
@@ -127,6 +118,7 @@ public static partial class torch
 file static class Aten
 {
     public static readonly Op linear = new("linear");
+    public static readonly Op linear_few_rows = new("tkv::linear_few_rows");
     public static readonly Op embedding = new("embedding");
     public static readonly Op embedding_renorm_ = new("embedding_renorm_");
     public static readonly Op layer_norm = new("layer_norm");
