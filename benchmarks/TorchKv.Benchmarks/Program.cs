@@ -21,6 +21,12 @@ switch (args)
         return PortWorker.Run(checkpoint, Number(2));
     case ["operators", .. var options]:
         return BenchmarkSwitcher.FromTypes([typeof(PortOperators)]).Run(["--filter", "*", .. options]).Any() ? 0 : 1;
+    case ["kernels", .. var options]:
+        return KernelBenchmarks.Run(options);
+    case ["first-token", .. var options]:
+        return RunnerBench.FirstToken(options);
+    case ["spin"]:
+        return RunnerBench.Spin();
     case ["runner", .. var options]:
         return RunnerBench.Run(options);
     case ["worker", "llama", var folder, var file, _, _, _, _]:

@@ -9,7 +9,7 @@ namespace TorchKv.Benchmarks.Kernels;
 
 /// <summary>
 /// The CPU runner by itself, against what the machine can do in the same run:
-/// <c>runner [--model DIR] [--dtype float32,bfloat16,int8,int4] [--threads N] [--only decode|prefill|batch|position|load]</c>.
+/// <c>runner [--model DIR] [--dtype float32,bfloat16,int8,int4] [--threads N] [--only decode|prefill|batch|position|competitor|start]</c>.
 /// Without a model it is GPT-2 124M with weights by a formula.
 /// </summary>
 internal static class RunnerBench
@@ -45,6 +45,16 @@ internal static class RunnerBench
             {
                 Position(runner);
             }
+
+            if (only is null or "competitor")
+            {
+                Competitor(runner);
+            }
+
+            if (only is null or "start")
+            {
+                Start(model, name, threads, runner.WeightBytesPerStep);
+            }
         }
 
         return 0;
@@ -68,10 +78,12 @@ internal static class RunnerBench
         const int Prompt = 4, Count = 200;
         var bandwidth = MachinePeaks.Bandwidth(threads);
         var times = new double[3];
+        long allocated = 0;
         for (var i = 0; i < times.Length; i++)
         {
             var sequence = new Sequence(runner, 0);
             sequence.Step(Prompt);
+            var before = GC.GetTotalAllocatedBytes(precise: true);
             var began = Stopwatch.GetTimestamp();
             for (var j = 0; j < Count; j++)
             {
@@ -79,12 +91,91 @@ internal static class RunnerBench
             }
 
             times[i] = Stopwatch.GetElapsedTime(began).TotalSeconds / Count;
+            allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
         }
 
         bandwidth = Math.Max(bandwidth, MachinePeaks.Bandwidth(threads));
         Array.Sort(times);
         var bytes = runner.WeightBytesPerStep + ((Prompt + (Count / 2)) * (double)runner.BytesPerBlock / runner.BlockSize);
-        Line($"  decode {1 / times[1],8:F1} tokens/s  {bytes / times[1] / 1e9,6:F1} GB/s  {bytes / times[1] / bandwidth,6:P1} of {bandwidth / 1e9:F1} GB/s");
+        Line($"  decode {1 / times[1],8:F1} tokens/s  {bytes / times[1] / 1e9,6:F1} GB/s  {bytes / times[1] / bandwidth,6:P1} of {bandwidth / 1e9:F1} GB/s, {allocated / (double)Count:F0} bytes allocated a token, on all threads");
+    }
+
+    /// <summary>Decoding while another process spins on the last processor.</summary>
+    private static void Competitor(CpuRunner runner)
+    {
+        double Speed()
+        {
+            var sequence = new Sequence(runner, 0);
+            sequence.Step(4);
+            var began = Stopwatch.GetTimestamp();
+            var count = 0;
+            for (; Stopwatch.GetElapsedTime(began).TotalSeconds < 2 && count < 900; count++)
+            {
+                sequence.Step(1);
+            }
+
+            return count / Stopwatch.GetElapsedTime(began).TotalSeconds;
+        }
+
+        var alone = Speed();
+        using var competitor = Process.Start(Environment.ProcessPath!, "spin");
+        Pin(competitor);
+        try
+        {
+            var disturbed = Speed();
+            Line($"  beside a spinning process {disturbed:F1} tokens/s, {disturbed / alone:P0} of {alone:F1}");
+        }
+        finally
+        {
+            competitor.Kill();
+        }
+    }
+
+    private static void Pin(Process process)
+    {
+        if (OperatingSystem.IsLinux() || OperatingSystem.IsWindows())
+        {
+            process.ProcessorAffinity = (nint)1 << (Environment.ProcessorCount - 1);
+        }
+    }
+
+    /// <summary>A new process: from its start to its first token, and the most memory it had resident.</summary>
+    private static void Start(string model, string dtype, int threads, long weights)
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            var info = new ProcessStartInfo(Environment.ProcessPath!, ["first-token", model, dtype, threads.ToString(Invariant)]) { RedirectStandardOutput = true };
+            var began = Stopwatch.GetTimestamp();
+            using var child = Process.Start(info)!;
+            _ = child.StandardOutput.ReadLine();
+            var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            var resident = double.Parse(child.StandardOutput.ReadLine() ?? "0", Invariant);
+            child.WaitForExit();
+            Line($"  first token {seconds:F2} s after the process starts, {resident / 1e6:F0} MB resident at most, {resident / weights:F2} × the weights");
+        }
+    }
+
+    /// <summary>The child of <see cref="Start"/>: prints the first token, then the most bytes resident.</summary>
+    public static int FirstToken(string[] args)
+    {
+        using var runner = CpuRunner.Load(args[0], new CpuRunnerOptions { DType = Enum.Parse<CpuDType>(args[1], ignoreCase: true), Threads = int.Parse(args[2], Invariant) });
+        var logits = new float[runner.Config.VocabSize];
+        runner.Step([new RunnerRow(new[] { 1, 2, 3, 4 }, 0, new[] { 0 }, LogitsWanted.Last)], logits);
+        Console.WriteLine(Array.IndexOf(logits, logits.Max()));
+        Console.Out.Flush();
+        Console.WriteLine(Process.GetCurrentProcess().PeakWorkingSet64);
+        return 0;
+    }
+
+    /// <summary>The competitor: spins until it is killed, or for a minute.</summary>
+    public static int Spin()
+    {
+        for (var began = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(began).TotalMinutes < 1;)
+        {
+            Thread.SpinWait(1000);
+        }
+
+        return 0;
     }
 
     private static void Prefill(CpuRunner runner, int threads)

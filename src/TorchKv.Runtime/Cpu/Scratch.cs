@@ -22,7 +22,7 @@ internal sealed unsafe class Scratch : IDisposable
         Width = Stride(config.EmbeddingSize);
         Inner = Stride(config.InnerSize);
         var widest = Math.Max(Width, Inner);
-        long rows = maxTokens + MatMul.TallTileRows;
+        long rows = maxTokens + Tiles.TallRows;
         var groups = widest / Int4Elements.Group;
         memory = new NativeBuffer((rows * ((4L * Width) + Inner + (2L * groups)) * 4) + (rows * widest));
         Residual = (float*)memory.Pointer;

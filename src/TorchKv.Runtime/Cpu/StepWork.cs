@@ -144,13 +144,13 @@ internal sealed unsafe class StepWork : IPhasedWork
     /// <summary>Rows in blocks of equal size, a multiple of six unless there is one.</summary>
     private static (int Count, int Rows) Blocks(int rows)
     {
-        if (rows <= MatMul.TileRows)
+        if (rows <= Tiles.Rows)
         {
             return (1, rows);
         }
 
         var count = (rows + Workspace.ProductRows - 1) / Workspace.ProductRows;
-        var size = (((rows + count - 1) / count) + MatMul.TileRows - 1) / MatMul.TileRows * MatMul.TileRows;
+        var size = (((rows + count - 1) / count) + Tiles.Rows - 1) / Tiles.Rows * Tiles.Rows;
         return ((rows + size - 1) / size, size);
     }
 
@@ -161,7 +161,7 @@ internal sealed unsafe class StepWork : IPhasedWork
     private (int Tasks, int BlockCount, int BlockRows, int PanelsPerTask) Products(PackedMatrix matrix, int rows)
     {
         var (count, size) = Blocks(rows);
-        var padded = MatMul.PaddedRows(size);
+        var padded = Tiles.PaddedRows(size);
         var most = Workspace.TileFloats / (padded * PackedMatrix.PanelWidth);
         var run = Math.Clamp(matrix.Panels / (threads * 8), 1, most);
         return ((matrix.Panels + run - 1) / run * count, count, size, run);
@@ -254,7 +254,7 @@ internal sealed unsafe class StepWork : IPhasedWork
             Kind.Down => (Ref.Of(scratch.Hidden), scratch.Inner),
             _ => (Ref.Of(scratch.Normed), scratch.Width),
         };
-        var padded = MatMul.PaddedRows(count);
+        var padded = Tiles.PaddedRows(count);
         var tile = workspace.Tile;
         var end = Math.Min(matrix.Panels, ((task / blocks) + 1) * run);
         for (var panel = task / blocks * run; panel < end; panel++)
@@ -277,7 +277,7 @@ internal sealed unsafe class StepWork : IPhasedWork
         var (_, blocks, size, run) = Products(matrix, rows);
         var first = task % blocks * size;
         var count = Math.Min(size, rows - first);
-        var padded = MatMul.PaddedRows(count);
+        var padded = Tiles.PaddedRows(count);
         var tile = workspace.Tile;
         var end = Math.Min(matrix.Panels, ((task / blocks) + 1) * run);
         for (var panel = task / blocks * run; panel < end; panel++)
@@ -354,7 +354,7 @@ internal sealed unsafe class StepWork : IPhasedWork
 
         fixed (int* table = &scratch.Tables[row.Table])
         {
-            for (var i = 0; i < chunk.Count; i += MatMul.TileRows)
+            for (var i = 0; i < chunk.Count; i += Tiles.Rows)
             {
                 kernels.Attend(
                     layout,
@@ -363,7 +363,7 @@ internal sealed unsafe class StepWork : IPhasedWork
                     head,
                     scratch.Queries + ((long)(first + i) * scratch.Width) + (head * config.HeadDim),
                     scratch.Width,
-                    Math.Min(MatMul.TileRows, chunk.Count - i),
+                    Math.Min(Tiles.Rows, chunk.Count - i),
                     position + i,
                     config.AttentionScale(layer),
                     workspace.Scores,

@@ -27,10 +27,10 @@ internal sealed unsafe class Workspace : IDisposable
         ScoreStride = Scratch.Stride(config.ContextLength);
         var tile = Math.Max(TileFloats, Math.Max(Queries * valueStride, Rows * widest));
         var groups = widest / Int4Elements.Group;
-        memory = new NativeBuffer((((long)tile + ((long)MatMul.TileRows * ScoreStride) + (2L * Rows * groups)) * 4) + (Rows * widest));
+        memory = new NativeBuffer((((long)tile + ((long)Tiles.Rows * ScoreStride) + (2L * Rows * groups)) * 4) + (Rows * widest));
         Tile = (float*)memory.Pointer;
         Scores = Tile + tile;
-        quantizedScales = Scores + ((long)MatMul.TileRows * ScoreStride);
+        quantizedScales = Scores + ((long)Tiles.Rows * ScoreStride);
         quantizedStarts = (int*)(quantizedScales + (Rows * groups));
         quantizedValues = (sbyte*)(quantizedStarts + (Rows * groups));
     }

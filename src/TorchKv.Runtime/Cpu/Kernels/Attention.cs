@@ -36,13 +36,13 @@ internal static unsafe class Attention
         var keys = pool + ((nint)head * layout.HeadDim * Block * E.Bytes);
         var values = pool + layout.ValuesAt + ((nint)head * Block * layout.ValueStride * E.Bytes);
         Scores<L, V, E>(layout, keys, table, blocks, q, ldq, queries, scores, lds);
-        var sums = stackalloc float[MatMul.TileRows];
+        var sums = stackalloc float[Tiles.Rows];
         for (var i = 0; i < queries; i++)
         {
             sums[i] = Softmax<L, V>(scores + (i * lds), position + i + 1, blocks * Block, scale);
         }
 
-        new Span<float>(output, MatMul.TileRows * layout.ValueStride).Clear();
+        new Span<float>(output, Tiles.Rows * layout.ValueStride).Clear();
         var common = 0;
         if (queries > 1)
         {
@@ -72,7 +72,7 @@ internal static unsafe class Attention
     {
         if (queries > 1)
         {
-            for (var i = 0; i < MatMul.TileRows; i++)
+            for (var i = 0; i < Tiles.Rows; i++)
             {
                 new Span<float>(scores + (i * lds), blocks * Block).Clear();
             }
@@ -90,7 +90,7 @@ internal static unsafe class Attention
                 var to = scores + (block * Block) + o;
                 if (queries > 1)
                 {
-                    MatMul.Tile<L, V, E>(q, ldq, w, w2, Block, layout.HeadDim, to, second, lds, w, 0);
+                    Tiles.Tile<L, V, E>(q, ldq, w, w2, Block, layout.HeadDim, to, second, lds, w, 0);
                     continue;
                 }
 
@@ -178,7 +178,7 @@ internal static unsafe class Attention
             {
                 var second = o + n < layout.ValueStride ? n : 0;
                 var w = v + (o * E.Bytes);
-                MatMul.Tile<L, V, E>(
+                Tiles.Tile<L, V, E>(
                     weights + start,
                     lds,
                     w,

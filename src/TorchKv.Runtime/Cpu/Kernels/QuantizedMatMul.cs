@@ -203,9 +203,9 @@ internal static unsafe class QuantizedMatMul
             return;
         }
 
-        var padded = (rows + MatMul.TileRows - 1) / MatMul.TileRows * MatMul.TileRows;
+        var padded = (rows + Tiles.Rows - 1) / Tiles.Rows * Tiles.Rows;
         new Span<float>(tile, padded * Width).Clear();
-        for (var row = 0; row < rows; row += MatMul.TileRows)
+        for (var row = 0; row < rows; row += Tiles.Rows)
         {
             for (var o = 0; o < 8; o += D.Count)
             {
