@@ -78,20 +78,20 @@ internal static class FactorProbe
         }
 
         names.Add((2, "something added or counted twice"));
+        var meanings = new List<string>();
         foreach (var (value, name) in names)
         {
             if (Near(factor, value))
             {
-                return $", {name}";
+                meanings.Add(name);
             }
-
-            if (Near(factor, 1 / value) && value > 0)
+            else if (Near(factor, 1 / value) && value > 0)
             {
-                return $", 1 ÷ ({name})";
+                meanings.Add($"1 ÷ ({name})");
             }
         }
 
-        return "";
+        return meanings.Count == 0 ? "" : ", " + string.Join(", or ", meanings.Take(3));
 
         static bool Near(double x, double y) => Math.Abs(x - y) <= 5e-3 * Math.Min(Math.Abs(y), Math.Abs(1 - y));
     }

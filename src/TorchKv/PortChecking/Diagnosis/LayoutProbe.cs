@@ -77,7 +77,7 @@ internal static class LayoutProbe
             }
         }
 
-        if (placed.Count < wrong)
+        if (placed.Count * 2 < wrong)
         {
             return null;
         }
@@ -93,6 +93,11 @@ internal static class LayoutProbe
         {
             return new(ResemblanceKind.Positions, "rows are shifted, by another number for each row of the batch (positions): "
                 + string.Join(", ", perBatch.Select(b => $"batch row {b.Batch} by {Math.Abs(b.Shifts.First())}{Direction(b.Shifts.First())}")) + "; with padding, positions count the tokens that are not padding");
+        }
+
+        if (placed.Count < wrong && placed.Count < 3)
+        {
+            return null;
         }
 
         return new(ResemblanceKind.RowsPermuted, "rows are permuted: "

@@ -81,6 +81,11 @@ internal static class NormalisationProbe
             }
         }
 
+        if (Mixture(scene, inputs, label, affine) is { } mixture)
+        {
+            return mixture;
+        }
+
         if (Epsilon(scene, input, norm, affine, epsilon) is { } text)
         {
             return new(ResemblanceKind.Normalisation, text);
@@ -96,6 +101,49 @@ internal static class NormalisationProbe
         return null;
 
         bool Matches(float[] normalised) => scene.Explains(RmsDifference(affine.Of(normalised, columns), scene.Actual.Values));
+    }
+
+    // The original normalises x + y; the port x + c·y, with one c for all rows.
+    private static Resemblance? Mixture(Scene scene, List<(string Label, float[] Values)> inputs, string label, Affine affine)
+    {
+        var (rows, columns) = (scene.Expected.Rows, scene.Expected.Columns);
+        if (label.Split(" + ") is not [var first, var second] || inputs.Find(i => i.Label == first).Values is not { } x || inputs.Find(i => i.Label == second).Values is not { } y)
+        {
+            return null;
+        }
+
+        var factors = new List<double>();
+        for (var row = 0; row < rows; row++)
+        {
+            double xx = 0, xy = 0, yy = 0, xa = 0, ya = 0, aa = 0;
+            _ = Variance(x.AsSpan(row * columns, columns), out var meanX);
+            _ = Variance(y.AsSpan(row * columns, columns), out var meanY);
+            for (var c = 0; c < columns; c++)
+            {
+                var (dx, dy) = (x[(row * columns) + c] - meanX, y[(row * columns) + c] - meanY);
+                var a = affine.Weight[c] == 0 ? 0 : (scene.Actual.Values[(row * columns) + c] - affine.Bias[c]) / affine.Weight[c];
+                (xx, xy, yy, xa, ya, aa) = (xx + (dx * dx), xy + (dx * dy), yy + (dy * dy), xa + (dx * a), ya + (dy * a), aa + (a * a));
+            }
+
+            var determinant = (xx * yy) - (xy * xy);
+            if (determinant <= 1e-9 * xx * yy)
+            {
+                return null;
+            }
+
+            var (alpha, beta) = (((xa * yy) - (ya * xy)) / determinant, ((ya * xx) - (xa * xy)) / determinant);
+            if (alpha == 0 || aa - (alpha * xa) - (beta * ya) > 1e-6 * aa)
+            {
+                return null;
+            }
+
+            factors.Add(beta / alpha);
+        }
+
+        var factor = factors.Average();
+        return factors.TrueForAll(f => Math.Abs(f - factor) <= 0.01 * Math.Abs(factor)) && Math.Abs(factor - 1) > 0.005
+            ? new(ResemblanceKind.Residual, $"it normalises {first} + {Say(factor)} · {second} where {scene.Original} normalises {label}: a residual connection (shortcut) with another factor")
+            : null;
     }
 
     // Each row differs by its own factor, √((variance + ε)/(variance + ε')), and one ε' explains them all.

@@ -9,7 +9,7 @@ internal static class PatternProbe
     public static Resemblance? Positions(Scene scene)
     {
         var shape = scene.Expected.Shape;
-        if (shape.Length < 2)
+        if (shape.Length < 2 || !FollowsAttention(scene))
         {
             return null;
         }
@@ -197,7 +197,9 @@ internal static class PatternProbe
             return new(ResemblanceKind.Heads, $"wrong with several tokens, position 0 included, and right with one: heads and positions are transposed, as by a view or reshape without the transpose before it ({figures})");
         }
 
-        return new(ResemblanceKind.Unclear, $"unclear: {figures}");
+        return HasParameters(scene) && !MixesHeads(scene) && !scene.RightLater
+            ? new(ResemblanceKind.Weights, $"other weights: what goes in is right, and no other order, factor or rounding explains what comes out ({figures})")
+            : new(ResemblanceKind.Unclear, $"unclear: {figures}");
     }
 
     /// <summary>The rows with a number beyond the bound.</summary>
@@ -272,6 +274,10 @@ internal static class PatternProbe
     private static bool IsMatrix(Scene scene, string module) =>
         scene.Facts.Types.TryGetValue(module, out var type) ? type is "Linear" or "Conv1D"
             : module.Split('.')[^1] is var name && (name.StartsWith("W_", StringComparison.Ordinal) || name.StartsWith("c_", StringComparison.Ordinal) || name.Contains("proj"));
+
+    // Before the first attention no output mixes positions.
+    private static bool FollowsAttention(Scene scene) =>
+        scene.Earlier.Select(pair => pair.Key.Module).Append(scene.Expected.Key.Module).Any(module => module.Contains("att", StringComparison.OrdinalIgnoreCase));
 
     // The projection after the attention weights, whose input is no module's output.
     private static bool MixesHeads(Scene scene) =>
