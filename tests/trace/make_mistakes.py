@@ -269,6 +269,21 @@ class ResidualOfFeedForwardMissing(Mistake):
         return x if which == "ff" else shortcut + x
 
 
+class ResidualOfAttentionHalved(Mistake):
+    def residual(self, layer, which, shortcut, x):
+        return shortcut + 0.5 * x if which == "att" else shortcut + x
+
+
+class PositionsDoubled(Mistake):
+    def positions(self, start, count):
+        return 2 * torch.arange(start, start + count)
+
+
+class ActivationClamped(Mistake):
+    def activation(self, layer, x):
+        return super().activation(layer, x).clamp(max=1.2)
+
+
 class NotANumberInAMaskedRow(Mistake):
     """A row without a single visible key: softmax over −∞ only."""
 
