@@ -2,9 +2,9 @@ using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime;
-using TorchKv.TestSupport;
 using TorchKv.Tests;
 using TorchKv.Tests.Caching;
+using TorchKv.TestSupport;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Cpu.Kernels;
 
