@@ -1,4 +1,11 @@
 #!/usr/bin/env bash
-# The port beside the same work in eager PyTorch, on the same libtorch. usage: port.sh [--quick] [--json FILE] [--plot FILE.svg] [--threads N]
+# The port beside the same work in eager PyTorch, on the same libtorch.
+# usage: port.sh [--quick] [--json FILE] [--plot FILE.svg] [--threads N]
+#        port.sh --operators [BenchmarkDotNet's options]      a decode step's operations one by one
 set -euo pipefail
-exec "$(dirname "${BASH_SOURCE[0]}")/../TorchKv.Benchmarks/bin/Release/net10.0/TorchKv.Benchmarks" port "$@"
+bench=$(dirname "${BASH_SOURCE[0]}")/../TorchKv.Benchmarks/bin/Release/net10.0/TorchKv.Benchmarks
+if [ "${1:-}" = --operators ]; then
+    shift
+    exec "$bench" operators "$@"
+fi
+exec "$bench" port "$@"

@@ -50,6 +50,8 @@ internal sealed class PortCase(PortRequest request, long? bytesPerStep)
         };
     }
 
+    public override string ToString() => $"{request.Cache}, batch {request.Batch}";
+
     private double Rate(List<PortAnswer> answers) => request.Batch * 1e3 / Median(answers.SelectMany(answer => answer.Ms));
 
     // Of ratios' factors: geometric, so that the ratio of the means is the mean of the ratios.

@@ -66,10 +66,12 @@ internal static class PortComparison
 
             foreach (var measured in cases)
             {
+                Progress($"{session + 1}/2 {measured}");
                 measured.Run(python, port, rounds: options.Quick ? 2 : 4, first: session);
             }
         }
 
+        Progress("");
         Console.WriteLine(Invariant($"GPT-2 124M, float32, {Environment.ProcessorCount} cores, {limit / 1e9:F1} GB/s read by all of them."));
         Console.WriteLine();
         Console.WriteLine(PortRow.Header);
@@ -82,6 +84,14 @@ internal static class PortComparison
         var soaks = Soak(root, options);
         Write(options, rows, loading, soaks, limit, pythonReady?.Ready, portReady.Ready);
         return 0;
+    }
+
+    private static void Progress(string what)
+    {
+        if (!Console.IsErrorRedirected)
+        {
+            Console.Error.Write($"\r{what,-40}\r");
+        }
     }
 
     private static List<PortCase> Cases(bool quick)

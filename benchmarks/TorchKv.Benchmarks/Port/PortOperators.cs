@@ -8,7 +8,12 @@ using LayerNorm = TorchKv.Models.LayerNorm;
 
 namespace TorchKv.Benchmarks.Port;
 
-/// <summary>What a decode step of GPT-2 124M is made of, one operation at a time: <c>--filter *PortOperators*</c>.</summary>
+/// <summary>What a decode step of GPT-2 124M is made of, one operation at a time: <c>./run.sh bench port --operators</c>.</summary>
+/// <remarks>In this process: the program that BenchmarkDotNet would build for each job does not find the native library.</remarks>
+[InProcess]
+[WarmupCount(3)]
+[IterationTime(100)]
+[IterationCount(8)]
 [MemoryDiagnoser]
 public class PortOperators
 {
