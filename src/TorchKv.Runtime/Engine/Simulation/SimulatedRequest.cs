@@ -10,7 +10,7 @@ namespace TorchKv.Runtime;
 /// <param name="PrefixGroup">Requests of one group begin with the same tokens; −1: none.</param>
 /// <param name="PrefixTokens">How many tokens the group shares.</param>
 /// <param name="Priority">Lower runs first.</param>
-public sealed record SimulatedRequest(double Arrival, int PromptTokens, int OutputTokens, int PrefixGroup = -1, int PrefixTokens = 0, int Priority = 0)
+internal sealed record SimulatedRequest(double Arrival, int PromptTokens, int OutputTokens, int PrefixGroup = -1, int PrefixTokens = 0, int Priority = 0)
 {
     /// <summary>The most tokens that a simulated prompt or output may have.</summary>
     public const int MaxTokens = 1 << 20;

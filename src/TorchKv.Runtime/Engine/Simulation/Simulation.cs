@@ -4,7 +4,7 @@ using TorchKv.Runtime.Paging;
 namespace TorchKv.Runtime;
 
 /// <summary>What a step costs in simulated time: a pass over the weights, and something for each token and for what it attends to.</summary>
-public sealed record StepCost
+internal sealed record StepCost
 {
     /// <summary>Seconds of a step whatever is in it: the weights are read once.</summary>
     public double PerStep { get; init; } = 2e-3;
@@ -17,7 +17,7 @@ public sealed record StepCost
 }
 
 /// <summary>What is simulated. Immutable.</summary>
-public sealed record SimulationOptions
+internal sealed record SimulationOptions
 {
     /// <summary>The policy.</summary>
     public SchedulingOptions Scheduling { get; init; } = new();
@@ -36,7 +36,7 @@ public sealed record SimulationOptions
 /// <param name="P50">Half are below it.</param>
 /// <param name="P90">Nine in ten are below it.</param>
 /// <param name="P99">All but one in a hundred are below it.</param>
-public readonly record struct Percentiles(double P50, double P90, double P99)
+internal readonly record struct Percentiles(double P50, double P90, double P99)
 {
     internal static Percentiles Of(List<double> values)
     {
@@ -57,10 +57,10 @@ public readonly record struct Percentiles(double P50, double P90, double P99)
 /// <param name="Queued">Requests that wait.</param>
 /// <param name="Running">Sequences that run.</param>
 /// <param name="HeldBlocks">Blocks that are held.</param>
-public readonly record struct SimulationMoment(double Time, int Queued, int Running, int HeldBlocks);
+internal readonly record struct SimulationMoment(double Time, int Queued, int Running, int HeldBlocks);
 
 /// <summary>What came of a simulation: a row of the table, and the line of its plot.</summary>
-public sealed record SimulationReport
+internal sealed record SimulationReport
 {
     /// <summary>Requests that ended.</summary>
     public int Completed { get; init; }
@@ -109,7 +109,7 @@ public sealed record SimulationReport
 /// Runs the engine's scheduler in virtual time with a cost model instead of a model, so that policies can be compared at
 /// rates that no machine at hand could serve. The scheduler, the pool and the index are the real ones.
 /// </summary>
-public static class Simulation
+internal static class Simulation
 {
     private sealed class Simulated(BlockPool pool, int blockSize, int[] prompt, SimulatedRequest request) : ScheduledRequest(pool, blockSize, prompt)
     {

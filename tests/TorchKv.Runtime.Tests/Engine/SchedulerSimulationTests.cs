@@ -1,6 +1,6 @@
 namespace TorchKv.Runtime.Tests.EngineTests;
 
-public class SimulationTests
+public class SchedulerSimulationTests
 {
     [Fact]
     public void OneRequestTakesTheTimeThatItsStepsCost()
