@@ -60,6 +60,26 @@ public class ChatCommandTests
     }
 
     [Fact]
+    public async Task SavedKeysAndValuesAreUsedAndDamagedOnesAreComputedAgainWithTheSameText()
+    {
+        using var folder = new TemporaryFolder();
+        var file = folder["story.chat"];
+        string[] line = ["chat", "--model", s_storyteller, "--max-new-tokens", "10", "--eos-token-id", "none"];
+        await WithInput($"Once upon a time\n/save {file}\n", line);
+        var restored = await WithInput($"/load {file}\nThe dog said\n/cache\n", line);
+        Assert.Equal((0, ""), (restored.ExitCode, restored.Error));
+        // 14 tokens, the last of them never fed.
+        Assert.Contains(", 13 (", restored.Out);
+        var bytes = File.ReadAllBytes(file + ".kv");
+        bytes[^40] ^= 1;
+        File.WriteAllBytes(file + ".kv", bytes);
+        var recomputed = await WithInput($"/load {file}\nThe dog said\n/cache\n", line);
+        Assert.Contains("computed again", recomputed.Error);
+        Assert.Contains(", 0 (", recomputed.Out);
+        Assert.Equal(restored.Out.Split('\n')[..2], recomputed.Out.Split('\n')[..2]);
+    }
+
+    [Fact]
     public void ADamagedOrForeignFileIsRefusedAndNothingChanges()
     {
         using var folder = new TemporaryFolder();

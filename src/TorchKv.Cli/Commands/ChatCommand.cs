@@ -20,7 +20,7 @@ internal sealed class ChatCommand : CliCommand
         /rewind [N]      takes back the last turn, or the last N
         /fork NAME       goes on in a copy; the other branch stays as it is
         /switch NAME     goes to another branch; /branches lists them
-        /save FILE       writes every branch
+        /save FILE       writes every branch, and this one's keys and values to FILE.kv
         /load FILE       reads what /save wrote; the model must be the same
         /new             begins again
         /exit            ends (so does the end of the input)
@@ -47,7 +47,7 @@ internal sealed class ChatCommand : CliCommand
 
     public override IReadOnlyList<string> Notes =>
     [
-        "A line is added to the text, and the model goes on from there. A line that begins with / is a command; /help lists them. Keys and values of earlier turns are found in the prefix cache, and branches share what they have in common.",
+        "A line is added to the text, and the model goes on from there. A line that begins with / is a command; /help lists them. Each branch keeps its blocks of keys and values between turns, and branches share what they have in common. A conversation is saved with them: where FILE.kv is damaged or not there, they are computed again.",
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -68,16 +68,20 @@ internal sealed class ChatCommand : CliCommand
         {
             var tokenizer = model.Tokenizer ?? throw new TorchKvException($"{request.Directory} has no tokenizer (vocab.json and merges.txt), so there is nothing to talk with.");
             var session = parsed.GetValue(_session);
-            var chat = new Chat(Console, model, tokenizer, options, new Lazy<string>(() => Fingerprint(request.Directory)));
-            if (session is not null && File.Exists(session))
+            model.Identity = $"{Fingerprint(request.Directory)} {request.Dtype}";
+            var chat = new Chat(Console, model, tokenizer, options);
+            await using (chat.ConfigureAwait(false))
             {
-                chat.Load(session);
-            }
+                if (session is not null && File.Exists(session))
+                {
+                    await chat.LoadAsync(session).ConfigureAwait(false);
+                }
 
-            await chat.RunAsync(cancellationToken).ConfigureAwait(false);
-            if (session is not null)
-            {
-                chat.Save(session);
+                await chat.RunAsync(cancellationToken).ConfigureAwait(false);
+                if (session is not null)
+                {
+                    await chat.SaveAsync(session).ConfigureAwait(false);
+                }
             }
         }
 
@@ -101,24 +105,61 @@ internal sealed class ChatCommand : CliCommand
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private sealed class Chat(CliConsole console, RunnerLanguageModel model, Gpt2Tokenizer tokenizer, GenerationOptions options, Lazy<string> fingerprint)
+    private sealed class Chat(CliConsole console, RunnerLanguageModel model, Gpt2Tokenizer tokenizer, GenerationOptions options) : IAsyncDisposable
     {
         private readonly Conversation _conversation = new();
+        private readonly Dictionary<string, Session> _sessions = [];
         private long _promptTokens;
         private long _cachedTokens;
         private int _turns;
 
-        public void Load(string path)
+        public async Task LoadAsync(string path)
         {
-            _conversation.Load(path, fingerprint.Value, model.Config.VocabSize, model.Config.ContextLength);
-            Note($"{path}: branch {_conversation.Name}, {_conversation.Current.Turns.Count} turns, {_conversation.Current.Ids.Count} tokens");
+            _conversation.Load(path, model.Identity!, model.Config.VocabSize, model.Config.ContextLength);
+            await DisposeAsync().ConfigureAwait(false);
+            var ids = _conversation.Current.Ids;
+            if (ids.Count > 0 && File.Exists(path + ".kv"))
+            {
+                var session = await model.Engine.RestoreSessionAsync(path + ".kv", ids).ConfigureAwait(false);
+                if (session.RestoreFailure is { } failure)
+                {
+                    console.Warn($"{failure.Message} Keys and values are computed again.");
+                }
+
+                // A file of another conversation with the same model is no mistake that a checksum finds.
+                if (session.TokenIds.SequenceEqual(ids))
+                {
+                    _sessions[_conversation.Name] = session;
+                }
+                else
+                {
+                    await session.DisposeAsync().ConfigureAwait(false);
+                }
+            }
+
+            Note($"{path}: branch {_conversation.Name}, {_conversation.Current.Turns.Count} turns, {ids.Count} tokens");
             ShowText();
         }
 
-        public void Save(string path)
+        public async Task SaveAsync(string path)
         {
-            _conversation.Save(path, fingerprint.Value);
+            _conversation.Save(path, model.Identity!);
+            if (_sessions.TryGetValue(_conversation.Name, out var session))
+            {
+                await session.SaveAsync(path + ".kv").ConfigureAwait(false);
+            }
+
             Note($"saved to {path}");
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var session in _sessions.Values)
+            {
+                await session.DisposeAsync().ConfigureAwait(false);
+            }
+
+            _sessions.Clear();
         }
 
         public async Task RunAsync(CancellationToken cancellationToken)
@@ -142,7 +183,7 @@ internal sealed class ChatCommand : CliCommand
                 {
                     if (line.StartsWith('/'))
                     {
-                        Obey(line);
+                        await ObeyAsync(line).ConfigureAwait(false);
                     }
                     else if (line.Trim().Length > 0)
                     {
@@ -166,13 +207,14 @@ internal sealed class ChatCommand : CliCommand
                 throw new TorchKvException($"{ids.Count} tokens so far + {said.Count} new leave no room in the context of {model.Config.ContextLength}; /rewind, or begin again with /new.");
             }
 
-            int[] prompt = [.. ids, .. said];
+            var session = await SessionAsync(ids).ConfigureAwait(false);
+            IReadOnlyList<int> prompt = session.TokenIds.Count == ids.Count ? said : [.. ids, .. said];
             var made = new List<int>();
             var start = Stopwatch.GetTimestamp();
             TimeSpan? first = null;
             Usage usage = default;
             var wrap = new WordWrap(console.Out, console.OutIsTerminal ? console.Width : int.MaxValue);
-            await foreach (var piece in model.GenerateAsync([prompt], options, cancellationToken).ConfigureAwait(false))
+            await foreach (var piece in session.ContinueAsync(prompt, options, cancellationToken).ConfigureAwait(false))
             {
                 first ??= Stopwatch.GetElapsedTime(start);
                 made.AddRange(piece.TokenIds);
@@ -192,7 +234,23 @@ internal sealed class ChatCommand : CliCommand
             Note(string.Create(CultureInfo.InvariantCulture, $"{usage.PromptTokens} tokens before it, {usage.CachedTokens} of them cached; the first token after {first?.TotalMilliseconds:F0} ms"));
         }
 
-        private void Obey(string line)
+        /// <summary>The branch's session; a new one where it has none, or one that is not where the branch is.</summary>
+        private async Task<Session> SessionAsync(List<int> ids)
+        {
+            if (_sessions.TryGetValue(_conversation.Name, out var session))
+            {
+                if (session.TokenIds.Count == ids.Count)
+                {
+                    return session;
+                }
+
+                await session.DisposeAsync().ConfigureAwait(false);
+            }
+
+            return _sessions[_conversation.Name] = model.Engine.StartSession();
+        }
+
+        private async Task ObeyAsync(string line)
         {
             var parts = line.Split(' ', 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
             var argument = parts.Length > 1 ? parts[1] : "";
@@ -212,10 +270,21 @@ internal sealed class ChatCommand : CliCommand
                     }
 
                     _conversation.Rewind(turns);
+                    if (_sessions.TryGetValue(_conversation.Name, out var rewound))
+                    {
+                        await rewound.RewindAsync(Math.Min(_conversation.Current.Ids.Count, rewound.TokenIds.Count)).ConfigureAwait(false);
+                    }
+
                     ShowText();
                     break;
                 case "/fork":
+                    var from = _conversation.Name;
                     _conversation.Fork(Name(argument));
+                    if (_sessions.TryGetValue(from, out var forked))
+                    {
+                        _sessions[_conversation.Name] = await forked.ForkAsync().ConfigureAwait(false);
+                    }
+
                     break;
                 case "/switch":
                     _conversation.Switch(Name(argument));
@@ -229,10 +298,10 @@ internal sealed class ChatCommand : CliCommand
 
                     break;
                 case "/save":
-                    Save(Name(argument));
+                    await SaveAsync(Name(argument)).ConfigureAwait(false);
                     break;
                 case "/load":
-                    Load(Name(argument));
+                    await LoadAsync(Name(argument)).ConfigureAwait(false);
                     break;
                 case "/new":
                     _conversation.Current.Ids.Clear();
@@ -242,7 +311,7 @@ internal sealed class ChatCommand : CliCommand
                     throw new TorchKvException($"there is no command {Values.Shorten(parts[0])}; /help lists them.");
             }
 
-            console.Out.Flush();
+            await console.Out.FlushAsync().ConfigureAwait(false);
         }
 
         private void ShowCache()

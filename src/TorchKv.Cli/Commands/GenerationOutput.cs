@@ -109,7 +109,7 @@ internal sealed class GenerationOutput
             else
             {
                 WriteHeader(row);
-                _console.Out.WriteLine(_model.Tokenizer is null ? string.Join(' ', answer.Ids) : answer.Text.ToString());
+                WriteText(_model.Tokenizer is null ? string.Join(' ', answer.Ids) : Text(answer));
             }
         }
 
@@ -139,6 +139,19 @@ internal sealed class GenerationOutput
     }
 
     private static string Text(Answer answer) => answer.Text.ToString();
+
+    private void WriteText(string text)
+    {
+        if (!_console.OutIsTerminal)
+        {
+            _console.Out.WriteLine(text);
+            return;
+        }
+
+        var wrap = new WordWrap(_console.Out, _console.Width);
+        wrap.Write(text);
+        wrap.Finish();
+    }
 
     private void WriteHeader(int row)
     {

@@ -8,10 +8,14 @@ internal sealed partial class RunnerLanguageModel
 {
     private Engine? _engine;
 
+    /// <summary>What session files are checked by; set before the engine is first wanted.</summary>
+    public string? Identity { get; set; }
+
     /// <summary>The engine over the runner, made when it is first wanted: from then on the pool's blocks are the engine's.</summary>
     public Engine Engine => _engine ??= new Engine(_runner, Tokenizer, new EngineOptions
     {
         Scheduling = new SchedulingOptions { MaxQueuedRequests = Prompts.MaxBatch },
+        ModelIdentity = Identity,
     });
 
     public IAsyncEnumerable<GeneratedPiece> GenerateAsync(IReadOnlyList<int[]> prompts, GenerationOptions options, CancellationToken cancellationToken) =>

@@ -25,6 +25,7 @@ internal sealed class PoolDrawing : IDisposable
     private readonly bool[] _done;
     private readonly Timer? _timer;
     private readonly Lock _gate = new();
+    private long? _firstRequest;
     private int _drawnLines;
     private bool _ended;
 
@@ -84,6 +85,17 @@ internal sealed class PoolDrawing : IDisposable
 
     private void DrawNow()
     {
+        EngineSnapshot snapshot;
+        try
+        {
+            snapshot = _engine.SnapshotAsync().GetAwaiter().GetResult();
+        }
+        catch (EngineClosedException)
+        {
+            // The requests' readers say why.
+            return;
+        }
+
         var stats = _engine.Stats;
         var frame = new StringBuilder();
         if (_drawnLines > 0)
@@ -91,7 +103,7 @@ internal sealed class PoolDrawing : IDisposable
             frame.Append(CultureInfo.InvariantCulture, $"\e[{_drawnLines}A");
         }
 
-        var lines = Cells(stats).Append($"{stats.HeldBlocks} held · {stats.CachedBlocks} cached · {stats.FreeBlocks} free of {stats.TotalBlocks} blocks of {BlockSize} tokens · {stats.PrefixHitTokens} tokens found")
+        var lines = Cells(snapshot).Append($"{stats.HeldBlocks} held, {stats.CachedBlocks} cached (▒), {stats.FreeBlocks} free of {stats.TotalBlocks} blocks of {BlockSize} tokens")
             .Concat(Prompts()).ToList();
         foreach (var line in lines)
         {
@@ -102,27 +114,32 @@ internal sealed class PoolDrawing : IDisposable
         _console.Error.Write(frame.ToString());
     }
 
-    /// <summary>Held blocks first, each prompt's in its colour (a shared one counts for the first), then those that the prefix index can find, then free ones.</summary>
-    private IEnumerable<string> Cells(EngineStats stats)
+    /// <summary>Each block where it lies: a prompt's in its colour, shared ones white, those that the prefix index alone knows hatched.</summary>
+    private IEnumerable<string> Cells(EngineSnapshot snapshot)
     {
-        var owners = new List<int>();
-        for (var row = 0; row < _tokens.Length; row++)
+        var owners = new Dictionary<int, int>();
+        foreach (var sequence in snapshot.Sequences)
         {
-            if (!_done[row])
+            _firstRequest ??= snapshot.Sequences.Min(any => any.Request);
+            foreach (var block in sequence.Blocks)
             {
-                owners.AddRange(Enumerable.Repeat(row, (_tokens[row] + BlockSize - 1) / BlockSize));
+                owners[block] = (int)(Math.Max(0, sequence.Request - _firstRequest.Value) % s_colors.Length);
             }
         }
 
-        var shown = Math.Min(stats.TotalBlocks, CellsInLine * MostLines);
+        var shown = Math.Min(snapshot.Blocks.Count, CellsInLine * MostLines);
         for (var start = 0; start < shown; start += CellsInLine)
         {
             var line = new StringBuilder();
             for (var block = start; block < Math.Min(shown, start + CellsInLine); block++)
             {
-                line.Append(block < stats.HeldBlocks ? Paint("█", block < owners.Count ? s_colors[owners[block] % s_colors.Length] : 37)
-                    : block < stats.HeldBlocks + stats.CachedBlocks ? Paint("▒", 33)
-                    : Paint("·", 2));
+                line.Append(snapshot.Blocks[block] switch
+                {
+                    BlockUse.Held => Paint("█", owners.TryGetValue(block, out var owner) ? s_colors[owner] : 37),
+                    BlockUse.Shared => Paint("█", 37),
+                    BlockUse.Cached => Paint("▒", 33),
+                    _ => Paint("·", 2),
+                });
             }
 
             yield return line.ToString();
