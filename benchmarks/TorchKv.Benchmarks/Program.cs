@@ -4,6 +4,7 @@ using BenchmarkDotNet.Running;
 using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Peers;
 using TorchKv.Benchmarks.Port;
+using TorchKv.Benchmarks.Serving;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
@@ -15,6 +16,8 @@ switch (args)
 {
     case ["peers", .. var options]:
         return PeersCommand.Run(options, MachineLimits.Measure);
+    case ["engine", .. var options]:
+        return await EngineBenchmark.RunAsync(options);
     case ["port", .. var options]:
         return PortComparison.Run(options);
     case ["port-worker", var checkpoint, _]:
