@@ -135,7 +135,9 @@ public class BlockPoolTests
         var pool = new BlockPool(blocks, new PrefixIndex(blocks, 16, 50_257));
         var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
         GC.KeepAlive(pool);
-        Assert.InRange((bytes - 1024) / (double)blocks, 0, 64);
+        // A collection in between counts what is left of the thread's allocation buffer, 8 KiB, as allocated.
+        const int Slack = 16 * 1024;
+        Assert.InRange((bytes - Slack) / (double)blocks, 0, 64);
     }
 
     [Fact]
