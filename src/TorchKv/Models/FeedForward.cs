@@ -1,4 +1,3 @@
-using TorchKv.Runtime;
 using TorchKv.Runtime.Configuration;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -35,6 +34,6 @@ public sealed class FeedForward : nn.Module<Tensor, Tensor>
         Gpt2Activation.Relu => nn.ReLU(),
         Gpt2Activation.Silu => nn.SiLU(),
         Gpt2Activation.Tanh => nn.Tanh(),
-        _ => throw new TorchKvException($"The activation {name} is not one that the port has."),
+        _ => new ElementwiseActivation(name),
     };
 }
