@@ -111,6 +111,9 @@ internal sealed class PeersBenchmark
             return;
         }
 
+        // Before the long sequences and the batch of 16, whose keys and values are no part of the weights.
+        Add(new PeerRow("peak RSS ÷ weights, float32", "MB", we.Number("rss") / 1e6, weights / 1e6, "weights", "≤ 1.25"));
+        Add(new PeerRow("managed bytes per decoded token", "bytes", we.Number($"allocated {tokens}") / tokens, double.NaN, "", "0"));
         var together = 1000 * 16 / Median(we.Numbers($"together 16 {(_options.Quick ? 10 : 40)}"));
         var theirTogether = double.NaN;
         if (they is not null)
@@ -132,8 +135,6 @@ internal sealed class PeersBenchmark
 
         Add(new PeerRow($"ms per token at {far} ÷ at 10", "ms", Median(late), Median(early), "at 10", "≤ 1.2"));
         Competitor(we, they, decode, PerSecond(decodeTheirs, 1), Add);
-        Add(new PeerRow("peak RSS ÷ weights, float32", "MB", we.Number("rss") / 1e6, weights / 1e6, "weights", "≤ 1.25"));
-        Add(new PeerRow("managed bytes per decoded token", "bytes", we.Number($"allocated {tokens}") / tokens, double.NaN, "", "0"));
     }
 
     /// <summary>The same decode while another process spins on one of the cores.</summary>

@@ -78,6 +78,7 @@ internal static class PeersCommand
                 double.IsFinite(row.LimitShare) ? $"{row.LimitShare:0.00} {row.LimitWanted}".Trim() : row.LimitWanted);
         }
 
+        AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 120);
         AnsiConsole.Write(table);
     }
 
