@@ -182,7 +182,9 @@ internal static class EngineBenchmark
         {
             MaxNewTokens = Math.Min(300, context - 40),
             EosTokenIds = [],
-            // Left to itself, greedy text falls into a loop; with no pair of tokens allowed twice, nothing can be looked up.
+            // A penalty below 1 favours what was there before, so that any model falls into a loop; with no pair of tokens
+            // allowed twice, nothing can be looked up.
+            RepetitionPenalty = repeats ? 0.5f : null,
             NoRepeatNgramSize = repeats ? null : 2,
         };
         var (plain, guessed) = (new List<double>(), new List<double>());

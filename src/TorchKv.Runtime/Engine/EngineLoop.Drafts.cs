@@ -9,6 +9,7 @@ internal sealed partial class EngineLoop
     private void ProposeDrafts()
     {
         var drafting = false;
+        Span<int> guesses = stackalloc int[SpeculationOptions.MostDraftTokens];
         foreach (var scheduled in _scheduler.Running)
         {
             var request = (GenerationRequest)scheduled;
@@ -27,18 +28,23 @@ internal sealed partial class EngineLoop
                 // The last token of all is chosen from logits that are there anyway.
                 var row = request.Rows[sequence.Branch];
                 var most = Math.Min(speculation.MaxDraftTokens, request.MaxTotalTokens - 1 - sequence.CommittedCount);
-                var wanted = most <= 0 ? 0 : row.Pace.Next(most);
-                if (wanted == 0)
+                sequence.KeepDrafts(0);
+                if (most <= 0)
                 {
-                    sequence.KeepDrafts(0);
+                    continue;
                 }
-                else if (speculation.Source == DraftSource.PromptLookup)
+
+                if (speculation.Source == DraftSource.PromptLookup)
                 {
-                    sequence.SetDrafts(PromptLookup.Find(sequence.Tokens[..sequence.CommittedCount], speculation.MinMatch, wanted));
+                    var match = PromptLookup.Find(sequence.Tokens, speculation.MinMatch, guesses[..most]);
+                    if (match > 0)
+                    {
+                        // A long match is a loop or a quotation: worth all that may be guessed, whatever short ones came to.
+                        sequence.SetDrafts(guesses[..(match >= PromptLookup.LongestMatch ? most : row.Pace.Next(most))]);
+                    }
                 }
-                else
+                else if (row.Pace.Next(most) is > 0 and var wanted)
                 {
-                    sequence.KeepDrafts(0);
                     _draft!.Add(sequence, request.Options, row, wanted);
                     drafting = true;
                 }

@@ -18,11 +18,14 @@ public enum DraftSource
 /// </remarks>
 public sealed record SpeculationOptions
 {
+    /// <summary>The most that <see cref="MaxDraftTokens"/> may be.</summary>
+    public const int MostDraftTokens = 64;
+
     /// <summary>Where guesses come from.</summary>
     public DraftSource Source { get; init; } = DraftSource.PromptLookup;
 
     /// <summary>The most tokens to guess ahead. Fewer are tried where guesses fail.</summary>
-    public int MaxDraftTokens { get; init; } = 8;
+    public int MaxDraftTokens { get; init; } = 12;
 
     /// <summary>How many tokens must read the same for prompt lookup to guess.</summary>
     public int MinMatch { get; init; } = 2;
@@ -31,9 +34,9 @@ public sealed record SpeculationOptions
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     public void Validate()
     {
-        if (MaxDraftTokens is < 1 or > 64)
+        if (MaxDraftTokens is < 1 or > MostDraftTokens)
         {
-            throw new OptionException("max_draft_tokens", MaxDraftTokens.ToString(System.Globalization.CultureInfo.InvariantCulture), "1 to 64");
+            throw new OptionException("max_draft_tokens", MaxDraftTokens.ToString(System.Globalization.CultureInfo.InvariantCulture), $"1 to {MostDraftTokens}");
         }
 
         if (MinMatch is < 1 or > 64)

@@ -9,13 +9,25 @@ public class SpeculationTests
     [Fact]
     public void PromptLookupGivesWhatFollowedTheLatestOfTheLongestMatches()
     {
-        Assert.Equal([4, 5], PromptLookup.Find([1, 2, 3, 4, 5, 9, 2, 3, 7, 1, 2, 3], 2, 2).ToArray());
-        Assert.Equal([7, 2, 3], PromptLookup.Find([2, 3, 4, 2, 3, 7, 2, 3], 2, 8).ToArray());
-        Assert.Empty(PromptLookup.Find([1, 2, 3, 4], 2, 8).ToArray());
-        Assert.Empty(PromptLookup.Find([5, 1, 6, 1], 2, 8).ToArray());
-        Assert.Equal([6, 1], PromptLookup.Find([5, 1, 6, 1], 1, 8).ToArray());
-        Assert.Empty(PromptLookup.Find([], 1, 8).ToArray());
-        Assert.Equal([1], PromptLookup.Find([1, 1], 1, 8).ToArray());
+        Assert.Equal((3, "4,5"), Find([1, 2, 3, 4, 5, 9, 2, 3, 7, 1, 2, 3], 2, 2));
+        Assert.Equal((0, ""), Find([1, 2, 3, 4], 2, 8));
+        Assert.Equal((0, ""), Find([5, 1, 6, 1], 2, 8));
+        Assert.Equal((0, ""), Find([], 1, 8));
+    }
+
+    [Fact]
+    public void PromptLookupGuessesALoopAsFarAsThereIsRoom()
+    {
+        Assert.Equal((2, "7,2,3,7,2,3,7,2"), Find([2, 3, 4, 2, 3, 7, 2, 3], 2, 8));
+        Assert.Equal((1, "6,1,6,1"), Find([5, 1, 6, 1], 1, 4));
+        Assert.Equal((1, "1,1,1"), Find([1, 1], 1, 3));
+    }
+
+    private static (int Match, string Guesses) Find(int[] tokens, int minMatch, int most)
+    {
+        var guesses = new int[most];
+        var match = PromptLookup.Find(tokens, minMatch, guesses);
+        return (match, match == 0 ? "" : string.Join(",", guesses));
     }
 
     [Theory]
