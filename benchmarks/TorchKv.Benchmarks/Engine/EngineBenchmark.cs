@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using TorchKv.Benchmarks.Peers;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Benchmarks.Serving;
 
@@ -272,6 +273,47 @@ internal static class EngineBenchmark
         var options = new SimulationOptions { BlockCount = 8192, Scheduling = new SchedulingOptions { MaxTokensPerStep = 4096, PrefillTokensBesideDecodes = 4096 } };
         Simulation.Run(requests, options);
         var report = Simulation.Run(requests, options);
-        return Task.FromResult<Figure[]>([new("scheduler's own time per step, 256 running sequences, µs", report.SchedulerMicroseconds, "≤ 100", $"{report.Steps} steps")]);
+        return Task.FromResult<Figure[]>(
+        [
+            new("scheduler's own time per step, 256 running sequences, µs", report.SchedulerMicroseconds, "≤ 100", $"{report.Steps} steps"),
+            new("pool operation, 10⁶ blocks in random order, ns", PoolOperation(), "≤ 200", "allocate, hold, release"),
+        ]);
+    }
+
+    /// <summary>Nanoseconds of an operation, over all blocks in an order that no cache foresees.</summary>
+    private static double PoolOperation()
+    {
+        const int Blocks = 1_000_000;
+        var pool = new BlockPool(Blocks, new PrefixIndex(Blocks));
+        var order = Enumerable.Range(0, Blocks).ToArray();
+        new Random(1).Shuffle(order);
+        var best = double.MaxValue;
+        for (var round = 0; round < 4; round++)
+        {
+            var started = Stopwatch.GetTimestamp();
+            for (var i = 0; i < Blocks; i++)
+            {
+                pool.TryAllocate(out _);
+            }
+
+            foreach (var block in order)
+            {
+                pool.Hold(block);
+            }
+
+            foreach (var block in order)
+            {
+                pool.Release(block);
+            }
+
+            foreach (var block in order)
+            {
+                pool.Release(block);
+            }
+
+            best = Math.Min(best, Stopwatch.GetElapsedTime(started).TotalNanoseconds / (4.0 * Blocks));
+        }
+
+        return best;
     }
 }
