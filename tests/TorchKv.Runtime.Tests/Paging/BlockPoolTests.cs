@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Paging;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Paging;
 
@@ -146,9 +147,7 @@ public class BlockPoolTests
         var (pool, prefixes) = WithIndex(64);
         var digest = prefixes.Hash(default, [1, 2]);
         Cycle();
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Cycle();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Fewest(Cycle));
 
         void Cycle()
         {

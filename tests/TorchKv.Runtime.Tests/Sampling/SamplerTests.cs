@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using TorchKv.Runtime.Sampling;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 
@@ -139,13 +140,13 @@ public class SamplerTests
             new() { Temperature = 0.8f, TopP = 0.95f },
         ];
         Sample(0);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var step = 1; step < 50; step++)
+        Assert.Equal(0, Allocations.Fewest(() =>
         {
-            Sample(step);
-        }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            for (var step = 1; step < 50; step++)
+            {
+                Sample(step);
+            }
+        }));
 
         void Sample(int step)
         {
