@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
@@ -9,12 +10,20 @@ namespace TorchKv.Runtime.Cpu;
 /// </remarks>
 internal sealed unsafe class StepWork : IPhasedWork
 {
+    /// <summary>Rows up to which a product waits for memory rather than for arithmetic.</summary>
+    private const int FewRows = 16;
+
+    private const int CacheLine = 64;
+
     private readonly Weights weights;
     private readonly Scratch scratch;
     private readonly KvPool pool;
     private readonly KernelSet kernels;
     private readonly int threads;
     private readonly Phase[] phases;
+
+    // Per phase: the next one that multiplies by a matrix; after the last one, the next step's first.
+    private readonly int[] nextProduct;
     private float* logits;
 
     public StepWork(Weights weights, Scratch scratch, KvPool pool, KernelSet kernels, int threads)
@@ -25,6 +34,12 @@ internal sealed unsafe class StepWork : IPhasedWork
         this.kernels = kernels;
         this.threads = threads;
         phases = [.. Plan(weights)];
+        nextProduct = new int[phases.Length];
+        for (int i = phases.Length - 1, next = Array.FindIndex(phases, IsProduct); i >= 0; i--)
+        {
+            nextProduct[i] = next;
+            next = IsProduct(phases[i]) ? i : next;
+        }
     }
 
     private enum Kind
@@ -110,6 +125,32 @@ internal sealed unsafe class StepWork : IPhasedWork
         }
     }
 
+    /// <summary>
+    /// Fetches the beginning of the panels that the thread multiplies by next, a kilobyte a call. Between two products a thread waits for
+    /// the others, or all wait for one that norms a row; memory would idle.
+    /// </summary>
+    public void Anticipate(int phase, int thread, int threads, int call)
+    {
+        const int CallBytes = 1024, Most = 32 * CallBytes;
+        if (!Sse.IsSupported || scratch.TokenCount > FewRows || call >= Most / CallBytes)
+        {
+            return;
+        }
+
+        var (kind, layer) = phases[nextProduct[phase]];
+        var matrix = Matrix(kind, layer);
+        var (tasks, blocks, _, run) = Products(matrix, kind == Kind.Head ? scratch.WantedCount : scratch.TokenCount);
+        var panel = ThreadTeam.FirstTask(thread, threads, tasks) / blocks * run;
+        if (panel < matrix.Panels)
+        {
+            var from = matrix.Panel(panel) + (call * CallBytes);
+            for (var i = 0; i < CallBytes; i += CacheLine)
+            {
+                Sse.Prefetch1(from + i);
+            }
+        }
+    }
+
     private static IEnumerable<Phase> Plan(Weights weights)
     {
         yield return new(Kind.Embed, 0);
@@ -138,6 +179,8 @@ internal sealed unsafe class StepWork : IPhasedWork
         yield return new(Kind.FinalNorm, 0);
         yield return new(Kind.Head, 0);
     }
+
+    private static bool IsProduct(Phase phase) => phase.Kind is Kind.Qkv or Kind.Project or Kind.Up or Kind.Down or Kind.Head;
 
     private static int Chunks(int rows) => (rows + Workspace.Rows - 1) / Workspace.Rows;
 

@@ -18,6 +18,16 @@ internal interface IPhasedWork
 
     /// <summary>Puts the workspace's result where later phases read it. Called once for each task, while its phase lasts.</summary>
     void Publish(int phase, int task, Workspace workspace);
+
+    /// <summary>
+    /// Called by a thread that finds nothing to claim, again and again while it waits for the others: it may fetch into its caches a little
+    /// of what it will read next. It changes nothing, and returns within a microsecond.
+    /// </summary>
+    /// <param name="phase">The phase that is about to end.</param>
+    /// <param name="thread">Which of the threads it is.</param>
+    /// <param name="threads">How many there are.</param>
+    /// <param name="call">0 for the first call in this phase, then 1, 2, ….</param>
+    void Anticipate(int phase, int thread, int threads, int call);
 }
 
 /// <summary>
@@ -25,7 +35,12 @@ internal interface IPhasedWork
 /// computes again what has been claimed and not published for longer than such a task takes, and takes the right to publish
 /// it with one compare-and-swap; the late thread finds that right gone. Any thread moves the work on to its next phase.
 /// </summary>
-/// <remarks>One Run at a time. Helpers spin for some microseconds after a run and then sleep.</remarks>
+/// <remarks>
+/// A phase's tasks are shared out in as many runs as there are threads. A thread claims from its own run, which keeps what it reads in one
+/// stream of memory, and from the others' once its own is claimed. A claim is a hint, not a right: where two threads get the same task, both
+/// compute the same bits and one publishes them.
+/// One Run at a time. Helpers spin for some microseconds after a run and then sleep.
+/// </remarks>
 internal sealed class ThreadTeam : IDisposable
 {
     private const int TaskBits = 24;
@@ -36,12 +51,18 @@ internal sealed class ThreadTeam : IDisposable
 
     private static readonly long ShortestWait = Stopwatch.Frequency / 50_000; // 20 µs
 
+    /// <summary>Longs between two threads' claims: two cache lines, since processors fetch them in pairs.</summary>
+    private const int Apart = 16;
+
     private readonly object gate = new();
     private readonly Thread[] helpers;
     private readonly Workspace[] workspaces;
 
     // Per task: 2 · serial − 1 while phase `serial` publishes it, 2 · serial once it has. It only grows, so a late thread never fits.
     private readonly long[] published;
+
+    // Per thread's run: low bits of the phase's serial number << 24 | tasks claimed. A word of another serial number counts as none claimed.
+    private readonly long[] claims;
 
     private IPhasedWork? work;
     private long firstSerial;
@@ -50,8 +71,8 @@ internal sealed class ThreadTeam : IDisposable
     private volatile bool stopping;
     private volatile bool abandoned;
 
-    // Serial number of the phase << 24 | next task to claim.
-    private long state = 1L << TaskBits;
+    // Serial number of the phase in progress.
+    private long state = 1;
 
     /// <param name="threads">Threads that work, the caller's included.</param>
     /// <param name="mostTasks">The most tasks that a phase may have.</param>
@@ -60,6 +81,7 @@ internal sealed class ThreadTeam : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(mostTasks, (int)TaskMask / 2);
         published = new long[mostTasks];
+        claims = new long[(threads + 1) * Apart];
         workspaces = new Workspace[threads];
         for (var i = 0; i < threads; i++)
         {
@@ -69,8 +91,8 @@ internal sealed class ThreadTeam : IDisposable
         helpers = new Thread[threads - 1];
         for (var i = 0; i < helpers.Length; i++)
         {
-            var own = workspaces[i + 1];
-            helpers[i] = new Thread(() => Help(own)) { IsBackground = true, Name = $"torchkv-{i + 1}" };
+            var own = i + 1;
+            helpers[i] = new Thread(() => Help(own)) { IsBackground = true, Name = $"torchkv-{own}" };
             helpers[i].Start();
         }
     }
@@ -85,14 +107,14 @@ internal sealed class ThreadTeam : IDisposable
     /// <exception cref="OperationCanceledException">The token was cancelled, or the run abandoned, before the last phase was over.</exception>
     public void Run(IPhasedWork phases, CancellationToken cancellationToken)
     {
-        var serial = (Volatile.Read(ref state) >> TaskBits) + 1;
+        var serial = Volatile.Read(ref state) + 1;
         var end = serial + phases.PhaseCount;
         work = phases;
 
         // Written in this order and read in the reverse one, so that nobody takes the last run's state for a phase of this one.
         Volatile.Write(ref firstSerial, serial);
         Volatile.Write(ref endSerial, end);
-        Interlocked.Exchange(ref state, serial << TaskBits);
+        Interlocked.Exchange(ref state, serial);
         if (Volatile.Read(ref sleeping) > 0)
         {
             lock (gate)
@@ -101,7 +123,7 @@ internal sealed class ThreadTeam : IDisposable
             }
         }
 
-        Work(workspaces[0], cancellationToken);
+        Work(0, cancellationToken);
         if (Ended(cancellationToken) && Seal(end))
         {
             throw new OperationCanceledException(cancellationToken);
@@ -133,19 +155,22 @@ internal sealed class ThreadTeam : IDisposable
 
     private bool Ended(CancellationToken cancellationToken) => abandoned || cancellationToken.IsCancellationRequested;
 
-    private bool Running(long serial)
+    /// <summary>Whether a phase of the run in progress has that serial number, and which.</summary>
+    private bool Running(long serial, out int phase)
     {
         var end = Volatile.Read(ref endSerial);
-        return serial >= Volatile.Read(ref firstSerial) && serial < end;
+        var first = Volatile.Read(ref firstSerial);
+        phase = (int)(serial - first);
+        return serial >= first && serial < end;
     }
 
-    private bool Running() => !abandoned && Running(Volatile.Read(ref state) >> TaskBits);
+    private bool Running() => !abandoned && Running(Volatile.Read(ref state), out _);
 
-    private void Help(Workspace workspace)
+    private void Help(int thread)
     {
         while (!stopping)
         {
-            Work(workspace, CancellationToken.None);
+            Work(thread, CancellationToken.None);
             var spins = 0;
             while (!stopping && !Running())
             {
@@ -173,24 +198,22 @@ internal sealed class ThreadTeam : IDisposable
     }
 
     /// <summary>Claims and runs tasks until the run is over or cancelled.</summary>
-    private void Work(Workspace workspace, CancellationToken cancellationToken)
+    private void Work(int thread, CancellationToken cancellationToken)
     {
+        var workspace = workspaces[thread];
         long timed = -1, taskTime = 0;
-        while (Running() && !cancellationToken.IsCancellationRequested)
+        while (!abandoned && !cancellationToken.IsCancellationRequested)
         {
-            var claimed = Interlocked.Increment(ref state) - 1;
-            var serial = claimed >> TaskBits;
-            var task = (int)(claimed & TaskMask);
-            if (work is not { } current || !Running(serial))
+            var serial = Volatile.Read(ref state);
+            if (!Running(serial, out var phase) || work is not { } current || phase >= current.PhaseCount)
             {
                 return;
             }
 
-            var phase = (int)(serial - Volatile.Read(ref firstSerial));
             var count = current.TaskCount(phase);
-            if (task >= count)
+            if (!TryClaim(serial, thread, count, out var task))
             {
-                Finish(current, serial, phase, count, timed == serial ? 2 * taskTime : 0, workspace, cancellationToken);
+                Finish(current, serial, phase, count, timed == serial ? 2 * taskTime : 0, thread, cancellationToken);
                 continue;
             }
 
@@ -200,6 +223,45 @@ internal sealed class ThreadTeam : IDisposable
             timed = serial;
         }
     }
+
+    /// <summary>A task that nobody has claimed yet: of the thread's own run, or else of the next one's that has any left.</summary>
+    private bool TryClaim(long serial, int thread, int count, out int task)
+    {
+        var threads = workspaces.Length;
+        var tag = serial << TaskBits;
+        for (var i = 0; i < threads; i++)
+        {
+            var run = thread + i < threads ? thread + i : thread + i - threads;
+            var first = FirstTask(run, threads, count);
+            var size = FirstTask(run + 1, threads, count) - first;
+            ref var word = ref claims[(run + 1) * Apart];
+            var seen = Volatile.Read(ref word);
+            while (true)
+            {
+                // The state is looked at again because a thread that was asleep would set the next phase's claims back, and tasks be computed twice.
+                var next = (seen & ~TaskMask) == tag ? (int)(seen & TaskMask) : 0;
+                if (next >= size || Volatile.Read(ref state) != serial)
+                {
+                    break;
+                }
+
+                var was = Interlocked.CompareExchange(ref word, tag | (uint)(next + 1), seen);
+                if (was == seen)
+                {
+                    task = first + next;
+                    return true;
+                }
+
+                seen = was;
+            }
+        }
+
+        task = 0;
+        return false;
+    }
+
+    /// <summary>Where a thread's run of tasks begins.</summary>
+    internal static int FirstTask(int thread, int threads, int count) => (int)((long)thread * count / threads);
 
     private void Execute(IPhasedWork current, long serial, int phase, int task, Workspace workspace)
     {
@@ -218,19 +280,22 @@ internal sealed class ThreadTeam : IDisposable
     }
 
     /// <summary>Sees to it that every task of the phase is published, and moves on to the next phase.</summary>
-    private void Finish(IPhasedWork current, long serial, int phase, int count, long wait, Workspace workspace, CancellationToken cancellationToken)
+    private void Finish(IPhasedWork current, long serial, int phase, int count, long wait, int thread, CancellationToken cancellationToken)
     {
+        var calls = 0;
         long began = 0;
+        current.Anticipate(phase, thread, workspaces.Length, calls++);
         wait = Math.Max(wait, ShortestWait);
         for (var task = 0; task < count; task++)
         {
             for (var spins = 1; Volatile.Read(ref published[task]) < 2 * serial; spins++)
             {
-                if (Volatile.Read(ref state) >> TaskBits != serial || Ended(cancellationToken))
+                if (Volatile.Read(ref state) != serial || Ended(cancellationToken))
                 {
                     return;
                 }
 
+                current.Anticipate(phase, thread, workspaces.Length, calls++);
                 Thread.SpinWait(1);
                 if (spins % 16 != 0)
                 {
@@ -241,16 +306,12 @@ internal sealed class ThreadTeam : IDisposable
                 began = began == 0 ? now : began;
                 if (now - began > wait && Volatile.Read(ref published[task]) < (2 * serial) - 1)
                 {
-                    Execute(current, serial, phase, task, workspace);
+                    Execute(current, serial, phase, task, workspaces[thread]);
                 }
             }
         }
 
-        var next = (serial + 1) << TaskBits;
-        for (var now = Volatile.Read(ref state); now >> TaskBits == serial; now = Volatile.Read(ref state))
-        {
-            Interlocked.CompareExchange(ref state, next, now);
-        }
+        Interlocked.CompareExchange(ref state, serial + 1, serial);
     }
 
     /// <summary>Ends a cancelled run: takes the right to publish of every task that has it left. False if the run was over already.</summary>
@@ -259,8 +320,7 @@ internal sealed class ThreadTeam : IDisposable
         var sealedAny = false;
         while (true)
         {
-            var now = Volatile.Read(ref state);
-            var serial = now >> TaskBits;
+            var serial = Volatile.Read(ref state);
             if (serial >= end)
             {
                 return sealedAny;
@@ -282,7 +342,7 @@ internal sealed class ThreadTeam : IDisposable
             }
 
             // Past the last phase; a helper that has moved on to the next one meanwhile is sealed there.
-            Interlocked.CompareExchange(ref state, end << TaskBits, now);
+            Interlocked.CompareExchange(ref state, end, serial);
         }
     }
 }

@@ -138,6 +138,10 @@ public sealed class ThreadTeamTests
             Thread.SpinWait(spins[(phase + task) % spins.Length]);
         }
 
+        public void Anticipate(int phase, int thread, int threads, int call)
+        {
+        }
+
         public void Publish(int phase, int task, Workspace workspace)
         {
             if (phase > 0 && published[phase - 1].Any(count => Volatile.Read(ref count) != 1))

@@ -40,6 +40,11 @@ internal static unsafe class MatMul
                 var t = L.All(x[i]);
                 a = L.Fma(t, E.Load<L, V>(panel), a);
                 b = L.Fma(t, E.Load<L, V>(panel + step), b);
+                if (E.Bytes < sizeof(float))
+                {
+                    Fetch.Ahead(panel);
+                }
+
                 panel += stride;
             }
 

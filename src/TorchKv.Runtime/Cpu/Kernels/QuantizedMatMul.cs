@@ -108,9 +108,16 @@ internal static unsafe class QuantizedMatMul
                     Q.Load<D, I, F>(quad, o + 16, out u, out v);
                     c = D.Dot(c, u, t);
                     d = D.Dot(d, v, t);
+                    Fetch.Ahead(quad);
+                    if (Q.QuadBytes > 64)
+                    {
+                        Fetch.Ahead(quad + 64);
+                    }
+
                     quad += Q.QuadBytes;
                 }
 
+                Fetch.Ahead(quad);
                 var scale = scales[group];
                 D.Accumulate(a, D.LoadScales(weightScales + o), scale, y + o);
                 D.Accumulate(b, D.LoadScales(weightScales + o + 8), scale, y + o + 8);

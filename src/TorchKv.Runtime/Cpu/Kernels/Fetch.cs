@@ -1,0 +1,25 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace TorchKv.Runtime.Cpu.Kernels;
+
+/// <summary>Fetching a stream of memory ahead of its use.</summary>
+/// <remarks>
+/// A core looks some hundred instructions ahead by itself. Narrow weights take more instructions a byte than float32 ones, so the loads that
+/// it finds there are fewer bytes than memory can have under way. A fetch past the end of a buffer does nothing.
+/// </remarks>
+internal static unsafe class Fetch
+{
+    /// <summary>Bytes. Measured: 4 to 16 KiB do alike, 1 KiB gains half as much.</summary>
+    private const int Distance = 8192;
+
+    /// <summary>Fetches the cache line that a stream reaches <see cref="Distance"/> bytes after <paramref name="at"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Ahead(byte* at)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(at + Distance);
+        }
+    }
+}
