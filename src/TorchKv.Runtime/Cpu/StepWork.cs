@@ -189,7 +189,8 @@ internal sealed unsafe class StepWork : IPhasedWork
     {
         if (rows <= Tiles.Rows)
         {
-            return (1, rows);
+            // At least one: a late thread may find the count of a step that wants no logits.
+            return (1, Math.Max(rows, 1));
         }
 
         var count = (rows + Workspace.ProductRows - 1) / Workspace.ProductRows;
