@@ -49,7 +49,7 @@ public static class KernelBenchmarks
         {
             var sizes = Shape.Split('x').Select(int.Parse).ToArray();
             var (inputs, outputs) = (sizes[0], sizes[1]);
-            matrix = new PackedMatrix(DType, inputs, 1, outputs);
+            matrix = new PackedMatrix(Weights.FormatOf(DType), inputs, 1, outputs);
             var rows = Tiles.PaddedRows(Rows);
             var floats = (inputs * 32L) + (rows * (long)inputs) + (rows * 32L) + (2L * rows * matrix.Groups);
             memory = new NativeBuffer(matrix.Bytes + 4096 + (floats * 4) + (rows * (long)matrix.Groups * matrix.Group));

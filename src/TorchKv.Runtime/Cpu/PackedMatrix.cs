@@ -12,39 +12,26 @@ internal sealed unsafe class PackedMatrix
     public const int PanelWidth = 32;
 
     private byte* panels;
+    private volatile bool misfit;
 
-    /// <param name="dtype">How weights are kept.</param>
+    /// <param name="format">How weights are kept.</param>
     /// <param name="inputs">K.</param>
     /// <param name="parts">Parts side by side.</param>
     /// <param name="partOutputs">Outputs of one part.</param>
-    public PackedMatrix(CpuDType dtype, int inputs, int parts, int partOutputs)
+    public PackedMatrix(WeightFormat format, int inputs, int parts, int partOutputs)
     {
-        DType = dtype;
         Inputs = inputs;
         Parts = parts;
         PartOutputs = partOutputs;
         PartPanels = (partOutputs + PanelWidth - 1) / PanelWidth;
         Panels = parts * PartPanels;
-        (Group, Offset, var quadBytes) = dtype switch
-        {
-            CpuDType.Int8 => (Int8Elements.Group, Int8Elements.Offset, Int8Elements.QuadBytes),
-            CpuDType.Int4 => (Int4Elements.Group, Int4Elements.Offset, Int4Elements.QuadBytes),
-            _ => (1, 0, 0),
-        };
-        GroupBytes = dtype switch
-        {
-            CpuDType.Float32 => PanelWidth * sizeof(float),
-            CpuDType.BFloat16 => PanelWidth * sizeof(ushort),
-            _ => (Group / 4 * quadBytes) + (PanelWidth * sizeof(ushort)),
-        };
-        Groups = (inputs + Group - 1) / Group;
-        PanelBytes = (nint)Groups * GroupBytes;
+        SetFormat(format);
     }
 
-    public CpuDType DType { get; }
+    public WeightFormat Format { get; private set; }
 
     /// <summary>Whether rows are quantized before they meet it.</summary>
-    public bool Quantized => DType is CpuDType.Int8 or CpuDType.Int4;
+    public bool Quantized => Format is WeightFormat.Int8 or WeightFormat.Int4;
 
     public int Inputs { get; }
 
@@ -56,20 +43,32 @@ internal sealed unsafe class PackedMatrix
 
     public int Panels { get; }
 
-    /// <summary>Inputs that share a scale; 1 where there is none.</summary>
-    public int Group { get; }
+    /// <summary>Inputs that are packed together: those that share a scale, or codes; 1 where nothing is shared.</summary>
+    public int Group { get; private set; }
 
     /// <summary>What stored integers are offset by.</summary>
-    public int Offset { get; }
+    public int Offset { get; private set; }
 
-    public int Groups { get; }
+    public int Groups { get; private set; }
 
     /// <summary>Bytes of a group's weights for 32 outputs, scales included.</summary>
-    public int GroupBytes { get; }
+    public int GroupBytes { get; private set; }
 
-    public nint PanelBytes { get; }
+    public nint PanelBytes { get; private set; }
 
     public long Bytes => (long)Panels * PanelBytes;
+
+    /// <summary>Bytes to keep room for, whichever format it ends up in.</summary>
+    public long MostBytes => Format == WeightFormat.CodedBFloat16
+        ? Math.Max(Bytes, (long)Panels * Inputs * PanelWidth * sizeof(ushort))
+        : Bytes;
+
+    /// <summary>Whether some of the weights do not fit the format, so that the matrix has to be packed again (<see cref="FallBack"/>).</summary>
+    public bool Misfit
+    {
+        get => misfit;
+        set => misfit = value;
+    }
 
     /// <summary>(Panels · 32) floats; zeros past a part's outputs.</summary>
     public float* Bias { get; private set; }
@@ -80,6 +79,13 @@ internal sealed unsafe class PackedMatrix
         Bias = bias;
     }
 
+    /// <summary>Takes the format that fits every weight, in the same place.</summary>
+    public void FallBack()
+    {
+        SetFormat(WeightFormat.BFloat16);
+        misfit = false;
+    }
+
     public byte* Panel(int panel) => panels + (panel * PanelBytes);
 
     /// <summary>The part that a panel belongs to, its first output within the part, and how many of its 32 outputs there are.</summary>
@@ -88,5 +94,20 @@ internal sealed unsafe class PackedMatrix
         var part = panel / PartPanels;
         var output = (panel - (part * PartPanels)) * PanelWidth;
         return (part, output, Math.Min(PanelWidth, PartOutputs - output));
+    }
+    private void SetFormat(WeightFormat format)
+    {
+        Format = format;
+        (Group, Offset, GroupBytes) = format switch
+        {
+            WeightFormat.Float32 => (1, 0, PanelWidth * sizeof(float)),
+            WeightFormat.BFloat16 => (1, 0, PanelWidth * sizeof(ushort)),
+            WeightFormat.CodedBFloat16 => (CodedPanel.Stretch, 0, CodedPanel.StretchBytes),
+            WeightFormat.Int8 => (Int8Elements.Group, Int8Elements.Offset, QuantizedMatMul.GroupBytes<Int8Elements>()),
+            WeightFormat.Int4 => (Int4Elements.Group, Int4Elements.Offset, QuantizedMatMul.GroupBytes<Int4Elements>()),
+            _ => throw new ArgumentOutOfRangeException(nameof(format), format, "not a format"),
+        };
+        Groups = (Inputs + Group - 1) / Group;
+        PanelBytes = format == WeightFormat.CodedBFloat16 ? CodedPanel.Bytes(Inputs) : (nint)Groups * GroupBytes;
     }
 }

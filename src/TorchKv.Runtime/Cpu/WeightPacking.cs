@@ -21,9 +21,9 @@ internal static unsafe class WeightPacking
     public static void Pack(PackedMatrix matrix, int panel, int firstInput, int inputs, float* source, nint stride, int outputs)
     {
         var to = matrix.Panel(panel) + ((nint)(firstInput / matrix.Group) * matrix.GroupBytes);
-        switch (matrix.DType)
+        switch (matrix.Format)
         {
-            case CpuDType.Float32:
+            case WeightFormat.Float32:
                 for (var i = 0; i < inputs; i++)
                 {
                     var row = new Span<float>((float*)to + (i * Width), Width);
@@ -32,13 +32,25 @@ internal static unsafe class WeightPacking
                 }
 
                 break;
-            case CpuDType.BFloat16:
+            case WeightFormat.BFloat16:
                 for (var i = 0; i < inputs; i++)
                 {
                     for (var o = 0; o < Width; o++)
                     {
                         ((ushort*)to)[(i * Width) + o] = o < outputs ? BFloat16.Round(source[(i * stride) + o]) : (ushort)0;
                     }
+                }
+
+                break;
+            case WeightFormat.CodedBFloat16:
+                for (var i = 0; i < inputs; i += matrix.Group)
+                {
+                    if (!CodedPacking.TryPack(to, Math.Min(matrix.Group, inputs - i), source + (i * stride), stride, outputs))
+                    {
+                        matrix.Misfit = true;
+                    }
+
+                    to += matrix.GroupBytes;
                 }
 
                 break;
@@ -59,12 +71,14 @@ internal static unsafe class WeightPacking
     public static float Unpack(PackedMatrix matrix, int panel, int input, int output)
     {
         var group = matrix.Panel(panel) + ((nint)(input / matrix.Group) * matrix.GroupBytes);
-        switch (matrix.DType)
+        switch (matrix.Format)
         {
-            case CpuDType.Float32:
+            case WeightFormat.Float32:
                 return ((float*)group)[output];
-            case CpuDType.BFloat16:
+            case WeightFormat.BFloat16:
                 return BFloat16.Widen(((ushort*)group)[output]);
+            case WeightFormat.CodedBFloat16:
+                return CodedPacking.Unpack(group, input % matrix.Group, output);
             default:
                 var scale = BFloat16.Widen(((ushort*)(group + matrix.GroupBytes - (Width * sizeof(ushort))))[output]);
                 return scale * (ReadInteger(matrix, group, input % matrix.Group, output) - matrix.Offset);
@@ -73,7 +87,7 @@ internal static unsafe class WeightPacking
 
     private static int ReadInteger(PackedMatrix matrix, byte* group, int input, int output)
     {
-        if (matrix.DType == CpuDType.Int8)
+        if (matrix.Format == WeightFormat.Int8)
         {
             return group[(input / 4 * Int8Elements.QuadBytes) + (output * 4) + (input % 4)];
         }
@@ -104,7 +118,7 @@ internal static unsafe class WeightPacking
                 }
             }
 
-            if (matrix.DType == CpuDType.Int8)
+            if (matrix.Format == WeightFormat.Int8)
             {
                 WeightQuantizer.Int8(values, matrix.Group, integers, scales + first);
             }
@@ -119,7 +133,7 @@ internal static unsafe class WeightPacking
                 {
                     var output = first + o;
                     var stored = (byte)(((int*)(integers + i))[o] + matrix.Offset);
-                    if (matrix.DType == CpuDType.Int8)
+                    if (matrix.Format == WeightFormat.Int8)
                     {
                         to[(i / 4 * Int8Elements.QuadBytes) + (output * 4) + (i % 4)] = stored;
                     }

@@ -11,12 +11,12 @@ internal sealed unsafe class Weights : IDisposable
 {
     private const int Width = PackedMatrix.PanelWidth;
 
-    /// <summary>Inputs that one packing job reads at a time: a multiple of every group, and its rows fit the second-level cache.</summary>
-    private const int Stretch = 64;
+    /// <summary>Inputs that one packing job reads at a time: a multiple of every group.</summary>
+    private const int Stretch = 128;
 
     private readonly NativeBuffer matrices;
     private readonly NativeBuffer vectors;
-    private readonly List<(Action<NativeBuffer> Run, long Floats)> jobs = [];
+    private readonly List<Job> jobs = [];
     private byte* nextPanel;
     private float* nextVector;
 
@@ -25,23 +25,24 @@ internal sealed unsafe class Weights : IDisposable
         Config = config;
         DType = dtype;
         int width = config.EmbeddingSize, inner = config.InnerSize;
+        var format = FormatOf(dtype);
         Layers = new Layer[config.LayerCount];
         for (var i = 0; i < Layers.Length; i++)
         {
             Layers[i] = new Layer
             {
-                Qkv = new PackedMatrix(dtype, width, 3, width),
-                Projection = new PackedMatrix(dtype, width, 1, width),
-                Up = new PackedMatrix(dtype, width, 1, inner),
-                Down = new PackedMatrix(dtype, inner, 1, width),
+                Qkv = new PackedMatrix(format, width, 3, width),
+                Projection = new PackedMatrix(format, width, 1, width),
+                Up = new PackedMatrix(format, width, 1, inner),
+                Down = new PackedMatrix(format, inner, 1, width),
             };
         }
 
         // The head decides between neighbouring tokens, and as the embedding it feeds every layer: llama.cpp, too, keeps it finer.
-        Head = new PackedMatrix(dtype == CpuDType.Int4 ? CpuDType.Int8 : dtype, width, 1, config.VocabSize);
+        Head = new PackedMatrix(format == WeightFormat.Int4 ? WeightFormat.Int8 : format, width, 1, config.VocabSize);
         Matrices = [.. Layers.SelectMany(layer => layer.Matrices), Head];
         EmbeddingStride = config.TieWordEmbeddings ? 0 : width;
-        var bytes = Matrices.Sum(matrix => Page(matrix.Bytes));
+        var bytes = Matrices.Sum(matrix => Page(matrix.MostBytes));
         var vectorFloats = Matrices.Sum(matrix => (long)matrix.Panels * Width)
             + ((long)Layers.Length * 4 * Vector(width)) + (2 * Vector(width))
             + ((long)config.ContextLength * width)
@@ -53,7 +54,7 @@ internal sealed unsafe class Weights : IDisposable
         foreach (var matrix in Matrices)
         {
             matrix.Place(nextPanel, Take(matrix.Panels * Width));
-            nextPanel += Page(matrix.Bytes);
+            nextPanel += Page(matrix.MostBytes);
         }
     }
 
@@ -86,6 +87,15 @@ internal sealed unsafe class Weights : IDisposable
 
     private int EmbeddingStride { get; }
 
+    /// <summary>How matrices are kept under a dtype, if their weights fit.</summary>
+    public static WeightFormat FormatOf(CpuDType dtype) => dtype switch
+    {
+        CpuDType.Float32 => WeightFormat.Float32,
+        CpuDType.BFloat16 => WeightFormat.CodedBFloat16,
+        CpuDType.Int8 => WeightFormat.Int8,
+        _ => WeightFormat.Int4,
+    };
+
     /// <summary>Reads and packs a checkpoint, on <paramref name="threads"/> threads.</summary>
     /// <exception cref="CheckpointException">The file cannot be read.</exception>
     public static Weights Load(Checkpoint checkpoint, CpuDType dtype, int threads)
@@ -116,7 +126,7 @@ internal sealed unsafe class Weights : IDisposable
         }
 
         var (panel, lane) = Math.DivRem(token, Width);
-        if (Head.DType == CpuDType.Float32)
+        if (Head.Format == WeightFormat.Float32)
         {
             var source = (float*)Head.Panel(panel) + lane;
             for (var i = 0; i < width; i++)
@@ -181,7 +191,7 @@ internal sealed unsafe class Weights : IDisposable
     private float* PlanVector(CheckpointTensor tensor)
     {
         var destination = Take(tensor.ElementCount);
-        jobs.Add((_ => ReadFloats(tensor, destination, 0, tensor.ElementCount), 0));
+        jobs.Add(new(null, 0, _ => ReadFloats(tensor, destination, 0, tensor.ElementCount)));
         return destination;
     }
 
@@ -192,7 +202,9 @@ internal sealed unsafe class Weights : IDisposable
         for (var first = 0; first < matrix.Inputs; first += Stretch)
         {
             var (start, count) = (first, Math.Min(Stretch, matrix.Inputs - first));
-            jobs.Add((
+            jobs.Add(new(
+                matrix,
+                (long)Stretch * outputs,
                 buffer =>
                 {
                     var source = (float*)buffer.Pointer;
@@ -202,11 +214,12 @@ internal sealed unsafe class Weights : IDisposable
                         var (part, output, lanes) = matrix.Outputs(panel);
                         WeightPacking.Pack(matrix, panel, start, count, source + (part * matrix.PartOutputs) + output, outputs, lanes);
                     }
-                },
-                (long)Stretch * outputs));
+                }));
         }
 
-        jobs.Add((
+        jobs.Add(new(
+            null,
+            0,
             _ =>
             {
                 for (var panel = 0; panel < matrix.Panels; panel++)
@@ -214,8 +227,7 @@ internal sealed unsafe class Weights : IDisposable
                     var (part, output, lanes) = matrix.Outputs(panel);
                     ReadFloats(bias, matrix.Bias + (panel * Width), (part * matrix.PartOutputs) + output, lanes);
                 }
-            },
-            0));
+            }));
     }
 
     /// <summary>The head, (outputs, inputs): 32 rows at a time, transposed.</summary>
@@ -225,7 +237,9 @@ internal sealed unsafe class Weights : IDisposable
         for (var first = 0; first < Head.Panels; first += PanelsPerJob)
         {
             var (start, end) = (first, Math.Min(Head.Panels, first + PanelsPerJob));
-            jobs.Add((
+            jobs.Add(new(
+                Head,
+                2L * Width * Head.Inputs,
                 buffer =>
                 {
                     var source = (float*)buffer.Pointer;
@@ -237,8 +251,7 @@ internal sealed unsafe class Weights : IDisposable
                         Transpose(source, lanes, Head.Inputs, transposed);
                         WeightPacking.Pack(Head, panel, 0, Head.Inputs, transposed, Width, lanes);
                     }
-                },
-                2L * Width * Head.Inputs));
+                }));
         }
     }
 
@@ -270,17 +283,36 @@ internal sealed unsafe class Weights : IDisposable
 
     private void RunJobs(int threads)
     {
+        Run(jobs, threads);
+        if (Array.FindAll([.. Matrices], matrix => matrix.Misfit) is { Length: > 0 } misfits)
+        {
+            foreach (var matrix in misfits)
+            {
+                matrix.FallBack();
+            }
+
+            Run(jobs.FindAll(job => job.Matrix is { } matrix && Array.IndexOf(misfits, matrix) >= 0), threads);
+        }
+
+        jobs.Clear();
+    }
+
+    private static void Run(List<Job> jobs, int threads)
+    {
         var largest = jobs.Max(job => job.Floats);
         var next = -1;
         Exception? failure = null;
-        void Run()
+        void Work()
         {
             try
             {
                 using var buffer = new NativeBuffer(largest * sizeof(float));
                 for (int job; failure is null && (job = Interlocked.Increment(ref next)) < jobs.Count;)
                 {
-                    jobs[job].Run(buffer);
+                    if (jobs[job].Matrix is not { Misfit: true })
+                    {
+                        jobs[job].Run(buffer);
+                    }
                 }
             }
             catch (Exception error)
@@ -289,24 +321,26 @@ internal sealed unsafe class Weights : IDisposable
             }
         }
 
-        var helpers = Enumerable.Range(1, Math.Min(threads, jobs.Count) - 1).Select(_ => new Thread(Run) { IsBackground = true }).ToArray();
+        var helpers = Enumerable.Range(1, Math.Min(threads, jobs.Count) - 1).Select(_ => new Thread(Work) { IsBackground = true }).ToArray();
         foreach (var helper in helpers)
         {
             helper.Start();
         }
 
-        Run();
+        Work();
         foreach (var helper in helpers)
         {
             helper.Join();
         }
 
-        jobs.Clear();
         if (failure is not null)
         {
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
         }
     }
+
+    /// <summary>A piece of loading: what it fills, the floats that it needs room for, and the work.</summary>
+    private sealed record Job(PackedMatrix? Matrix, long Floats, Action<NativeBuffer> Run);
 
     /// <summary>One transformer block's parameters.</summary>
     internal sealed class Layer

@@ -18,6 +18,22 @@ internal interface IFloatLanes<V>
     /// <summary>Widens bfloat16, which is float32's upper half.</summary>
     static abstract unsafe V LoadBFloat16(ushort* source);
 
+    /// <summary>Sixteen bytes for <see cref="Decode"/> to look up, in every 128 bits where there are as many.</summary>
+    static abstract unsafe V LoadTable(byte* source);
+
+    /// <summary>Two inputs of a unit of <see cref="CodedPanel"/>: outputs o … and o + 16 … of the even one, then of the odd one.</summary>
+    /// <param name="table">From <see cref="LoadTable"/>.</param>
+    /// <param name="bytes">What <paramref name="table"/> was loaded from.</param>
+    /// <param name="codes">The unit's codes.</param>
+    /// <param name="lower">The two inputs' lower bytes.</param>
+    /// <param name="o">The first output: a multiple of <see cref="Count"/> below 16.</param>
+    /// <param name="upperHalf">Whether the inputs' codes are in the upper halves of their bytes.</param>
+    /// <param name="even">Outputs o … of the even input.</param>
+    /// <param name="even16">Outputs o + 16 ….</param>
+    /// <param name="odd">Outputs o … of the odd input.</param>
+    /// <param name="odd16">Outputs o + 16 ….</param>
+    static abstract unsafe void Decode(V table, byte* bytes, byte* codes, byte* lower, int o, bool upperHalf, out V even, out V even16, out V odd, out V odd16);
+
     static abstract unsafe void Store(V value, float* destination);
 
     static abstract V All(float value);

@@ -77,15 +77,18 @@ internal sealed unsafe class KernelSet<L, V, D, I, F> : KernelSet
     public override void Multiply(PackedMatrix matrix, int panel, float* x, nint ldx, in QuantizedRows quantized, int firstRow, int rows, float* tile)
     {
         var weights = matrix.Panel(panel);
-        switch (matrix.DType)
+        switch (matrix.Format)
         {
-            case CpuDType.Float32:
+            case WeightFormat.Float32:
                 MatMul.Panel<L, V, Float32Elements>(x + (firstRow * ldx), ldx, rows, weights, matrix.Inputs, tile);
                 break;
-            case CpuDType.BFloat16:
+            case WeightFormat.BFloat16:
                 MatMul.Panel<L, V, BFloat16Elements>(x + (firstRow * ldx), ldx, rows, weights, matrix.Inputs, tile);
                 break;
-            case CpuDType.Int8:
+            case WeightFormat.CodedBFloat16:
+                CodedMatMul.Panel<L, V>(x + (firstRow * ldx), ldx, rows, weights, matrix.Inputs, tile);
+                break;
+            case WeightFormat.Int8:
                 QuantizedMatMul.Panel<D, I, F, Int8Elements>(quantized, firstRow, rows, weights, tile);
                 break;
             default:

@@ -11,6 +11,19 @@ internal readonly struct Lanes1 : IFloatLanes<float>
 
     public static unsafe float LoadBFloat16(ushort* source) => BitConverter.Int32BitsToSingle(*source << 16);
 
+    public static unsafe float LoadTable(byte* source) => 0;
+
+    public static unsafe void Decode(
+        float table, byte* bytes, byte* codes, byte* lower, int o, bool upperHalf, out float even, out float even16, out float odd, out float odd16)
+    {
+        var place = CodedPanel.Place(0, o);
+        float At(int at) => BFloat16.Widen((ushort)((bytes[(codes[at] >> (upperHalf ? 4 : 0)) & 15] << 8) | lower[at]));
+        even = At(place);
+        even16 = At(place + 1);
+        odd = At(place + 8);
+        odd16 = At(place + 9);
+    }
+
     public static unsafe void Store(float value, float* destination) => *destination = value;
 
     public static float All(float value) => value;

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
@@ -18,6 +19,25 @@ internal readonly struct Lanes16 : IFloatLanes<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Vector512<float> LoadBFloat16(ushort* source) =>
         Vector512.ShiftLeft(Vector512.WidenLower(Vector512.Create(Vector256.Load(source), Vector256<ushort>.Zero)), 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Vector512<float> LoadTable(byte* source) => Avx512F.BroadcastVector128ToVector512((float*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Decode(
+        Vector512<float> table, byte* bytes, byte* codes, byte* lower, int o, bool upperHalf, out Vector512<float> even, out Vector512<float> even16, out Vector512<float> odd, out Vector512<float> odd16)
+    {
+        var code = Vector512.Load(codes + (o * 4));
+        code = (upperHalf ? Vector512.ShiftRightLogical(code.AsUInt16(), 4).AsByte() : code) & Vector512.Create((byte)0x0F);
+        var upper = Avx512BW.Shuffle(table.AsByte(), code);
+        var low = Vector512.Load(lower + (o * 4));
+        var first = Avx512BW.UnpackLow(low, upper).AsUInt32();
+        var second = Avx512BW.UnpackHigh(low, upper).AsUInt32();
+        even = Vector512.ShiftLeft(first, 16).AsSingle();
+        even16 = (first & Vector512.Create(0xFFFF0000)).AsSingle();
+        odd = Vector512.ShiftLeft(second, 16).AsSingle();
+        odd16 = (second & Vector512.Create(0xFFFF0000)).AsSingle();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Store(Vector512<float> value, float* destination) => value.Store(destination);

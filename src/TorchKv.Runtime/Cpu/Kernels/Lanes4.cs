@@ -20,6 +20,29 @@ internal readonly struct Lanes4 : IFloatLanes<Vector128<float>>
         Vector128.ShiftLeft(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16()), 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Vector128<float> LoadTable(byte* source) => Vector128.Load((float*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Decode(
+        Vector128<float> table, byte* bytes, byte* codes, byte* lower, int o, bool upperHalf, out Vector128<float> even, out Vector128<float> even16, out Vector128<float> odd, out Vector128<float> odd16)
+    {
+        var code = Vector128.Load(codes + (o * 4));
+        code = upperHalf ? Vector128.ShiftRightLogical(code, 4) : code & Vector128.Create((byte)0x0F);
+        var upper = Vector128.Shuffle(table.AsByte(), code);
+        var low = Vector128.Load(lower + (o * 4));
+
+        // A 16-bit lane: the lower byte, and the upper one from the look-up, of two bytes side by side.
+        var (first, firstUpper) = Vector128.Widen(low);
+        var (second, secondUpper) = Vector128.Widen(upper);
+        var evens = (first | Vector128.ShiftLeft(second, 8)).AsUInt32();
+        var odds = (firstUpper | Vector128.ShiftLeft(secondUpper, 8)).AsUInt32();
+        even = Vector128.ShiftLeft(evens, 16).AsSingle();
+        even16 = (evens & Vector128.Create(0xFFFF0000)).AsSingle();
+        odd = Vector128.ShiftLeft(odds, 16).AsSingle();
+        odd16 = (odds & Vector128.Create(0xFFFF0000)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Store(Vector128<float> value, float* destination) => value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
@@ -18,6 +19,25 @@ internal readonly struct Lanes8 : IFloatLanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Vector256<float> LoadBFloat16(ushort* source) =>
         Vector256.ShiftLeft(Vector256.WidenLower(Vector256.Create(Vector128.Load(source), Vector128<ushort>.Zero)), 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Vector256<float> LoadTable(byte* source) => Avx.BroadcastVector128ToVector256((float*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Decode(
+        Vector256<float> table, byte* bytes, byte* codes, byte* lower, int o, bool upperHalf, out Vector256<float> even, out Vector256<float> even16, out Vector256<float> odd, out Vector256<float> odd16)
+    {
+        var code = Vector256.Load(codes + (o * 4));
+        code = (upperHalf ? Vector256.ShiftRightLogical(code.AsUInt16(), 4).AsByte() : code) & Vector256.Create((byte)0x0F);
+        var upper = Avx2.Shuffle(table.AsByte(), code);
+        var low = Vector256.Load(lower + (o * 4));
+        var first = Avx2.UnpackLow(low, upper).AsUInt32();
+        var second = Avx2.UnpackHigh(low, upper).AsUInt32();
+        even = Vector256.ShiftLeft(first, 16).AsSingle();
+        even16 = (first & Vector256.Create(0xFFFF0000)).AsSingle();
+        odd = Vector256.ShiftLeft(second, 16).AsSingle();
+        odd16 = (second & Vector256.Create(0xFFFF0000)).AsSingle();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Store(Vector256<float> value, float* destination) => value.Store(destination);

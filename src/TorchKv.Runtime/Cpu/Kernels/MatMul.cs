@@ -105,46 +105,63 @@ internal static unsafe class MatMul
         }
 
         // A stretch of the panel that stays in the first-level cache while all rows pass: 24 KiB of float32.
-        const int Stretch = 192;
-        var n = L.Count;
+        const int Inputs = 192;
+        nint stride = Width * E.Bytes;
         new Span<float>(tile, Tiles.PaddedRows(rows) * Width).Clear();
-        for (nint start = 0; start < k; start += Stretch)
+        for (nint start = 0; start < k; start += Inputs)
         {
-            var count = Math.Min(Stretch, k - start);
-            var stretch = panel + (start * Width * E.Bytes);
+            var count = Math.Min(Inputs, k - start);
+            var stretch = panel + (start * stride);
+            Stretch<L, V, E>(x + start, ldx, rows, stretch, count, tile, stretch + FetchDistance, stretch + (count * stride), stride);
+        }
+    }
 
-            // The first tile brings the stretch in from memory. It computes too long per k for loads that wait to reach far ahead by
-            // themselves, as those of Row do. While the next tile computes, the next stretch comes (the next panel's first one at the
-            // end; past the last panel a fetch does nothing).
-            var fetched = 0;
-            for (var row = 0; row < rows;)
+    /// <summary>Rows × a stretch of a panel, added to the tile.</summary>
+    /// <param name="x">(rows, k), rows <paramref name="ldx"/> apart; memory reaches to the padded rows.</param>
+    /// <param name="ldx">Floats from row to row.</param>
+    /// <param name="rows">Rows wanted.</param>
+    /// <param name="stretch">(k, 32).</param>
+    /// <param name="k">Inputs.</param>
+    /// <param name="tile">(rows, 32).</param>
+    /// <param name="ahead">
+    /// What the first tile fetches, <paramref name="aheadStep"/> bytes per k. That tile brings the stretch in from memory: it computes too long per k for
+    /// loads that wait to reach far ahead by themselves, as those of <see cref="Row"/> do.
+    /// </param>
+    /// <param name="next">What the second tile fetches: the next stretch (the next panel's first one at the end; past the last panel a fetch does nothing).</param>
+    /// <param name="aheadStep">Bytes per k, at most two cache lines.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Stretch<L, V, E>(float* x, nint ldx, int rows, byte* stretch, nint k, float* tile, byte* ahead, byte* next, nint aheadStep)
+        where L : IFloatLanes<V>
+        where V : struct
+        where E : IElements
+    {
+        var n = L.Count;
+        for (var row = 0; row < rows;)
+        {
+            var left = rows - row;
+            var height = n == 16 && left > Tiles.Rows ? Tiles.TallRows : left > Tiles.ShortRows ? Tiles.Rows : Tiles.ShortRows;
+            for (var o = 0; o < Width; o += 2 * n)
             {
-                var left = rows - row;
-                var height = n == 16 && left > Tiles.Rows ? Tiles.TallRows : left > Tiles.ShortRows ? Tiles.Rows : Tiles.ShortRows;
-                var ahead = stretch + (row == 0 ? FetchDistance : count * Width * E.Bytes);
-                nint aheadStep = fetched < 2 ? Width * E.Bytes : 0;
-                fetched++;
-                for (var o = 0; o < Width; o += 2 * n)
+                var from = x + (row * ldx);
+                var w = stretch + (o * E.Bytes);
+                var to = tile + (row * Width) + o;
+                switch (height)
                 {
-                    var from = x + (row * ldx) + start;
-                    var w = stretch + (o * E.Bytes);
-                    var to = tile + (row * Width) + o;
-                    switch (height)
-                    {
-                        case Tiles.TallRows:
-                            Tiles.TallTile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, count, to, n, Width, ahead, aheadStep);
-                            break;
-                        case Tiles.Rows:
-                            Tiles.Tile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, count, to, n, Width, ahead, aheadStep);
-                            break;
-                        default:
-                            Tiles.ShortTile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, count, to, n, Width, ahead, aheadStep);
-                            break;
-                    }
+                    case Tiles.TallRows:
+                        Tiles.TallTile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, aheadStep);
+                        break;
+                    case Tiles.Rows:
+                        Tiles.Tile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, aheadStep);
+                        break;
+                    default:
+                        Tiles.ShortTile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, aheadStep);
+                        break;
                 }
-
-                row += height;
             }
+
+            aheadStep = row == 0 ? aheadStep : 0;
+            ahead = next;
+            row += height;
         }
     }
 

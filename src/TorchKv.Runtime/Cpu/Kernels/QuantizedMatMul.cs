@@ -73,6 +73,10 @@ internal static unsafe class QuantizedMatMul
 {
     private const int Width = PackedMatrix.PanelWidth;
 
+    /// <summary>Bytes of a group's weights and scales for 32 outputs.</summary>
+    public static int GroupBytes<Q>()
+        where Q : IQuantizedElements => (Q.Group / 4 * Q.QuadBytes) + (Width * sizeof(ushort));
+
     /// <summary>
     /// One row (decode): y[0 … 32) = x · panel.
     /// Roofline: memory; 128 (64) bytes of weights take four dot products, 4 cycles of their latency.
