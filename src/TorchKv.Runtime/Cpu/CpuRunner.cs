@@ -31,10 +31,10 @@ public sealed unsafe class CpuRunner : IModelRunner
     private CpuRunner(Weights weights, CpuRunnerOptions options, int threads)
     {
         this.weights = weights;
-        Options = options with { Threads = threads };
+        Options = options with { Threads = threads, KvDType = options.KeptKvDType };
         var config = weights.Config;
         var perSequence = (config.ContextLength + KvLayout.BlockSize - 1) / KvLayout.BlockSize;
-        pool = new KvPool(config, options.KvDType, options.BlockCount == 0 ? 8 * perSequence : options.BlockCount);
+        pool = new KvPool(config, options.KeptKvDType, options.BlockCount == 0 ? 8 * perSequence : options.BlockCount);
         scratch = new Scratch(config, options.MaxTokensPerStep);
         work = new StepWork(weights, scratch, pool, KernelSet.For(options.VectorWidth ?? KernelSet.Widest), threads);
         team = new ThreadTeam(threads, work.MostTasks, () => new Workspace(config));
@@ -44,7 +44,7 @@ public sealed unsafe class CpuRunner : IModelRunner
     /// <inheritdoc/>
     public Gpt2Config Config => weights.Config;
 
-    /// <summary>The options in use; <see cref="CpuRunnerOptions.Threads"/> is the number of threads.</summary>
+    /// <summary>The options in use, with the number of threads and the dtype of keys and values that were chosen.</summary>
     public CpuRunnerOptions Options { get; }
 
     /// <inheritdoc/>
@@ -207,9 +207,9 @@ public sealed unsafe class CpuRunner : IModelRunner
             throw new OptionException(nameof(options.DType), options.DType.ToString(), "Float32, BFloat16, Int8 or Int4");
         }
 
-        if (options.KvDType is not (CpuDType.Float32 or CpuDType.BFloat16))
+        if (options.KvDType is not (null or CpuDType.Float32 or CpuDType.BFloat16))
         {
-            throw new OptionException(nameof(options.KvDType), options.KvDType.ToString(), "Float32 or BFloat16");
+            throw new OptionException(nameof(options.KvDType), $"{options.KvDType}", "Float32 or BFloat16");
         }
 
         CheckRange(nameof(options.Threads), options.Threads, 0, MostThreads);

@@ -8,8 +8,8 @@ public sealed record CpuRunnerOptions
     /// <summary>How weights are kept.</summary>
     public CpuDType DType { get; init; } = CpuDType.Float32;
 
-    /// <summary>How keys and values are kept: float32 or bfloat16.</summary>
-    public CpuDType KvDType { get; init; } = CpuDType.Float32;
+    /// <summary>How keys and values are kept: float32 or bfloat16; null: float32 beside float32 weights, bfloat16 beside narrower ones.</summary>
+    public CpuDType? KvDType { get; init; }
 
     /// <summary>Threads that compute, the caller's included, 1 to 1,024; 0: one for each processor.</summary>
     public int Threads { get; init; }
@@ -19,6 +19,9 @@ public sealed record CpuRunnerOptions
 
     /// <summary>The most tokens of one step, over all rows: 1 to 65,536.</summary>
     public int MaxTokensPerStep { get; init; } = 512;
+
+    /// <summary>How keys and values are kept, null resolved.</summary>
+    internal CpuDType KeptKvDType => KvDType ?? (DType == CpuDType.Float32 ? CpuDType.Float32 : CpuDType.BFloat16);
 
     /// <summary>The vectors to use; null: the widest that there are. The results are the same bits.</summary>
     internal VectorWidth? VectorWidth { get; init; }

@@ -31,7 +31,7 @@ internal sealed unsafe class PackedMatrix
     public WeightFormat Format { get; private set; }
 
     /// <summary>Whether rows are quantized before they meet it.</summary>
-    public bool Quantized => Format is WeightFormat.Int8 or WeightFormat.Int4;
+    public bool Quantized => Format is WeightFormat.Int8 or WeightFormat.Int6 or WeightFormat.Int4;
 
     public int Inputs { get; }
 
@@ -104,6 +104,7 @@ internal sealed unsafe class PackedMatrix
             WeightFormat.BFloat16 => (1, 0, PanelWidth * sizeof(ushort)),
             WeightFormat.CodedBFloat16 => (CodedPanel.Stretch, 0, CodedPanel.StretchBytes),
             WeightFormat.Int8 => (Int8Elements.Group, Int8Elements.Offset, QuantizedMatMul.GroupBytes<Int8Elements>()),
+            WeightFormat.Int6 => (Int6Elements.Group, Int6Elements.Offset, QuantizedMatMul.GroupBytes<Int6Elements>()),
             WeightFormat.Int4 => (Int4Elements.Group, Int4Elements.Offset, QuantizedMatMul.GroupBytes<Int4Elements>()),
             _ => throw new ArgumentOutOfRangeException(nameof(format), format, "not a format"),
         };

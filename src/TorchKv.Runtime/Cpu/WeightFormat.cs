@@ -13,5 +13,8 @@ internal enum WeightFormat
 
     Int8,
 
+    /// <summary>The output head beside int4.</summary>
+    Int6,
+
     Int4,
 }

@@ -87,18 +87,47 @@ internal static unsafe class WeightPacking
 
     private static int ReadInteger(PackedMatrix matrix, byte* group, int input, int output)
     {
+        var quad = group + (input / 4 * QuadBytes(matrix.Format));
         if (matrix.Format == WeightFormat.Int8)
         {
-            return group[(input / 4 * Int8Elements.QuadBytes) + (output * 4) + (input % 4)];
+            return quad[(output * 4) + (input % 4)];
         }
 
-        var both = group[Nibbles(input, output)];
-        return (output & 8) == 0 ? both & 15 : both >> 4;
+        var both = quad[Nibbles(input, output)];
+        var lower = (output & 8) == 0 ? both & 15 : both >> 4;
+        return matrix.Format == WeightFormat.Int4 ? lower : lower | (((quad[UpperBits(input, output)] >> UpperShift(output)) & 3) << 4);
     }
 
-    /// <summary>The byte that holds an int4 weight; see <see cref="Int4Elements"/>.</summary>
-    private static int Nibbles(int input, int output) =>
-        (input / 4 * Int4Elements.QuadBytes) + ((output & 16) * 2) + ((output & 7) * 4) + (input % 4);
+    private static void WriteInteger(PackedMatrix matrix, byte* group, int input, int output, int stored)
+    {
+        var quad = group + (input / 4 * QuadBytes(matrix.Format));
+        if (matrix.Format == WeightFormat.Int8)
+        {
+            quad[(output * 4) + (input % 4)] = (byte)stored;
+            return;
+        }
+
+        quad[Nibbles(input, output)] |= (byte)((output & 8) == 0 ? stored & 15 : stored << 4);
+        if (matrix.Format == WeightFormat.Int6)
+        {
+            quad[UpperBits(input, output)] |= (byte)((stored >> 4) << UpperShift(output));
+        }
+    }
+
+    private static int QuadBytes(WeightFormat format) => format switch
+    {
+        WeightFormat.Int8 => Int8Elements.QuadBytes,
+        WeightFormat.Int6 => Int6Elements.QuadBytes,
+        _ => Int4Elements.QuadBytes,
+    };
+
+    /// <summary>The byte of a quad that holds a weight's lower four bits; see <see cref="Int4Elements"/>.</summary>
+    private static int Nibbles(int input, int output) => ((output & 16) * 2) + ((output & 7) * 4) + (input % 4);
+
+    /// <summary>The byte of a quad that holds a weight's upper two bits; see <see cref="Int6Elements"/>.</summary>
+    private static int UpperBits(int input, int output) => 64 + ((output & 7) * 4) + (input % 4);
+
+    private static int UpperShift(int output) => output / 8 * 2;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackGroup(
@@ -118,29 +147,24 @@ internal static unsafe class WeightPacking
                 }
             }
 
-            if (matrix.Format == WeightFormat.Int8)
+            switch (matrix.Format)
             {
-                WeightQuantizer.Int8(values, matrix.Group, integers, scales + first);
-            }
-            else
-            {
-                WeightQuantizer.Int4(values, matrix.Group, integers, scales + first);
+                case WeightFormat.Int8:
+                    WeightQuantizer.Int8(values, matrix.Group, integers, scales + first);
+                    break;
+                case WeightFormat.Int6:
+                    WeightQuantizer.Int6(values, matrix.Group, integers, scales + first);
+                    break;
+                default:
+                    WeightQuantizer.Int4(values, matrix.Group, integers, scales + first);
+                    break;
             }
 
             for (var i = 0; i < matrix.Group; i++)
             {
                 for (var o = 0; o < WeightQuantizer.Outputs; o++)
                 {
-                    var output = first + o;
-                    var stored = (byte)(((int*)(integers + i))[o] + matrix.Offset);
-                    if (matrix.Format == WeightFormat.Int8)
-                    {
-                        to[(i / 4 * Int8Elements.QuadBytes) + (output * 4) + (i % 4)] = stored;
-                    }
-                    else
-                    {
-                        to[Nibbles(i, output)] |= (output & 8) == 0 ? stored : (byte)(stored << 4);
-                    }
+                    WriteInteger(matrix, to, i, first + o, ((int*)(integers + i))[o] + matrix.Offset);
                 }
             }
         }

@@ -38,8 +38,8 @@ internal sealed unsafe class Weights : IDisposable
             };
         }
 
-        // The head decides between neighbouring tokens, and as the embedding it feeds every layer: llama.cpp, too, keeps it finer.
-        Head = new PackedMatrix(format == WeightFormat.Int4 ? WeightFormat.Int8 : format, width, 1, config.VocabSize);
+        // The head decides between neighbouring tokens, and as the embedding it feeds every layer: llama.cpp, too, keeps it in six bits.
+        Head = new PackedMatrix(format == WeightFormat.Int4 ? WeightFormat.Int6 : format, width, 1, config.VocabSize);
         Matrices = [.. Layers.SelectMany(layer => layer.Matrices), Head];
         EmbeddingStride = config.TieWordEmbeddings ? 0 : width;
         var bytes = Matrices.Sum(matrix => Page(matrix.MostBytes));

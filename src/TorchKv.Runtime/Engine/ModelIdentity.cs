@@ -12,7 +12,7 @@ internal static class ModelIdentity
     public static byte[] OfFolder(string directory, CpuRunnerOptions? cpu)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"cpu {cpu?.DType ?? CpuDType.Float32} {cpu?.KvDType ?? CpuDType.Float32}\n"));
+        hash.AppendData(Encoding.UTF8.GetBytes($"cpu {(cpu ?? new CpuRunnerOptions()).DType} {(cpu ?? new CpuRunnerOptions()).KeptKvDType}\n"));
         var buffer = new byte[1 << 20];
         foreach (var path in Directory.GetFiles(directory, "*.safetensors").Append(Path.Combine(directory, "config.json")).Order(StringComparer.Ordinal))
         {

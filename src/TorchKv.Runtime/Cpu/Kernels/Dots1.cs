@@ -22,6 +22,13 @@ internal readonly struct Dots1 : IDotLanes<int, float>
 
     public static int HighNibbles(int value) => (value >> 4) & 0x0F0F0F0F;
 
+    public static void WithUpperBits(int nibbles, int upper, int shift, out int first, out int second)
+    {
+        upper = (int)((uint)upper >> shift);
+        first = LowNibbles(nibbles) | ((upper << 4) & 0x30303030);
+        second = HighNibbles(nibbles) | ((upper << 2) & 0x30303030);
+    }
+
     public static unsafe float LoadScales(ushort* source) => BFloat16.Widen(*source);
 
     public static unsafe void Accumulate(int sum, float weightScales, float rowScale, float* c) =>

@@ -55,6 +55,14 @@ internal readonly struct Dots4 : IDotLanes<Vector128<int>, Vector128<float>>
         Vector128.ShiftRightLogical(value, 4) & Vector128.Create(0x0F0F0F0F);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WithUpperBits(Vector128<int> nibbles, Vector128<int> upper, int shift, out Vector128<int> first, out Vector128<int> second)
+    {
+        upper = Vector128.ShiftRightLogical(upper, shift);
+        first = LowNibbles(nibbles) | (Vector128.ShiftLeft(upper, 4) & Vector128.Create(0x30303030));
+        second = HighNibbles(nibbles) | (Vector128.ShiftLeft(upper, 2) & Vector128.Create(0x30303030));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Vector128<float> LoadScales(ushort* source) => Lanes4.LoadBFloat16(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -48,6 +48,14 @@ internal readonly struct Dots8 : IDotLanes<Vector256<int>, Vector256<float>>
         Vector256.ShiftRightLogical(value, 4) & Vector256.Create(0x0F0F0F0F);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WithUpperBits(Vector256<int> nibbles, Vector256<int> upper, int shift, out Vector256<int> first, out Vector256<int> second)
+    {
+        upper = Vector256.ShiftRightLogical(upper, shift);
+        first = LowNibbles(nibbles) | (Vector256.ShiftLeft(upper, 4) & Vector256.Create(0x30303030));
+        second = HighNibbles(nibbles) | (Vector256.ShiftLeft(upper, 2) & Vector256.Create(0x30303030));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Vector256<float> LoadScales(ushort* source) => Lanes8.LoadBFloat16(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

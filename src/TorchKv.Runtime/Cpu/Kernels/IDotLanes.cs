@@ -26,6 +26,12 @@ internal interface IDotLanes<I, F>
 
     static abstract I HighNibbles(I value);
 
+    /// <summary>
+    /// Bytes of six bits: the lower and the upper nibbles of <paramref name="nibbles"/>, with bits (<paramref name="shift"/>, + 1) and
+    /// (<paramref name="shift"/> + 2, + 3) of <paramref name="upper"/>'s bytes above them.
+    /// </summary>
+    static abstract void WithUpperBits(I nibbles, I upper, int shift, out I first, out I second);
+
     /// <summary>Weight scales, from bfloat16.</summary>
     static abstract unsafe F LoadScales(ushort* source);
 

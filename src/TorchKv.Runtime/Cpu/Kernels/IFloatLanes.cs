@@ -59,4 +59,13 @@ internal interface IFloatLanes<V>
 
     /// <summary>value · 2ⁿ, where <paramref name="shifted"/> is n + 1.5 · 2²³ and the product is a normal number.</summary>
     static abstract V Scale(V value, V shifted);
+
+    /// <summary>The greatest lane; lanes are not NaN.</summary>
+    static abstract float Greatest(V value);
+
+    /// <summary>The sum of lanes that are integers, so that every order gives the same.</summary>
+    static abstract float SumOfIntegers(V value);
+
+    /// <summary>Stores the lowest byte of each lane's bits.</summary>
+    static abstract unsafe void StoreLowBytes(V value, sbyte* destination);
 }

@@ -44,7 +44,7 @@ internal abstract unsafe class KernelSet
     /// <param name="panel">Which 32 outputs.</param>
     /// <param name="x">All rows in float32; read by float32 and bfloat16 weights.</param>
     /// <param name="ldx">Floats from row to row.</param>
-    /// <param name="quantized">All rows in int8; read by int8 and int4 weights.</param>
+    /// <param name="quantized">All rows in int8; read by int8, six-bit and int4 weights.</param>
     /// <param name="firstRow">The first row wanted.</param>
     /// <param name="rows">Rows wanted.</param>
     /// <param name="tile">Room for the rows rounded up to six, × 32.</param>
@@ -90,6 +90,9 @@ internal sealed unsafe class KernelSet<L, V, D, I, F> : KernelSet
                 break;
             case WeightFormat.Int8:
                 QuantizedMatMul.Panel<D, I, F, Int8Elements>(quantized, firstRow, rows, weights, tile);
+                break;
+            case WeightFormat.Int6:
+                QuantizedMatMul.Panel<D, I, F, Int6Elements>(quantized, firstRow, rows, weights, tile);
                 break;
             default:
                 QuantizedMatMul.Panel<D, I, F, Int4Elements>(quantized, firstRow, rows, weights, tile);

@@ -47,4 +47,10 @@ internal readonly struct Lanes1 : IFloatLanes<float>
 
     public static float Scale(float value, float shifted) =>
         BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(value) + (BitConverter.SingleToInt32Bits(shifted) << 23));
+
+    public static float Greatest(float value) => value;
+
+    public static float SumOfIntegers(float value) => value;
+
+    public static unsafe void StoreLowBytes(float value, sbyte* destination) => *destination = (sbyte)BitConverter.SingleToInt32Bits(value);
 }

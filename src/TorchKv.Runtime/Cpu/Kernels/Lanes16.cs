@@ -73,4 +73,14 @@ internal readonly struct Lanes16 : IFloatLanes<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Scale(Vector512<float> value, Vector512<float> shifted) =>
         (value.AsInt32() + Vector512.ShiftLeft(shifted.AsInt32(), 23)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Greatest(Vector512<float> value) => Lanes8.Greatest(Vector256.Max(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfIntegers(Vector512<float> value) => Vector512.Sum(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void StoreLowBytes(Vector512<float> value, sbyte* destination) =>
+        Avx512F.ConvertToVector128Byte(value.AsUInt32()).AsSByte().Store(destination);
 }

@@ -76,4 +76,21 @@ internal readonly struct Lanes4 : IFloatLanes<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Scale(Vector128<float> value, Vector128<float> shifted) =>
         (value.AsInt32() + Vector128.ShiftLeft(shifted.AsInt32(), 23)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Greatest(Vector128<float> value)
+    {
+        var pairs = Vector128.Max(value, Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1)));
+        return Math.Max(pairs[0], pairs[1]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfIntegers(Vector128<float> value) => Vector128.Sum(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void StoreLowBytes(Vector128<float> value, sbyte* destination)
+    {
+        var words = Vector128.Narrow(value.AsInt32(), value.AsInt32());
+        *(int*)destination = Vector128.Narrow(words, words).AsInt32().ToScalar();
+    }
 }

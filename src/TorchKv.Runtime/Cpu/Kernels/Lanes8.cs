@@ -73,4 +73,17 @@ internal readonly struct Lanes8 : IFloatLanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Scale(Vector256<float> value, Vector256<float> shifted) =>
         (value.AsInt32() + Vector256.ShiftLeft(shifted.AsInt32(), 23)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Greatest(Vector256<float> value) => Lanes4.Greatest(Vector128.Max(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfIntegers(Vector256<float> value) => Vector256.Sum(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void StoreLowBytes(Vector256<float> value, sbyte* destination)
+    {
+        var words = Vector128.Narrow(value.AsInt32().GetLower(), value.AsInt32().GetUpper());
+        *(long*)destination = Vector128.Narrow(words, words).AsInt64().ToScalar();
+    }
 }

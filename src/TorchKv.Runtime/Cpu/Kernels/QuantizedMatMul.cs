@@ -63,7 +63,31 @@ internal readonly struct Int4Elements : IQuantizedElements
 }
 
 /// <summary>
-/// Products of rows quantized to int8 with panels of int8 or int4 weights, both with a scale a group.
+/// Six bits a weight, w + 32; groups of 64. A quad is 64 bytes of the four lower bits, as <see cref="Int4Elements"/> has them, and 32 of the two upper ones:
+/// of outputs o, o + 8, o + 16 and o + 24 from the lowest bits of a byte up.
+/// </summary>
+internal readonly struct Int6Elements : IQuantizedElements
+{
+    public static int Group => 64;
+
+    public static int QuadBytes => 96;
+
+    public static int Offset => 32;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Load<D, I, F>(byte* quad, int output, out I first, out I second)
+        where D : IDotLanes<I, F>
+        where I : struct
+        where F : struct
+    {
+        var lower = D.Load(quad + ((output & 16) * 2) + ((output & 15) * 4));
+        var upper = D.Load(quad + 64 + ((output & 15) * 4));
+        D.WithUpperBits(lower, upper, (output & 16) / 4, out first, out second);
+    }
+}
+
+/// <summary>
+/// Products of rows quantized to int8 with panels of int8, six-bit or int4 weights, both with a scale a group.
 /// A panel is a run of groups; a group is its quads, (group / 4, 32 outputs, 4 inputs), then 32 scales in bfloat16.
 /// Within a group the sum is an integer and exact. Groups are added front to back:
 /// <c>acc = fma(Σ, weightScale · rowScale, acc)</c>. Weights are stored unsigned (w + offset), for the sake of <c>vpdpbusd</c>;

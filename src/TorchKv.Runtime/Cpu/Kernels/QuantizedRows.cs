@@ -38,7 +38,7 @@ internal readonly unsafe struct QuantizedRows(sbyte* values, float* scales, int*
         where V : struct
     {
         var to = Values + ((nint)row * Stride);
-        var rounded = stackalloc float[64];
+        var rounder = L.All(Functions.Rounder);
         for (var g = 0; g < Groups; g++)
         {
             var most = L.All(0);
@@ -48,30 +48,19 @@ internal readonly unsafe struct QuantizedRows(sbyte* values, float* scales, int*
                 most = L.IfGreater(a, most, a, most);
             }
 
-            L.Store(most, rounded);
-            var max = 0f;
-            for (var i = 0; i < L.Count; i++)
-            {
-                max = rounded[i] > max ? rounded[i] : max;
-            }
-
+            var max = L.Greatest(most);
             var inverse = L.All(max > 1e-30f ? 127 / max : 0);
+            var sum = L.All(0);
             for (var i = 0; i < group; i += L.Count)
             {
-                L.Store(L.Fma(L.Load(x + i), inverse, L.All(Functions.Rounder)), rounded + i);
-            }
-
-            // The integer is in the low bits of the rounded float.
-            var sum = 0;
-            for (var i = 0; i < group; i++)
-            {
-                var value = (sbyte)*(int*)(rounded + i);
-                to[i] = value;
-                sum += value;
+                // The integer is in the low bits of the rounded float.
+                var rounded = L.Fma(L.Load(x + i), inverse, rounder);
+                L.StoreLowBytes(rounded, to + i);
+                sum = L.Add(sum, L.Subtract(rounded, rounder));
             }
 
             Scales[((nint)row * Groups) + g] = max / 127;
-            Starts[((nint)row * Groups) + g] = -offset * sum;
+            Starts[((nint)row * Groups) + g] = -offset * (int)L.SumOfIntegers(sum);
             x += group;
             to += group;
         }
