@@ -134,7 +134,7 @@ public static class KernelBenchmarks
         /// <summary>The head's output for its queries, the last of which sees all keys.</summary>
         [Benchmark]
         public void Head() =>
-            kernels.Attend(layout, memory!.Pointer, table, 3, q, 768, Queries, Keys - Queries, 0.125f, q + (12 * 768), Keys, q + (12 * (768 + Keys)));
+            kernels.Attend(layout, memory!.Pointer, table, 3, q, 768, Queries, Keys - Queries, 0.125f, true, q + (12 * 768), Keys, q + (12 * (768 + Keys)));
 
         /// <summary>Frees the memory.</summary>
         [GlobalCleanup]

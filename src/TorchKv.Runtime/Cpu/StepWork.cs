@@ -83,7 +83,7 @@ internal sealed unsafe class StepWork : IPhasedWork
         var (kind, layer) = phases[phase];
         return kind switch
         {
-            Kind.Attend => scratch.ChunkCount * weights.Config.HeadCount,
+            Kind.Attend => AttentionTasks().Tasks,
             Kind.FinalNorm => Chunks(scratch.WantedCount),
             Kind.Head => Products(weights.Head, scratch.WantedCount).Tasks,
             Kind.Qkv or Kind.Project or Kind.Up or Kind.Down => Products(Matrix(kind, layer), scratch.TokenCount).Tasks,
@@ -366,28 +366,67 @@ internal sealed unsafe class StepWork : IPhasedWork
         var layout = pool.Layout;
         var block = pool.Layer(layer) + ((long)scratch.Blocks[token] * layout.Bytes);
         var slot = scratch.Positions[token] % KvLayout.BlockSize;
-        for (var j = 0; j < from.Length; j++)
+        if (keys)
         {
-            var at = keys
-                ? ((output + j) * KvLayout.BlockSize) + slot
-                : ((((output + j) / layout.HeadDim * KvLayout.BlockSize) + slot) * layout.ValueStride) + ((output + j) % layout.HeadDim);
-            if (layout.ElementBytes == 4)
-            {
-                Float32Elements.Store(from[j], block + (keys ? 0 : layout.ValuesAt) + (at * 4L));
-            }
-            else
-            {
-                BFloat16Elements.Store(from[j], block + (keys ? 0 : layout.ValuesAt) + (at * 2L));
-            }
+            Store(from, block, (output * KvLayout.BlockSize) + slot, KvLayout.BlockSize);
+            return;
         }
+
+        block += layout.ValuesAt;
+        for (int j = 0, run; j < from.Length; j += run)
+        {
+            var (head, dimension) = Math.DivRem(output + j, layout.HeadDim);
+            run = Math.Min(from.Length - j, layout.HeadDim - dimension);
+            Store(from.Slice(j, run), block, (((head * KvLayout.BlockSize) + slot) * layout.ValueStride) + dimension, 1);
+        }
+    }
+
+    private void Store(ReadOnlySpan<float> from, byte* to, nint first, nint stride)
+    {
+        if (pool.Layout.ElementBytes == sizeof(float))
+        {
+            var floats = (float*)to + first;
+            foreach (var value in from)
+            {
+                *floats = value;
+                floats += stride;
+            }
+
+            return;
+        }
+
+        var halves = (ushort*)to + first;
+        foreach (var value in from)
+        {
+            *halves = BFloat16.Round(value);
+            halves += stride;
+        }
+    }
+
+    /// <summary>
+    /// Attention's tasks: a chunk of queries × a run of heads. Where sequences are many and short a head takes no longer than claiming it.
+    /// </summary>
+    private (int Tasks, int Runs, int Heads) AttentionTasks()
+    {
+        const int MostHeads = 4, TasksPerThread = 32;
+        var heads = weights.Config.HeadCount;
+        var fit = Workspace.TileFloats / (Workspace.Queries * pool.Layout.ValueStride);
+        var run = Math.Max(1, Math.Min(Math.Min(MostHeads, fit), scratch.ChunkCount * heads / (threads * TasksPerThread)));
+        var runs = (heads + run - 1) / run;
+        return (scratch.ChunkCount * runs, runs, run);
     }
 
     private void Attend(int layer, int task, Workspace workspace)
     {
         var config = weights.Config;
         var layout = pool.Layout;
-        var (chunkIndex, head) = Math.DivRem(task, config.HeadCount);
-        var chunk = scratch.Chunks[chunkIndex];
+        var (_, runs, heads) = AttentionTasks();
+        if (task / runs >= scratch.MaxTokens)
+        {
+            return; // a late thread's task of a step that was cut up another way
+        }
+
+        var chunk = scratch.Chunks[task / runs];
         var row = scratch.Rows[chunk.Row];
         var position = row.Position + chunk.Start;
         var first = row.FirstToken + chunk.Start;
@@ -396,37 +435,52 @@ internal sealed unsafe class StepWork : IPhasedWork
             return;
         }
 
-        fixed (int* table = &scratch.Tables[row.Table])
+        var tile = workspace.Tile;
+        var head = task % runs * heads;
+        for (var end = Math.Min(config.HeadCount, head + heads); head < end; head++)
         {
-            for (var i = 0; i < chunk.Count; i += Tiles.Rows)
+            fixed (int* table = &scratch.Tables[row.Table])
             {
-                kernels.Attend(
-                    layout,
-                    pool.Layer(layer),
-                    table,
-                    head,
-                    scratch.Queries + ((long)(first + i) * scratch.Width) + (head * config.HeadDim),
-                    scratch.Width,
-                    Math.Min(Tiles.Rows, chunk.Count - i),
-                    position + i,
-                    config.AttentionScale(layer),
-                    workspace.Scores,
-                    workspace.ScoreStride,
-                    workspace.Tile + (i * layout.ValueStride));
+                for (var i = 0; i < chunk.Count; i += Tiles.Rows)
+                {
+                    kernels.Attend(
+                        layout,
+                        pool.Layer(layer),
+                        table,
+                        head,
+                        scratch.Queries + ((long)(first + i) * scratch.Width) + (head * config.HeadDim),
+                        scratch.Width,
+                        Math.Min(Tiles.Rows, chunk.Count - i),
+                        position + i,
+                        config.AttentionScale(layer),
+                        head + 1 < config.HeadCount,
+                        workspace.Scores,
+                        workspace.ScoreStride,
+                        tile + (i * layout.ValueStride));
+                }
             }
+
+            tile += Workspace.Queries * layout.ValueStride;
         }
     }
 
     private void PublishAttended(int task, Workspace workspace)
     {
         var config = weights.Config;
-        var (chunkIndex, head) = Math.DivRem(task, config.HeadCount);
-        var chunk = scratch.Chunks[chunkIndex];
-        for (var i = 0; i < chunk.Count; i++)
+        var (_, runs, heads) = AttentionTasks();
+        var chunk = scratch.Chunks[task / runs];
+        var tile = workspace.Tile;
+        var head = task % runs * heads;
+        for (var end = Math.Min(config.HeadCount, head + heads); head < end; head++)
         {
-            long token = scratch.Rows[chunk.Row].FirstToken + chunk.Start + i;
-            new ReadOnlySpan<float>(workspace.Tile + (i * pool.Layout.ValueStride), config.HeadDim)
-                .CopyTo(new Span<float>(scratch.Attended + (token * scratch.Width) + (head * config.HeadDim), config.HeadDim));
+            for (var i = 0; i < chunk.Count; i++)
+            {
+                long token = scratch.Rows[chunk.Row].FirstToken + chunk.Start + i;
+                new ReadOnlySpan<float>(tile + (i * pool.Layout.ValueStride), config.HeadDim)
+                    .CopyTo(new Span<float>(scratch.Attended + (token * scratch.Width) + (head * config.HeadDim), config.HeadDim));
+            }
+
+            tile += Workspace.Queries * pool.Layout.ValueStride;
         }
     }
 

@@ -12,6 +12,12 @@ internal static unsafe class Attention
 {
     private const int Block = KvLayout.BlockSize;
 
+    /// <summary>
+    /// Blocks of a sequence up to which one query fetches the next head's keys and values with its own: a head's part of a block is too short a stream for
+    /// the processor to run ahead of. Longer sequences would push them out of the second-level cache again, and have streams enough.
+    /// </summary>
+    private const int FetchingBlocks = 16;
+
     /// <summary>Queries of consecutive positions from <paramref name="position"/> on, up to six.</summary>
     /// <param name="layout">Where keys and values lie in a block.</param>
     /// <param name="pool">This layer's blocks.</param>
@@ -22,12 +28,13 @@ internal static unsafe class Attention
     /// <param name="queries">1 … 6.</param>
     /// <param name="position">Position of the first query.</param>
     /// <param name="scale">What a score is multiplied by.</param>
+    /// <param name="more">Whether the next head comes next.</param>
     /// <param name="scores">Scratch: six rows of <paramref name="lds"/> floats.</param>
     /// <param name="lds">At least position + queries, rounded up to 32.</param>
     /// <param name="output">Receives (queries, head_dim); memory is (6, <see cref="KvLayout.ValueStride"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Head<L, V, E>(
-        in KvLayout layout, byte* pool, int* table, int head, float* q, nint ldq, int queries, int position, float scale, float* scores, nint lds, float* output)
+        in KvLayout layout, byte* pool, int* table, int head, float* q, nint ldq, int queries, int position, float scale, bool more, float* scores, nint lds, float* output)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -35,7 +42,8 @@ internal static unsafe class Attention
         var blocks = (position + queries + Block - 1) / Block;
         var keys = pool + ((nint)head * layout.HeadDim * Block * E.Bytes);
         var values = pool + layout.ValuesAt + ((nint)head * Block * layout.ValueStride * E.Bytes);
-        Scores<L, V, E>(layout, keys, table, blocks, q, ldq, queries, scores, lds);
+        var fetches = queries == 1 && more && blocks <= FetchingBlocks;
+        Scores<L, V, E>(layout, keys, table, blocks, q, ldq, queries, fetches ? layout.HeadDim * Block * E.Bytes : 0, scores, lds);
         var sums = stackalloc float[Tiles.Rows];
         for (var i = 0; i < queries; i++)
         {
@@ -54,7 +62,7 @@ internal static unsafe class Attention
         for (var i = 0; i < queries; i++)
         {
             var to = output + (i * layout.ValueStride);
-            RowValues<L, V, E>(layout, values, table, scores + (i * lds), common, position + i + 1, to);
+            RowValues<L, V, E>(layout, values, table, scores + (i * lds), common, position + i + 1, fetches ? Block * layout.ValueStride * E.Bytes : 0, to);
             var sum = L.All(sums[i]);
             for (var o = 0; o < layout.ValueStride; o += L.Count)
             {
@@ -65,7 +73,7 @@ internal static unsafe class Attention
 
     /// <summary>Scores of all keys of the blocks, those past the query's position included. Roofline: one query, memory (the keys); six, the FMA units.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Scores<L, V, E>(in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint ldq, int queries, float* scores, nint lds)
+    private static void Scores<L, V, E>(in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint ldq, int queries, nint next, float* scores, nint lds)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -84,6 +92,7 @@ internal static unsafe class Attention
             var second = block + 1 < blocks ? Block : 0;
             var k0 = keys + ((nint)table[block] * layout.Bytes);
             var k1 = second != 0 ? keys + ((nint)table[block + 1] * layout.Bytes) : k0;
+
             for (var o = 0; o < Block; o += L.Count)
             {
                 byte* w = k0 + (o * E.Bytes), w2 = k1 + (o * E.Bytes);
@@ -97,6 +106,9 @@ internal static unsafe class Attention
                 V a = L.All(0), b = a;
                 for (nint d = 0; d < layout.HeadDim; d++)
                 {
+                    Fetch.Line(w + next);
+                    Fetch.Line(w2 + next);
+
                     var t = L.All(q[d]);
                     a = L.Fma(t, E.Load<L, V>(w), a);
                     b = L.Fma(t, E.Load<L, V>(w2), b);
@@ -196,7 +208,7 @@ internal static unsafe class Attention
 
     /// <summary>Weighted values of keys <paramref name="from"/> … <paramref name="to"/> for one query, added to <paramref name="output"/>. Roofline: memory (the values).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RowValues<L, V, E>(in KvLayout layout, byte* values, int* table, float* weights, int from, int to, float* output)
+    private static void RowValues<L, V, E>(in KvLayout layout, byte* values, int* table, float* weights, int from, int to, nint next, float* output)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -212,6 +224,9 @@ internal static unsafe class Attention
                 var w = values + ((nint)table[key / Block] * layout.Bytes) + (key % Block * stride) + (o * E.Bytes);
                 for (var end = Math.Min(to, (key / Block * Block) + Block); key < end; key++)
                 {
+                    Fetch.Line(w + next);
+                    Fetch.Line(w + next + (2 * step));
+
                     var t = L.All(weights[key]);
                     a = L.Fma(t, E.Load<L, V>(w), a);
                     b = L.Fma(t, E.Load<L, V>(w + step), b);

@@ -144,7 +144,7 @@ internal static unsafe class CodedMatMul
             Widen<L, V>(stretch, units, (float*)widened);
             stretch += CodedPanel.HeaderBytes + (units * CodedPanel.UnitBytes);
             MatMul.Stretch<L, V, Float32Elements>(
-                x + start, ldx, rows, widened, Math.Min(CodedPanel.Stretch, k - start), tile, stretch, stretch + CodedPanel.StretchBytes, CodedPanel.UnitBytes / CodedPanel.Unit);
+                x + start, ldx, rows, widened, Math.Min(CodedPanel.Stretch, k - start), tile, stretch, CodedPanel.StretchBytes);
         }
 
         AddApart(x, ldx, rows, panel, k, tile);

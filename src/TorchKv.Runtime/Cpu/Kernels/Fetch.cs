@@ -22,4 +22,14 @@ internal static unsafe class Fetch
             Sse.Prefetch0(at + Distance);
         }
     }
+
+    /// <summary>Fetches the cache line of an address into the second-level cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Line(byte* at)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch1(at);
+        }
+    }
 }

@@ -63,7 +63,7 @@ internal abstract unsafe class KernelSet
     public abstract void Quantize(in QuantizedRows rows, float* x, int row, int group, int offset);
 
     /// <summary>See <see cref="Attention.Head"/>.</summary>
-    public abstract void Attend(in KvLayout layout, byte* pool, int* table, int head, float* q, nint ldq, int queries, int position, float scale, float* scores, nint lds, float* output);
+    public abstract void Attend(in KvLayout layout, byte* pool, int* table, int head, float* q, nint ldq, int queries, int position, float scale, bool more, float* scores, nint lds, float* output);
 }
 
 /// <summary>The kernels over one kind of vector.</summary>
@@ -111,15 +111,15 @@ internal sealed unsafe class KernelSet<L, V, D, I, F> : KernelSet
     public override void Quantize(in QuantizedRows rows, float* x, int row, int group, int offset) =>
         rows.Quantize<L, V>(x, row, group, offset);
 
-    public override void Attend(in KvLayout layout, byte* pool, int* table, int head, float* q, nint ldq, int queries, int position, float scale, float* scores, nint lds, float* output)
+    public override void Attend(in KvLayout layout, byte* pool, int* table, int head, float* q, nint ldq, int queries, int position, float scale, bool more, float* scores, nint lds, float* output)
     {
         if (layout.ElementBytes == 4)
         {
-            Attention.Head<L, V, Float32Elements>(layout, pool, table, head, q, ldq, queries, position, scale, scores, lds, output);
+            Attention.Head<L, V, Float32Elements>(layout, pool, table, head, q, ldq, queries, position, scale, more, scores, lds, output);
         }
         else
         {
-            Attention.Head<L, V, BFloat16Elements>(layout, pool, table, head, q, ldq, queries, position, scale, scores, lds, output);
+            Attention.Head<L, V, BFloat16Elements>(layout, pool, table, head, q, ldq, queries, position, scale, more, scores, lds, output);
         }
     }
 }

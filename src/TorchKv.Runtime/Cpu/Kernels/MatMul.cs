@@ -12,9 +12,6 @@ internal static unsafe class MatMul
 {
     private const int Width = PackedMatrix.PanelWidth;
 
-    /// <summary>Bytes: some hundred nanoseconds at the speed of memory.</summary>
-    private const int FetchDistance = 4096;
-
     /// <summary>
     /// One row (decode): y[0 … 32) = x · panel.
     /// Roofline: memory. 2 flops for each weight of 4 (2) bytes; a core streams 128 bytes in 4 cycles or faster, which is several
@@ -112,7 +109,7 @@ internal static unsafe class MatMul
         {
             var count = Math.Min(Inputs, k - start);
             var stretch = panel + (start * stride);
-            Stretch<L, V, E>(x + start, ldx, rows, stretch, count, tile, stretch + FetchDistance, stretch + (count * stride), stride);
+            Stretch<L, V, E>(x + start, ldx, rows, stretch, count, tile, stretch + (count * stride), count * stride);
         }
     }
 
@@ -123,23 +120,26 @@ internal static unsafe class MatMul
     /// <param name="stretch">(k, 32).</param>
     /// <param name="k">Inputs.</param>
     /// <param name="tile">(rows, 32).</param>
-    /// <param name="ahead">
-    /// What the first tile fetches, <paramref name="aheadStep"/> bytes per k. That tile brings the stretch in from memory: it computes too long per k for
-    /// loads that wait to reach far ahead by themselves, as those of <see cref="Row"/> do.
-    /// </param>
-    /// <param name="next">What the second tile fetches: the next stretch (the next panel's first one at the end; past the last panel a fetch does nothing).</param>
-    /// <param name="aheadStep">Bytes per k, at most two cache lines.</param>
+    /// <param name="ahead">What comes after it in memory: fetched meanwhile. Past the last panel a fetch does nothing.</param>
+    /// <param name="aheadBytes">Bytes of that.</param>
+    /// <remarks>
+    /// Memory delivers a stretch in about the time that sixteen rows take to multiply one. So that both go on at once, the fetches are spread evenly over
+    /// the tiles of the first rows; a loop that waits for its loads computes too long per k to reach far ahead by itself, as that of <see cref="Row"/> does.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Stretch<L, V, E>(float* x, nint ldx, int rows, byte* stretch, nint k, float* tile, byte* ahead, byte* next, nint aheadStep)
+    public static void Stretch<L, V, E>(float* x, nint ldx, int rows, byte* stretch, nint k, float* tile, byte* ahead, nint aheadBytes)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
     {
+        const int FetchingRows = 48;
         var n = L.Count;
+        var spread = k * Math.Min(rows, FetchingRows);
         for (var row = 0; row < rows;)
         {
             var left = rows - row;
             var height = n == 16 && left > Tiles.Rows ? Tiles.TallRows : left > Tiles.ShortRows ? Tiles.Rows : Tiles.ShortRows;
+            var step = row < FetchingRows ? ((aheadBytes * height) + spread - 1) / spread : 0;
             for (var o = 0; o < Width; o += 2 * n)
             {
                 var from = x + (row * ldx);
@@ -148,19 +148,18 @@ internal static unsafe class MatMul
                 switch (height)
                 {
                     case Tiles.TallRows:
-                        Tiles.TallTile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, aheadStep);
+                        Tiles.TallTile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, step);
                         break;
                     case Tiles.Rows:
-                        Tiles.Tile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, aheadStep);
+                        Tiles.Tile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, step);
                         break;
                     default:
-                        Tiles.ShortTile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, aheadStep);
+                        Tiles.ShortTile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, step);
                         break;
                 }
             }
 
-            aheadStep = row == 0 ? aheadStep : 0;
-            ahead = next;
+            ahead += step * k;
             row += height;
         }
     }
