@@ -46,11 +46,7 @@ internal sealed partial class EngineLoop
         _options = options;
         var scheduling = options.Scheduling with { MaxTokensPerStep = Math.Min(options.Scheduling.MaxTokensPerStep, runner.MaxTokensPerStep) };
         scheduling.Validate();
-        scheduling = scheduling with
-        {
-            // Each running sequence has a place in every step.
-            MaxRunningSequences = Math.Min(scheduling.MaxRunningSequences, Math.Min(scheduling.MaxTokensPerStep, scheduling.MaxLogitsPerStep)),
-        };
+        scheduling = scheduling.WithAPlaceForEverySequence();
         _pool = new BlockPool(
             runner.BlockCount,
             scheduling.PrefixCaching ? new PrefixIndex(runner.BlockCount, runner.BlockSize, runner.Config.VocabSize) : null);
@@ -357,34 +353,7 @@ internal sealed partial class EngineLoop
         EndRequest(request, new RequestFailedException($"The scheduler could not place the request in a pool of {_pool.Count} blocks.", null));
 
     /// <summary>On the engine's thread alone.</summary>
-    public EngineSnapshot Snapshot()
-    {
-        var blocks = new BlockUse[_pool.Count];
-        for (var block = 0; block < blocks.Length; block++)
-        {
-            blocks[block] = _pool.HolderCount(block) switch
-            {
-                0 => _pool.IsPublished(block) ? BlockUse.Cached : BlockUse.Free,
-                1 => BlockUse.Held,
-                _ => BlockUse.Shared,
-            };
-        }
-
-        var sequences = new List<SequenceSnapshot>();
-        foreach (var request in _scheduler.Running.Concat(_scheduler.Waiting))
-        {
-            foreach (var sequence in request.Sequences)
-            {
-                if (!sequence.IsFinished)
-                {
-                    sequences.Add(new SequenceSnapshot(
-                        request.Arrival, sequence.Branch, request.State == RequestState.Running, sequence.Count, sequence.Table.TokenCount, Math.Max(0, request.CachedTokens), sequence.Table.Blocks.ToArray()));
-                }
-            }
-        }
-
-        return new EngineSnapshot(_runner.BlockSize, blocks, sequences, _scheduler.PreemptionCount);
-    }
+    public EngineSnapshot Snapshot() => EngineSnapshot.Of(_scheduler, _pool, _runner.BlockSize);
 
     private double Seconds(long ticks) => (double)ticks / _options.TimeProvider.TimestampFrequency;
 
