@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Plotting;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime;
 
@@ -32,6 +33,8 @@ internal sealed class SimulateCommand : CliCommand
     private readonly Option<float?> _tokenUs = Values.Real("--token-us", "X", "from 0 to 1000000", value => value is >= 0 and <= 1_000_000, "cost of a token computed (5)");
     private readonly Option<float?> _contextNs = Values.Real("--context-ns", "X", "from 0 to 1000000", value => value is >= 0 and <= 1_000_000, "cost of an earlier token that is read (20)");
     private readonly Option<string?> _plot = Values.Text("--plot", "FILE.svg", "draws the requests that wait against time");
+    private readonly Option<string?> _draw = Values.Text("--draw", "FILE.svg", "draws pool and block tables as the first policy's blocks change hands");
+    private readonly Option<int[]?> _drawSteps = Values.Integers("--draw-steps", "A,B", 1, "after these steps (the first in which blocks change hands)");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
     public SimulateCommand(CliConsole console)
@@ -40,13 +43,14 @@ internal sealed class SimulateCommand : CliCommand
         AddGroup("Workload", _trace, _synthetic, _requests, _rate, _promptTokens, _newTokens, _shared, _prefixes, _seed);
         AddGroup("Policy", _policy, _budget, _chunk, _running, _queued);
         AddGroup("Machine", _blocks, _stepMs, _tokenUs, _contextNs);
-        AddGroup("Output", _plot, _json);
+        AddGroup("Output", _plot, _draw, _drawSteps, _json);
     }
 
     public override IReadOnlyList<(string Line, string Does)> Examples =>
     [
         ("torchkv simulate --synthetic --rate 200 --plot waiting.svg", "four policies on 2,000 requests"),
         ("torchkv simulate --synthetic --shared-prefix 512 --blocks 2000", "a shared system prompt, a small pool"),
+        ("torchkv simulate --trace few.jsonl --blocks 12 --draw blocks.svg", "who holds which block, step by step"),
         ("torchkv simulate --synthetic --chunk 32,128,512", "what a running request waits for a prompt that arrives"),
     ];
 
@@ -76,12 +80,13 @@ internal sealed class SimulateCommand : CliCommand
             throw new UsageException("--step-ms and --token-us are both 0: time would not pass.");
         }
 
+        var story = ReadStory(parsed, blocks);
         var rows = new List<(SimulatedPolicy, SimulationReport)>();
         foreach (var policy in ReadPolicies(parsed))
         {
             var simulation = new Simulation(requests, new SimulationOptions { Scheduling = policy.Scheduling, BlockCount = blocks, BlockSize = BlockSize, Cost = cost });
             using var progress = new ProgressLine(Console, policy.Name, requests.Count);
-            while (simulation.Step())
+            while (rows.Count == 0 && story is { IsFull: false } ? story.Tell(simulation) : simulation.Step())
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 progress.Report(simulation.Completed + simulation.Refused);
@@ -96,6 +101,12 @@ internal sealed class SimulateCommand : CliCommand
             await File.WriteAllTextAsync(plot, output.Plot(), cancellationToken).ConfigureAwait(false);
         }
 
+        if (story is not null)
+        {
+            var figure = new BlockFigure("KV blocks, step by step", string.Create(CultureInfo.InvariantCulture, $"A pool of {blocks} blocks of {BlockSize} tokens; below it each request's block table and its tokens."), story.Frames);
+            await File.WriteAllTextAsync(parsed.GetValue(_draw)!, figure.ToSvg(), cancellationToken).ConfigureAwait(false);
+        }
+
         if (parsed.GetValue(_json))
         {
             output.WriteJson();
@@ -106,6 +117,25 @@ internal sealed class SimulateCommand : CliCommand
         }
 
         return ExitCodes.Done;
+    }
+
+    private BlockStory? ReadStory(ParseResult parsed, int blocks)
+    {
+        var steps = parsed.GetList(_drawSteps);
+        if (parsed.GetValue(_draw) is null)
+        {
+            return steps is null ? null : throw new UsageException("--draw-steps goes with --draw FILE.svg.");
+        }
+
+        if (blocks > BlockFigure.MostBlocks)
+        {
+            throw new UsageException($"--draw draws a pool of at most {BlockFigure.MostBlocks} blocks, not {blocks}; --blocks N sets it.");
+        }
+
+        steps = steps?.Distinct().ToArray();
+        return steps is not { Length: > BlockFigure.MostFrames }
+            ? new BlockStory(steps, BlockFigure.MostFrames)
+            : throw new UsageException($"--draw-steps takes at most {BlockFigure.MostFrames} steps.");
     }
 
     private IReadOnlyList<SimulatedPolicy> ReadPolicies(ParseResult parsed)

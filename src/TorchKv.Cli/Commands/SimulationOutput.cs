@@ -15,7 +15,7 @@ internal sealed class SimulationOutput(CliConsole console, IReadOnlyList<Simulat
 
     private string Workload => string.Create(
         CultureInfo.InvariantCulture,
-        $"{requests.Count:N0} requests in {requests[^1].Arrival:F1} s, {requests.Sum(request => (long)request.PromptTokens):N0} prompt and {requests.Sum(request => (long)request.NewTokens):N0} new tokens");
+        $"{requests.Count:N0} {(requests.Count == 1 ? "request" : "requests")} in {requests[^1].Arrival:F1} s, {requests.Sum(request => (long)request.PromptTokens):N0} prompt and {requests.Sum(request => (long)request.NewTokens):N0} new tokens");
 
     /// <summary>A row a policy; columns that say the same in every row are left out, so that the rest fits a terminal.</summary>
     public void WriteTable()

@@ -49,6 +49,7 @@ public sealed class Simulation
     private readonly LatencyDistribution _between = new();
     private readonly LatencyDistribution _whole = new();
     private readonly List<Simulated> _ended = [];
+    private StepPlan? _plan;
     private List<SimulationMoment> _moments = [];
     private int _momentEvery = 1;
     private int _next;
@@ -108,9 +109,29 @@ public sealed class Simulation
         return simulation.Report();
     }
 
-    /// <summary>Runs the next step; false where everything has ended.</summary>
+    /// <summary>Plans and runs the next step; false where everything has ended.</summary>
     public bool Step()
     {
+        if (!TryPlan())
+        {
+            return false;
+        }
+
+        RunPlan();
+        return true;
+    }
+
+    /// <summary>
+    /// Plans the next step: who is let in, who is preempted, which blocks are taken. <see cref="Snapshot"/> then shows them with
+    /// the step's tokens still to come; <see cref="RunPlan"/> must follow. False where everything has ended.
+    /// </summary>
+    public bool TryPlan()
+    {
+        if (_plan is not null)
+        {
+            throw new InvalidOperationException("A step is planned already and has not run.");
+        }
+
         var started = Stopwatch.GetTimestamp();
         Arrive();
         var plan = _scheduler.Plan();
@@ -132,10 +153,19 @@ public sealed class Simulation
             plan = _scheduler.Plan();
         }
 
+        _plan = plan;
         _scheduled += Stopwatch.GetElapsedTime(started);
+        return true;
+    }
+
+    /// <summary>Runs the step that was planned; requests that end with it give their blocks back.</summary>
+    public void RunPlan()
+    {
+        var plan = _plan ?? throw new InvalidOperationException("No step is planned.");
+        _plan = null;
         _runner.Step(plan);
         Steps++;
-        started = Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         foreach (var row in plan.Rows)
         {
             Take(row);
@@ -151,10 +181,9 @@ public sealed class Simulation
 
         _ended.Clear();
         _scheduled += Stopwatch.GetElapsedTime(started);
-        return true;
     }
 
-    /// <summary>The pool and the block tables as they are between two steps.</summary>
+    /// <summary>The pool and the block tables as they are.</summary>
     public EngineSnapshot Snapshot() => EngineSnapshot.Of(_scheduler, _pool, _options.BlockSize);
 
     /// <summary>What has come of it so far.</summary>
