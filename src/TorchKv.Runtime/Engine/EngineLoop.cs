@@ -219,7 +219,15 @@ internal sealed partial class EngineLoop
             _stop.Cancel();
             foreach (var request in _live.Concat(_taken).Distinct().ToArray())
             {
-                EndRequest(request, request.IsCancelled ? new OperationCanceledException() : Closed());
+                try
+                {
+                    EndRequest(request, request.IsCancelled ? new OperationCanceledException() : Closed());
+                }
+                catch (Exception)
+                {
+                    // After a defect the books may be wrong; the reader gets its end all the same.
+                    request.End(Closed());
+                }
             }
 
             foreach (var message in _takenMessages)
@@ -265,6 +273,13 @@ internal sealed partial class EngineLoop
         {
             _live.Add(request);
             _nextDeadline = Math.Min(_nextDeadline, request.DeadlineAt);
+
+            // It may have been cancelled while nobody knew it yet, and those who were asked to leave then have left already.
+            if (request.IsCancelled)
+            {
+                _anyCancelled = true;
+            }
+
             Start(request);
         }
 
@@ -342,7 +357,7 @@ internal sealed partial class EngineLoop
         };
         if (error is null)
         {
-            _metrics.RequestDuration.Record(Seconds(_options.TimeProvider.GetTimestamp() - request.SubmittedAt));
+            EngineMetrics.Record(_metrics.RequestDuration, Seconds(_options.TimeProvider.GetTimestamp() - request.SubmittedAt));
         }
 
         request.End(error);
