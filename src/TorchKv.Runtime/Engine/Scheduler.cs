@@ -39,6 +39,9 @@ internal sealed partial class Scheduler
     private int _decodeTokens;
     private int _decodesLeft;
 
+    // Whether a sequence came to its prompt's blocks without a row: beams that do so decode only in the next round.
+    private bool _sharesLeader;
+
     public Scheduler(SchedulingOptions options, BlockPool pool, int blockSize)
     {
         options.Validate();
@@ -195,14 +198,15 @@ internal sealed partial class Scheduler
     {
         _plan.Clear();
         var preemptions = PreemptionCount;
-        bool admitted;
+        bool changed;
         do
         {
+            _sharesLeader = false;
             PlanDecodes();
             PlanRunningPrompts();
-            admitted = PreemptionCount == preemptions && Admit();
+            changed = PreemptionCount == preemptions && (Admit() | _sharesLeader);
         }
-        while (admitted && _plan.IsEmpty);
+        while (changed && _plan.IsEmpty);
 
         return _plan;
     }
@@ -385,6 +389,8 @@ internal sealed partial class Scheduler
         {
             return false;
         }
+
+        _sharesLeader = true;
 
         // The prompt's blocks are the leader's and no others, though the index may have the same in another block: a request
         // was admitted with its prompt counted once.
