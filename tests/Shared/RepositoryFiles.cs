@@ -6,6 +6,9 @@ internal static class RepositoryFiles
     /// <summary>The folder that holds run.sh.</summary>
     public static string Root { get; } = FindRoot();
 
+    /// <summary>A file or folder of the repository.</summary>
+    public static string At(params string[] parts) => Path.Combine([Root, .. parts]);
+
     /// <summary>A file or folder under tests/fixtures.</summary>
     public static string Fixture(params string[] parts) => Path.Combine([Root, "tests", "fixtures", .. parts]);
 

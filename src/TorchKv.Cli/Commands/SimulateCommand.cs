@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using Spectre.Console;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Plotting;
-using TorchKv.Cli.Simulation;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime;
 
@@ -14,40 +12,51 @@ internal sealed class SimulateCommand : CliCommand
 {
     public const string CommandName = "simulate";
 
+    private const int BlockSize = 16;
+
     private readonly Option<string?> _trace = Values.Text("--trace", "FILE", "requests: a line is {\"arrival\": s, \"prompt_tokens\": n, \"new_tokens\": n}");
-    private readonly Option<bool> _synthetic = Values.Flag("--synthetic", "makes requests up, with the next five options");
-    private readonly Option<int?> _requests = Values.Integer("--requests", "N", 1, Workload.MaxRequests, "how many (2000)");
+    private readonly Option<bool> _synthetic = Values.Flag("--synthetic", "makes requests up, with the next seven options");
+    private readonly Option<int?> _requests = Values.Integer("--requests", "N", 1, SimulatedWorkload.MaxRequests, "how many (2000)");
     private readonly Option<float?> _rate = Values.Real("--rate", "R", "above 0, at most 1000000", value => value is > 0 and <= 1e6f, "requests a second (200)");
     private readonly Option<int[]?> _promptTokens = Values.Integers("--prompt-tokens", "A,B", 1, "prompts have A to B tokens (16,200)");
     private readonly Option<int[]?> _newTokens = Values.Integers("--new-tokens", "A,B", 1, "and generate A to B (100,300)");
-    private readonly Option<int?> _shared = Values.Integer("--shared-prefix", "N", 0, Workload.MaxTokens, "N tokens before every prompt are the same (0)");
+    private readonly Option<int?> _shared = Values.Integer("--shared-prefix", "N", 0, SimulatedRequest.MaxTokens, "N tokens before every prompt are shared (0)");
+    private readonly Option<int?> _prefixes = Values.Integer("--prefixes", "N", 1, 1 << 20, "there are N such prefixes, each request has one (1)");
     private readonly Option<int?> _seed = Values.Integer("--seed", "S", 0, int.MaxValue, "of what is made up (1)");
-    private readonly Option<int?> _blocks = Values.Integer("--blocks", "N", 1, 1 << 24, "blocks of 16 tokens in the pool (8192)");
-    private readonly Option<int?> _budget = Values.Integer("--max-tokens-per-step", "N", 1, 65_536, "the token budget of a step (2048)");
+    private readonly Option<string?> _policy = Values.Text("--policy", "A,B", $"out of {SimulatedPolicies.Names} (all; first-come where the next two compare)");
+    private readonly Option<int[]?> _budget = Values.Integers("--max-tokens-per-step", "N,M", 1, "the token budget of a step, several to compare (2048)");
+    private readonly Option<int[]?> _chunk = Values.Integers("--chunk", "N,M", 1, "prompt tokens in a step that also decodes, several to compare (128)");
     private readonly Option<int?> _running = Values.Integer("--max-running", "N", 1, 65_536, "the most sequences that run at once (256)");
+    private readonly Option<int?> _queued = Values.Integer("--max-queued", "N", 1, SimulatedWorkload.MaxRequests, "the most requests that wait, one more is refused (no limit)");
+    private readonly Option<int?> _blocks = Values.Integer("--blocks", "N", 1, 1 << 24, "blocks of 16 tokens in the pool (8192)");
     private readonly Option<float?> _stepMs = Values.Real("--step-ms", "X", "from 0 to 60000", value => value is >= 0 and <= 60_000, "a step's fixed cost (5)");
     private readonly Option<float?> _tokenUs = Values.Real("--token-us", "X", "from 0 to 1000000", value => value is >= 0 and <= 1_000_000, "cost of a token computed (5)");
     private readonly Option<float?> _contextNs = Values.Real("--context-ns", "X", "from 0 to 1000000", value => value is >= 0 and <= 1_000_000, "cost of an earlier token that is read (20)");
     private readonly Option<string?> _plot = Values.Text("--plot", "FILE.svg", "draws the requests that wait against time");
+    private readonly Option<string?> _draw = Values.Text("--draw", "FILE.svg", "draws pool and block tables as the first policy's blocks change hands");
+    private readonly Option<int[]?> _drawSteps = Values.Integers("--draw-steps", "A,B", 1, "after these steps (the first in which blocks change hands)");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
     public SimulateCommand(CliConsole console)
         : base(console, CommandName, "A workload through the real scheduler in virtual time, policy beside policy.")
     {
-        AddGroup("Workload", _trace, _synthetic, _requests, _rate, _promptTokens, _newTokens, _shared, _seed);
-        AddGroup("Machine", _blocks, _budget, _running, _stepMs, _tokenUs, _contextNs);
-        AddGroup("Output", _plot, _json);
+        AddGroup("Workload", _trace, _synthetic, _requests, _rate, _promptTokens, _newTokens, _shared, _prefixes, _seed);
+        AddGroup("Policy", _policy, _budget, _chunk, _running, _queued);
+        AddGroup("Machine", _blocks, _stepMs, _tokenUs, _contextNs);
+        AddGroup("Output", _plot, _draw, _drawSteps, _json);
     }
 
     public override IReadOnlyList<(string Line, string Does)> Examples =>
     [
         ("torchkv simulate --synthetic --rate 200 --plot waiting.svg", "four policies on 2,000 requests"),
         ("torchkv simulate --synthetic --shared-prefix 512 --blocks 2000", "a shared system prompt, a small pool"),
+        ("torchkv simulate --trace few.jsonl --blocks 12 --draw blocks.svg", "who holds which block, step by step"),
+        ("torchkv simulate --synthetic --chunk 32,128,512", "what a running request waits for a prompt that arrives"),
     ];
 
     public override IReadOnlyList<string> Notes =>
     [
-        "No model runs: a step takes step-ms + token-us · tokens + context-ns · tokens read, in time that passes only there. Scheduler, pool and prefix index are the engine's own. Times are seconds of that time; 'first' is from submission to a request's first token, 'next' from one token to the next, both as the median and the 99th percentile; 'hits' is the share of prompt tokens found in the prefix cache.",
+        "No model runs: a step takes step-ms + token-us · tokens + context-ns · tokens read, in time that passes only there. Scheduler, pool and prefix index are the engine's own, and one workload always gives one answer. Times are seconds of that time; 'first' is from arrival to a request's first token, 'next' from one token to the next, both as the median and the 99th percentile; 'hits' is the share of prompt tokens found in the prefix cache.",
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -55,65 +64,105 @@ internal sealed class SimulateCommand : CliCommand
         var requests = ReadWorkload(parsed);
         var blocks = parsed.GetValue(_blocks) ?? 8192;
         var longest = requests.Max(request => request.PromptTokens + request.NewTokens);
-        if (longest > blocks * 16L)
+        if (longest > (long)blocks * BlockSize)
         {
-            throw new TorchKvException(string.Create(CultureInfo.InvariantCulture, $"a request takes {longest} tokens, but {blocks} blocks hold {blocks * 16L}; --blocks {(longest + 15) / 16} at least."));
+            throw new TorchKvException(string.Create(CultureInfo.InvariantCulture, $"a request takes {longest} tokens, but {blocks} blocks hold {(long)blocks * BlockSize}; --blocks {(longest + BlockSize - 1) / BlockSize} at least."));
         }
 
-        var cost = new CostModel((parsed.GetValue(_stepMs) ?? 5) * 1e-3, (parsed.GetValue(_tokenUs) ?? 5) * 1e-6, (parsed.GetValue(_contextNs) ?? 20) * 1e-9);
-        if (cost is { Step: 0, Token: 0 })
+        var cost = new StepCost
+        {
+            PerStep = (parsed.GetValue(_stepMs) ?? 5) * 1e-3,
+            PerToken = (parsed.GetValue(_tokenUs) ?? 5) * 1e-6,
+            PerAttendedToken = (parsed.GetValue(_contextNs) ?? 20) * 1e-9,
+        };
+        if (cost is { PerStep: 0, PerToken: 0 })
         {
             throw new UsageException("--step-ms and --token-us are both 0: time would not pass.");
         }
 
-        var results = new List<SimulationResult>();
-        foreach (var policy in Policies(parsed.GetValue(_budget) ?? 2048, parsed.GetValue(_running) ?? 256))
+        var story = ReadStory(parsed, blocks);
+        var rows = new List<(SimulatedPolicy, SimulationReport)>();
+        foreach (var policy in ReadPolicies(parsed))
         {
-            using var progress = new ProgressLine(Console, policy.Name, 1);
-            results.Add(await Simulation.Simulation.RunAsync(requests, policy, blocks, cost, cancellationToken).ConfigureAwait(false));
+            var simulation = new Simulation(requests, new SimulationOptions { Scheduling = policy.Scheduling, BlockCount = blocks, BlockSize = BlockSize, Cost = cost });
+            using var progress = new ProgressLine(Console, policy.Name, requests.Count);
+            while (rows.Count == 0 && story is { IsFull: false } ? story.Tell(simulation) : simulation.Step())
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                progress.Report(simulation.Completed + simulation.Refused);
+            }
+
+            rows.Add((policy, simulation.Report()));
         }
 
+        var output = new SimulationOutput(Console, requests, rows);
         if (parsed.GetValue(_plot) is { } plot)
         {
-            await File.WriteAllTextAsync(plot, Svg(results), cancellationToken).ConfigureAwait(false);
+            await File.WriteAllTextAsync(plot, output.Plot(), cancellationToken).ConfigureAwait(false);
+        }
+
+        if (story is not null)
+        {
+            var figure = new BlockFigure("KV blocks, step by step", string.Create(CultureInfo.InvariantCulture, $"A pool of {blocks} blocks of {BlockSize} tokens; below it each request's block table and its tokens."), story.Frames);
+            await File.WriteAllTextAsync(parsed.GetValue(_draw)!, figure.ToSvg(), cancellationToken).ConfigureAwait(false);
         }
 
         if (parsed.GetValue(_json))
         {
-            WriteJson(results);
+            output.WriteJson();
         }
         else
         {
-            WriteTable(requests, results);
+            output.WriteTable();
         }
 
         return ExitCodes.Done;
     }
 
-    private static Policy[] Policies(int budget, int running)
+    private BlockStory? ReadStory(ParseResult parsed, int blocks)
     {
-        var common = new SchedulingOptions { MaxTokensPerStep = budget, MaxRunningSequences = running, MaxLogitsPerStep = running, MaxQueuedRequests = Workload.MaxRequests };
-        return
-        [
-            new("first come", common),
-            new("whole prompts", common with { PrefillTokensBesideDecodes = budget }),
-            new("shortest first", common with { QueueOrder = QueueOrder.ShortestPromptFirst }),
-            new("no prefix cache", common with { PrefixCaching = false }),
-        ];
+        var steps = parsed.GetList(_drawSteps);
+        if (parsed.GetValue(_draw) is null)
+        {
+            return steps is null ? null : throw new UsageException("--draw-steps goes with --draw FILE.svg.");
+        }
+
+        if (blocks > BlockFigure.MostBlocks)
+        {
+            throw new UsageException($"--draw draws a pool of at most {BlockFigure.MostBlocks} blocks, not {blocks}; --blocks N sets it.");
+        }
+
+        steps = steps?.Distinct().ToArray();
+        return steps is not { Length: > BlockFigure.MostFrames }
+            ? new BlockStory(steps, BlockFigure.MostFrames)
+            : throw new UsageException($"--draw-steps takes at most {BlockFigure.MostFrames} steps.");
     }
 
-    private static string Svg(List<SimulationResult> results) => new LineChart(
-        "Requests that wait",
-        "seconds of virtual time",
-        "requests",
-        [.. results.Select(result => new ChartSeries(result.Policy, [.. result.Waiting.Select(point => (point.Seconds, point.Waiting))]))]).ToSvg();
+    private IReadOnlyList<SimulatedPolicy> ReadPolicies(ParseResult parsed)
+    {
+        var running = parsed.GetValue(_running) ?? 256;
+        var common = new SchedulingOptions
+        {
+            MaxRunningSequences = running,
+            MaxLogitsPerStep = running,
+            MaxQueuedRequests = parsed.GetValue(_queued) ?? SimulatedWorkload.MaxRequests,
+        };
+        var budgets = parsed.GetList(_budget) ?? [2048];
+        var chunks = parsed.GetList(_chunk);
+        if (budgets.Concat(chunks ?? []).Any(tokens => tokens > 1 << 20))
+        {
+            throw new UsageException($"--max-tokens-per-step and --chunk are at most {1 << 20} tokens.");
+        }
+
+        return SimulatedPolicies.Of(parsed.GetValue(_policy), budgets, chunks, common);
+    }
 
     private static (int Least, int Most) Range(int[]? values, (int Least, int Most) otherwise, string name) => values switch
     {
         null => otherwise,
-        [var one] when one <= Workload.MaxTokens => (one, one),
-        [var least, var most] when least <= most && most <= Workload.MaxTokens => (least, most),
-        _ => throw new UsageException($"{name} takes A,B with A at most B and B at most {Workload.MaxTokens}."),
+        [var one] when one <= SimulatedRequest.MaxTokens => (one, one),
+        [var least, var most] when least <= most && most <= SimulatedRequest.MaxTokens => (least, most),
+        _ => throw new UsageException($"{name} takes A,B with A at most B and B at most {SimulatedRequest.MaxTokens}."),
     };
 
     private IReadOnlyList<SimulatedRequest> ReadWorkload(ParseResult parsed)
@@ -126,68 +175,17 @@ internal sealed class SimulateCommand : CliCommand
 
         if (trace is not null)
         {
-            return Workload.Read(trace);
+            var stray = Array.Find((Option[])[_requests, _rate, _promptTokens, _newTokens, _shared, _prefixes, _seed], option => parsed.GetResult(option) is { Implicit: false });
+            return stray is null ? SimulatedWorkload.Read(trace) : throw new UsageException($"{stray.Name} goes with --synthetic; a trace says itself what it asks for.");
         }
 
-        return Workload.Make(
+        return SimulatedWorkload.Make(
             parsed.GetValue(_requests) ?? 2000,
             parsed.GetValue(_rate) ?? 200,
+            parsed.GetValue(_seed) ?? 1,
             Range(parsed.GetList(_promptTokens), (16, 200), "--prompt-tokens"),
             Range(parsed.GetList(_newTokens), (100, 300), "--new-tokens"),
             parsed.GetValue(_shared) ?? 0,
-            parsed.GetValue(_seed) ?? 1);
+            parsed.GetValue(_prefixes) ?? 1);
     }
-
-    private void WriteTable(IReadOnlyList<SimulatedRequest> requests, List<SimulationResult> results)
-    {
-        Console.Out.WriteLine(Console.OutStyle.Dim(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{requests.Count:N0} requests in {requests[^1].Arrival:F1} s, {requests.Sum(request => (long)request.PromptTokens):N0} prompt and {requests.Sum(request => (long)request.NewTokens):N0} new tokens")));
-        var table = Tables.Create("policy", "tok/s", "first", "p99", "next", "p99", "hits", "preempt");
-        foreach (var result in results)
-        {
-            table.AddRow(
-                result.Policy,
-                result.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture),
-                Seconds(result.FirstToken, 0.5),
-                Seconds(result.FirstToken, 0.99),
-                Seconds(result.InterToken, 0.5),
-                Seconds(result.InterToken, 0.99),
-                (result.PrefixHitShare * 100).ToString("F0", CultureInfo.InvariantCulture) + " %",
-                result.Stats.Preemptions.ToString("N0", CultureInfo.InvariantCulture));
-        }
-
-        Tables.Write(Console, table);
-    }
-
-    private void WriteJson(List<SimulationResult> results) => Console.WriteJson(writer =>
-    {
-        writer.WriteStartArray("policies");
-        foreach (var result in results)
-        {
-            writer.WriteStartObject();
-            writer.WriteString("policy", result.Policy);
-            writer.WriteNumber("seconds", Math.Round(result.Seconds, 6));
-            writer.WriteNumber("tokens_per_second", Math.Round(result.TokensPerSecond, 3));
-            writer.WriteNumber("first_token_p50", SimulationResult.Percentile(result.FirstToken, 0.5));
-            writer.WriteNumber("first_token_p99", SimulationResult.Percentile(result.FirstToken, 0.99));
-            writer.WriteNumber("inter_token_p50", SimulationResult.Percentile(result.InterToken, 0.5));
-            writer.WriteNumber("inter_token_p99", SimulationResult.Percentile(result.InterToken, 0.99));
-            writer.WriteNumber("prefix_hit_share", Math.Round(result.PrefixHitShare, 6));
-            writer.WriteNumber("preemptions", result.Stats.Preemptions);
-            writer.WriteNumber("refused", result.Refused);
-            writer.WriteNumber("completed", result.Stats.CompletedRequests);
-            writer.WriteNumber("generated_tokens", result.Stats.GeneratedTokens);
-            writer.WriteEndObject();
-        }
-
-        writer.WriteEndArray();
-    });
-
-    private static string Seconds(IReadOnlyList<double> sorted, double share) =>
-        SimulationResult.Percentile(sorted, share) switch
-        {
-            < 1 and var short_ => (short_ * 1000).ToString(short_ < 0.1 ? "F1" : "F0", CultureInfo.InvariantCulture) + " ms",
-            var long_ => long_.ToString("F1", CultureInfo.InvariantCulture) + " s",
-        };
 }

@@ -22,7 +22,9 @@ internal static class ModelLoader
 
         if (console.ErrorIsTerminal)
         {
-            console.Error.Write($"\r\e[2K{console.ErrorStyle.Dim($"loading {request.Directory} …")}");
+            // A line that wraps could not be taken away again.
+            var note = $"loading {request.Directory} …";
+            console.Error.Write($"\r\e[2K{console.ErrorStyle.Dim(note.Length < console.Width ? note : "loading …")}");
         }
 
         try

@@ -38,6 +38,15 @@ internal sealed class CliConsole
     /// <summary>Columns of the terminal; 80 where there is none.</summary>
     public int Width { get; init; } = 80;
 
+    /// <summary>Lines of the terminal; 24 where there is none.</summary>
+    public int Height { get; init; } = 24;
+
+    /// <summary>Asks the terminal how large it is now; null: it stays as it was.</summary>
+    public Func<(int Columns, int Lines)>? Measure { get; init; }
+
+    /// <summary>Columns and lines of the terminal as it is now, for what is drawn again and again.</summary>
+    public (int Columns, int Lines) Size() => Measure?.Invoke() ?? (Width, Height);
+
     public AnsiStyle OutStyle => new(OutIsTerminal && ColorAllowed);
 
     public AnsiStyle ErrorStyle => new(ErrorIsTerminal && ColorAllowed);
@@ -58,7 +67,8 @@ internal sealed class CliConsole
             ErrorIsTerminal = errorIsTerminal,
             InIsTerminal = !Console.IsInputRedirected,
             ColorAllowed = !dumb && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")),
-            Width = outIsTerminal || errorIsTerminal ? TerminalWidth() : 80,
+            Width = outIsTerminal || errorIsTerminal ? TerminalSize().Columns : 80,
+            Measure = outIsTerminal || errorIsTerminal ? TerminalSize : null,
         };
     }
 
@@ -120,15 +130,15 @@ internal sealed class CliConsole
         }
     }
 
-    private static int TerminalWidth()
+    private static (int Columns, int Lines) TerminalSize()
     {
         try
         {
-            return Console.WindowWidth is > 20 and var width ? width : 80;
+            return (Console.WindowWidth is > 20 and var width ? width : 80, Console.WindowHeight is > 2 and var height ? height : 24);
         }
         catch (IOException)
         {
-            return 80;
+            return (80, 24);
         }
     }
 }

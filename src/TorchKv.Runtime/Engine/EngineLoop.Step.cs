@@ -51,6 +51,7 @@ internal sealed partial class EngineLoop
             catch (Exception e)
             {
                 (failed ??= []).Add(owner.Request);
+                owner.DropFrom(copy.Destination);
                 if (_live.Contains((GenerationRequest)owner.Request))
                 {
                     EndRequest((GenerationRequest)owner.Request, Failure(e));
@@ -256,7 +257,7 @@ internal sealed partial class EngineLoop
         search.Advance(logits);
         if (search.Step == 1)
         {
-            _metrics.TimeToFirstToken.Record(Seconds(_now - request.SubmittedAt));
+            EngineMetrics.Record(_metrics.TimeToFirstToken, Seconds(_now - request.SubmittedAt));
         }
 
         if (search.IsDone)
@@ -351,11 +352,11 @@ internal sealed partial class EngineLoop
             _totals = _totals with { GeneratedTokens = _totals.GeneratedTokens + 1 };
             if (row.LastTokenAt != 0)
             {
-                _metrics.InterTokenLatency.Record(Seconds(_now - row.LastTokenAt));
+                EngineMetrics.Record(_metrics.InterTokenLatency, Seconds(_now - row.LastTokenAt));
             }
             else if (generated == 0)
             {
-                _metrics.TimeToFirstToken.Record(Seconds(_now - request.SubmittedAt));
+                EngineMetrics.Record(_metrics.TimeToFirstToken, Seconds(_now - request.SubmittedAt));
             }
 
             row.LastTokenAt = _now;

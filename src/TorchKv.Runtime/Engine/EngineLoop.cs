@@ -46,11 +46,7 @@ internal sealed partial class EngineLoop
         _options = options;
         var scheduling = options.Scheduling with { MaxTokensPerStep = Math.Min(options.Scheduling.MaxTokensPerStep, runner.MaxTokensPerStep) };
         scheduling.Validate();
-        scheduling = scheduling with
-        {
-            // Each running sequence has a place in every step.
-            MaxRunningSequences = Math.Min(scheduling.MaxRunningSequences, Math.Min(scheduling.MaxTokensPerStep, scheduling.MaxLogitsPerStep)),
-        };
+        scheduling = scheduling.WithAPlaceForEverySequence();
         _pool = new BlockPool(
             runner.BlockCount,
             scheduling.PrefixCaching ? new PrefixIndex(runner.BlockCount, runner.BlockSize, runner.Config.VocabSize) : null);
@@ -223,7 +219,15 @@ internal sealed partial class EngineLoop
             _stop.Cancel();
             foreach (var request in _live.Concat(_taken).Distinct().ToArray())
             {
-                EndRequest(request, request.IsCancelled ? new OperationCanceledException() : Closed());
+                try
+                {
+                    EndRequest(request, request.IsCancelled ? new OperationCanceledException() : Closed());
+                }
+                catch (Exception)
+                {
+                    // After a defect the books may be wrong; the reader gets its end all the same.
+                    request.End(Closed());
+                }
             }
 
             foreach (var message in _takenMessages)
@@ -269,6 +273,13 @@ internal sealed partial class EngineLoop
         {
             _live.Add(request);
             _nextDeadline = Math.Min(_nextDeadline, request.DeadlineAt);
+
+            // It may have been cancelled while nobody knew it yet, and those who were asked to leave then have left already.
+            if (request.IsCancelled)
+            {
+                _anyCancelled = true;
+            }
+
             Start(request);
         }
 
@@ -282,109 +293,8 @@ internal sealed partial class EngineLoop
         return true;
     }
 
-    private void Start(GenerationRequest request)
-    {
-        try
-        {
-            AttachSession(request);
-            if (request.Options.MaxNewTokens == 0 && !request.ScoresPrompt)
-            {
-                FinishEmpty(request);
-                return;
-            }
-
-            _scheduler.Add(request);
-        }
-        catch (Exception e)
-        {
-            EndRequest(request, new RequestFailedException("The request could not be started: " + e.Message, e));
-        }
-    }
-
-    private void RemoveCancelled()
-    {
-        if (!_anyCancelled)
-        {
-            return;
-        }
-
-        _anyCancelled = false;
-        foreach (var request in _live.Where(r => r.IsCancelled).ToArray())
-        {
-            EndRequest(request, new OperationCanceledException("The request was cancelled."));
-        }
-    }
-
-    private void RemoveExpired()
-    {
-        _now = _options.TimeProvider.GetTimestamp();
-        if (_now < _nextDeadline)
-        {
-            return;
-        }
-
-        foreach (var request in _live.Where(r => r.DeadlineAt <= _now).ToArray())
-        {
-            EndRequest(request, new DeadlineExceededException(request.Options.Deadline!.Value, request.GeneratedTokens));
-        }
-
-        _nextDeadline = _live.Count == 0 ? long.MaxValue : _live.Min(r => r.DeadlineAt);
-    }
-
-    /// <summary>Ends a request wherever it is: its blocks go back to the pool, its reader gets an end or the error.</summary>
-    private void EndRequest(GenerationRequest request, Exception? error)
-    {
-        _live.Remove(request);
-        DetachSession(request, error);
-        request.Sequences.ForEach(ForgetDrafts);
-        _scheduler.Remove(request);
-        _totals = error switch
-        {
-            null => _totals with { CompletedRequests = _totals.CompletedRequests + 1 },
-            OperationCanceledException => _totals with { CancelledRequests = _totals.CancelledRequests + 1 },
-            _ => _totals with { FailedRequests = _totals.FailedRequests + 1 },
-        };
-        if (error is null)
-        {
-            _metrics.RequestDuration.Record(Seconds(_options.TimeProvider.GetTimestamp() - request.SubmittedAt));
-        }
-
-        request.End(error);
-    }
-
-    /// <summary>Nobody else holds a block and still one lacks: a defect, which must not become a hang.</summary>
-    private void FailUnplaceable(GenerationRequest request) =>
-        EndRequest(request, new RequestFailedException($"The scheduler could not place the request in a pool of {_pool.Count} blocks.", null));
-
     /// <summary>On the engine's thread alone.</summary>
-    public EngineSnapshot Snapshot()
-    {
-        var blocks = new BlockUse[_pool.Count];
-        for (var block = 0; block < blocks.Length; block++)
-        {
-            blocks[block] = _pool.HolderCount(block) switch
-            {
-                0 => _pool.IsPublished(block) ? BlockUse.Cached : BlockUse.Free,
-                1 => BlockUse.Held,
-                _ => BlockUse.Shared,
-            };
-        }
-
-        var sequences = new List<SequenceSnapshot>();
-        foreach (var request in _scheduler.Running.Concat(_scheduler.Waiting))
-        {
-            foreach (var sequence in request.Sequences)
-            {
-                if (!sequence.IsFinished)
-                {
-                    sequences.Add(new SequenceSnapshot(
-                        request.Arrival, sequence.Branch, request.State == RequestState.Running, sequence.Count, sequence.Table.TokenCount, Math.Max(0, request.CachedTokens), sequence.Table.Blocks.ToArray()));
-                }
-            }
-        }
-
-        return new EngineSnapshot(_runner.BlockSize, blocks, sequences, _scheduler.PreemptionCount);
-    }
+    public EngineSnapshot Snapshot() => EngineSnapshot.Of(_scheduler, _pool, _runner.BlockSize);
 
     private double Seconds(long ticks) => (double)ticks / _options.TimeProvider.TimestampFrequency;
 

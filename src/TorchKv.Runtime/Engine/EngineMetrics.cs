@@ -28,6 +28,19 @@ internal sealed class EngineMetrics : IDisposable
 
     public Histogram<double> RequestDuration { get; }
 
+    /// <summary>Records a value. A listener runs on the engine's thread, and what it throws is no request's fault.</summary>
+    public static void Record(Histogram<double> instrument, double value)
+    {
+        try
+        {
+            instrument.Record(value);
+        }
+        catch (Exception)
+        {
+            // The listener has lost a measurement, and nobody else anything.
+        }
+    }
+
     public void Dispose() => _meter.Dispose();
 
     private static Measurement<int>[] Blocks(EngineStats stats) =>

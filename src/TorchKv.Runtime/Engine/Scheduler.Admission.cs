@@ -182,4 +182,79 @@ internal sealed partial class Scheduler
             request.InFlight = null;
         }
     }
+
+    private void Preempt(ScheduledRequest request)
+    {
+        for (var i = _plan.Rows.Count - 1; i >= 0; i--)
+        {
+            var row = _plan.Rows[i];
+            if (row.Sequence.Request == request)
+            {
+                _plan.TokenCount -= row.Count;
+                _plan.LogitsCount -= row.LogitsCount;
+                if (IsDecoding(row.Sequence))
+                {
+                    _plan.DecodeRows--;
+                    _decodeTokens -= row.Count;
+                }
+
+                _plan.Rows.RemoveAt(i);
+            }
+        }
+
+        Exit(request);
+        foreach (var sequence in request.Sequences)
+        {
+            if (!sequence.IsFinished)
+            {
+                sequence.KeepDrafts(0);
+                sequence.ReleaseBlocks();
+            }
+        }
+
+        request.State = RequestState.Waiting;
+        _waiting.Add(request);
+        PreemptionCount++;
+    }
+
+    private void Enter(ScheduledRequest request)
+    {
+        var at = _running.BinarySearch(request, _rank);
+        _running.Insert(~at, request);
+        RunningSequences += Slots(request);
+        request.State = RequestState.Running;
+    }
+
+    private void Exit(ScheduledRequest request)
+    {
+        _running.RemoveAt(_running.BinarySearch(request, _rank));
+        RunningSequences -= Slots(request);
+        ForgetInFlight(request);
+    }
+
+    private void Leave(ScheduledRequest request)
+    {
+        if (request.State == RequestState.Running)
+        {
+            Exit(request);
+        }
+        else if (request.State == RequestState.Waiting)
+        {
+            _waiting.Remove(request);
+            _waitingWithBlocks.Remove(request);
+        }
+
+        request.State = RequestState.Finished;
+    }
+
+    private static int Slots(ScheduledRequest request)
+    {
+        var slots = request.BranchCount;
+        foreach (var sequence in request.Sequences)
+        {
+            slots -= sequence.IsFinished ? 1 : 0;
+        }
+
+        return slots;
+    }
 }

@@ -55,4 +55,8 @@ public sealed record SchedulingOptions
             }
         }
     }
+
+    /// <summary>No more running sequences than a step has places for: each has one in every step.</summary>
+    internal SchedulingOptions WithAPlaceForEverySequence() =>
+        this with { MaxRunningSequences = Math.Min(MaxRunningSequences, Math.Min(MaxTokensPerStep, MaxLogitsPerStep)) };
 }

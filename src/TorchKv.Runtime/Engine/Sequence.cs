@@ -122,6 +122,16 @@ internal class Sequence
         ChainBroken = false;
     }
 
+    /// <summary>Drops a block that was never filled, and what comes after it: a copy that failed.</summary>
+    public void DropFrom(int block)
+    {
+        if (Table.Blocks.Span.IndexOf(block) is >= 0 and var place)
+        {
+            Table.Truncate(Math.Min(Table.TokenCount, place * _blockSize));
+            LinkCount = Math.Min(LinkCount, place);
+        }
+    }
+
     public void Finish()
     {
         KeepDrafts(0);

@@ -89,7 +89,7 @@ public sealed class Session : IAsyncDisposable
 
     /// <summary>Writes tokens, keys and values to a file that <see cref="Engine.RestoreSessionAsync"/> reads in another process.</summary>
     /// <param name="path">The file; replaced as a whole or not at all.</param>
-    /// <exception cref="RequestException">The session is in the middle of a turn, or the engine does not know its model's identity.</exception>
+    /// <exception cref="RequestException">The session is in the middle of a turn, the engine does not know its model's identity, or the salt is longer than a file holds.</exception>
     public async Task SaveAsync(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

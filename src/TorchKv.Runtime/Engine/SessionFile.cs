@@ -25,12 +25,18 @@ internal static class SessionFile
     private const uint Version = 1;
     private const int HeaderLength = 8 + 4 + 32 + (5 * 4);
     private const int DigestLength = 32;
+    private const int MaxSaltLength = 1 << 16;
 
     public readonly record struct Content(string? Salt, int[] Tokens, int Resident, ReadOnlyMemory<byte> Blocks);
 
     public static void Write(string path, ReadOnlySpan<byte> modelHash, IModelRunner runner, in Content content)
     {
         var salt = Encoding.UTF8.GetBytes(content.Salt ?? "");
+        if (salt.Length > MaxSaltLength)
+        {
+            throw new RequestException($"The session's salt has {salt.Length} bytes; a session file holds at most {MaxSaltLength}.");
+        }
+
         var header = new byte[HeaderLength];
         "TKVSESSN"u8.CopyTo(header);
         var rest = header.AsSpan(8);
@@ -49,8 +55,9 @@ internal static class SessionFile
             tokens = [.. tokens.Select(BinaryPrimitives.ReverseEndianness)];
         }
 
-        // Written beside and moved into place, so that a crash leaves the old file or the new one.
-        var temporary = path + ".partial";
+        // Written beside and moved into place, so that a crash leaves the old file or the new one. Each save has its own file:
+        // of two at once the later one stays.
+        var temporary = $"{path}.{Guid.NewGuid():N}.partial";
         try
         {
             using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
@@ -111,7 +118,7 @@ internal static class SessionFile
             throw new SessionFileException(path, $"blocks of {numbers[0]} tokens and {numbers[1]} bytes; the runner's have {runner.BlockSize} and {runner.BytesPerBlock}.");
         }
 
-        if (tokenCount < 0 || tokenCount > runner.Config.ContextLength || resident < 0 || resident > tokenCount || saltLength is < 0 or > 1 << 16)
+        if (tokenCount < 0 || tokenCount > runner.Config.ContextLength || resident < 0 || resident > tokenCount || saltLength is < 0 or > MaxSaltLength)
         {
             throw new SessionFileException(path, $"{tokenCount} tokens, {resident} of them with keys and values, and a salt of {saltLength} bytes cannot be: the context holds {runner.Config.ContextLength}.");
         }
@@ -125,7 +132,15 @@ internal static class SessionFile
         }
 
         var body = new byte[length - HeaderLength];
-        file.ReadExactly(body);
+        try
+        {
+            file.ReadExactly(body);
+        }
+        catch (IOException e)
+        {
+            throw new SessionFileException(path, "cannot be read to its end: " + e.Message);
+        }
+
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(header);
         hash.AppendData(body, 0, body.Length - DigestLength);

@@ -1,3 +1,5 @@
+using System.Diagnostics.Metrics;
+
 namespace TorchKv.Runtime.Tests.EngineTests;
 
 /// <summary>Whatever fails or is called off: the pool is full again, nothing hangs, every reader gets an end or an error.</summary>
@@ -235,6 +237,54 @@ public class EngineFaultTests
         gate.Set();
         await Task.WhenAll(accepted.Select(g => g.Completion)).WaitAsync(Patience);
         await Alone.Read(engine.GenerateAsync([1, 2], new() { MaxNewTokens = 2 }));
+    }
+
+    [Fact]
+    public async Task ARequestThatIsCancelledBeforeTheEngineTakesItEndsLikeAnyOther()
+    {
+        var runner = new FakeRunner(64);
+        await using var engine = new Engine(runner);
+
+        // A message runs after the submitted requests were taken and before cancelled ones are removed.
+        var generation = await engine.Loop.InvokeAsync(() =>
+        {
+            var submitted = engine.Submit([1, 2], new() { MaxNewTokens = 200, EosTokenIds = [] });
+            submitted.Cancel();
+            return submitted;
+        });
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => generation.Completion.WaitAsync(Patience));
+        await EngineMixtureTests.AllBlocksAreBack(engine);
+        Assert.Equal((1, 0, 0), (engine.Stats.CancelledRequests, engine.Stats.CompletedRequests, runner.StepCount));
+    }
+
+    [ThreadStatic]
+    private static bool t_listenerThrows;
+
+    [Fact]
+    public async Task AListenerThatThrowsCostsItsMeasurementAndNobodyARequest()
+    {
+        var thrown = 0;
+        using var listener = new MeterListener { InstrumentPublished = (i, l) => { if (i.Meter.Name == "TorchKv.Runtime") { l.EnableMeasurementEvents(i); } } };
+        listener.SetMeasurementEventCallback<double>((_, _, _, _) =>
+        {
+            // Other tests' engines have threads of their own.
+            if (t_listenerThrows)
+            {
+                thrown++;
+                throw new InvalidOperationException("listener");
+            }
+        });
+        listener.Start();
+        var runner = new FakeRunner(64) { Fault = _ => t_listenerThrows = true };
+        await using var engine = new Engine(runner);
+        for (var i = 0; i < 2; i++)
+        {
+            var options = new GenerationOptions { MaxNewTokens = 10, EosTokenIds = [] };
+            Assert.Equal(Alone.Generate(runner, [1, i], options), (await Alone.Read(engine.GenerateAsync([1, i], options)).WaitAsync(Patience))[0]);
+        }
+
+        await EngineMixtureTests.AllBlocksAreBack(engine);
+        Assert.Equal(2 * (1 + 9 + 1), thrown);
     }
 
     private sealed class ManualTime : TimeProvider

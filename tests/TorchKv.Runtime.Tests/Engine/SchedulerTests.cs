@@ -282,6 +282,38 @@ public class SchedulerTests
         Assert.Equal("a[5..6)! a.1[5..6)! b[2..3)!", bench.Step());
     }
 
+    [Theory]
+    [InlineData(true, 10)]
+    [InlineData(false, 10)]
+    [InlineData(true, 8)]
+    [InlineData(false, 8)]
+    public void PreemptedBeamsThatReturnAloneGoOn(bool caching, int prompt)
+    {
+        var bench = new Bench(12, Budget(64) with { PrefixCaching = caching });
+        var a = bench.Add("a", Prompt(10, prompt), priority: 1, branches: 3, lockstep: true);
+        bench.Step();
+        bench.Scheduler.Fork(a.Leader!);
+        bench.Scheduler.Fork(a.Leader!);
+        var high = bench.Add("high", Prompt(50, 44));
+        Assert.Equal("high[0..44)!", bench.Step());
+        Assert.Equal(RequestState.Waiting, a.State);
+        bench.Scheduler.Remove(high);
+
+        // Nothing but the beams is there, so every plan has a row of theirs until they all decode together again.
+        var together = $"a[{prompt}..{prompt + 1})! a.1[{prompt}..{prompt + 1})! a.2[{prompt}..{prompt + 1})!";
+        for (var i = 0; i < 3; i++)
+        {
+            var step = bench.Step();
+            Assert.NotEqual("", step);
+            if (step == together)
+            {
+                return;
+            }
+        }
+
+        Assert.Fail("The beams did not decode within three steps.");
+    }
+
     [Fact]
     public void APromptWhosePositionsAreScoredAsksForAllLogitsAndUsesNoCachedBlocks()
     {

@@ -184,6 +184,47 @@ public class SessionTests
     }
 
     [Fact]
+    public async Task ACopyThatFailsLeavesNoBlockThatWasNeverFilled()
+    {
+        var runner = new FakeRunner(64);
+        await using var engine = new Engine(runner);
+        await using var session = engine.StartSession();
+        await Alone.Read(session.ContinueAsync([1, 2, 3, 4, 5], Ten));
+        await using var fork = await session.ForkAsync();
+        int[] common = [.. session.TokenIds];
+
+        // The last block has two of four tokens in it, and two who share it.
+        Assert.Equal((14, 14), (session.ResidentTokens, fork.ResidentTokens));
+        runner.CopyFault = (_, _) => throw new InvalidOperationException("injected");
+        await Assert.ThrowsAsync<RequestFailedException>(() => Alone.Read(session.ContinueAsync([6], Ten)));
+        Assert.Equal(common, session.TokenIds);
+        Assert.Equal((12, 14), (session.ResidentTokens, fork.ResidentTokens));
+        runner.CopyFault = null;
+        Assert.Equal(Alone.Generate(runner, [.. common, 6], Ten), (await Alone.Read(session.ContinueAsync([6], Ten)))[0]);
+        Assert.Equal(Alone.Generate(runner, [.. common, 7], Ten), (await Alone.Read(fork.ContinueAsync([7], Ten)))[0]);
+    }
+
+    [Fact]
+    public async Task OfSavesToOneFileAtOnceEachIsWholeAndNothingElseIsLeft()
+    {
+        using var folder = new TemporaryFolder();
+        await using var engine = new Engine(new FakeRunner(64), options: new EngineOptions { ModelIdentity = "fake" });
+        await using var session = engine.StartSession();
+        await Alone.Read(session.ContinueAsync([1, 2, 3], Ten));
+        for (var round = 0; round < 5; round++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => session.SaveAsync(folder["session"])));
+            await using var restored = await engine.RestoreSessionAsync(folder["session"]);
+            Assert.Equal(session.TokenIds, restored.TokenIds);
+        }
+
+        Assert.Equal([folder["session"]], Directory.GetFiles(folder.Path));
+        await using var salted = engine.StartSession(new string('s', 70_000));
+        await Assert.ThrowsAsync<RequestException>(() => salted.SaveAsync(folder["salted"]));
+        Assert.Single(Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
     public async Task ADamagedFileIsRefusedAndThePromptComputedAgain()
     {
         var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());

@@ -3,21 +3,8 @@ using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime;
 
-/// <summary>What a step costs in simulated time: a pass over the weights, and something for each token and for what it attends to.</summary>
-internal sealed record StepCost
-{
-    /// <summary>Seconds of a step whatever is in it: the weights are read once.</summary>
-    public double PerStep { get; init; } = 2e-3;
-
-    /// <summary>Seconds for each token computed.</summary>
-    public double PerToken { get; init; } = 1e-6;
-
-    /// <summary>Seconds for each token of each row's past: its keys and values are read.</summary>
-    public double PerAttendedToken { get; init; } = 2e-9;
-}
-
 /// <summary>What is simulated. Immutable.</summary>
-internal sealed record SimulationOptions
+public sealed record SimulationOptions
 {
     /// <summary>The policy.</summary>
     public SchedulingOptions Scheduling { get; init; } = new();
@@ -32,100 +19,51 @@ internal sealed record SimulationOptions
     public StepCost Cost { get; init; } = new();
 }
 
-/// <summary>The 50th, 90th and 99th percentile of something, in seconds.</summary>
-/// <param name="P50">Half are below it.</param>
-/// <param name="P90">Nine in ten are below it.</param>
-/// <param name="P99">All but one in a hundred are below it.</param>
-internal readonly record struct Percentiles(double P50, double P90, double P99)
-{
-    internal static Percentiles Of(List<double> values)
-    {
-        if (values.Count == 0)
-        {
-            return default;
-        }
-
-        values.Sort();
-        return new Percentiles(At(0.5), At(0.9), At(0.99));
-
-        double At(double share) => values[Math.Min(values.Count - 1, (int)(share * values.Count))];
-    }
-}
-
-/// <summary>How things stood at one moment of a simulation.</summary>
-/// <param name="Time">Simulated seconds.</param>
-/// <param name="Queued">Requests that wait.</param>
-/// <param name="Running">Sequences that run.</param>
-/// <param name="HeldBlocks">Blocks that are held.</param>
-internal readonly record struct SimulationMoment(double Time, int Queued, int Running, int HeldBlocks);
-
-/// <summary>What came of a simulation: a row of the table, and the line of its plot.</summary>
-internal sealed record SimulationReport
-{
-    /// <summary>Requests that ended.</summary>
-    public int Completed { get; init; }
-
-    /// <summary>Requests that the full queue refused, or that no pool of this size could ever serve.</summary>
-    public int Refused { get; init; }
-
-    /// <summary>Simulated seconds from the start to the last token.</summary>
-    public double Duration { get; init; }
-
-    /// <summary>Generated tokens in a simulated second.</summary>
-    public double OutputTokensPerSecond { get; init; }
-
-    /// <summary>From arrival to first token.</summary>
-    public Percentiles TimeToFirstToken { get; init; }
-
-    /// <summary>Between two tokens of a request.</summary>
-    public Percentiles InterTokenLatency { get; init; }
-
-    /// <summary>From arrival to last token.</summary>
-    public Percentiles EndToEnd { get; init; }
-
-    /// <summary>Steps.</summary>
-    public long Steps { get; init; }
-
-    /// <summary>Preemptions.</summary>
-    public long Preemptions { get; init; }
-
-    /// <summary>Share of prompt tokens that were found in the prefix cache.</summary>
-    public double PrefixHitShare { get; init; }
-
-    /// <summary>Mean share of the room in held blocks that no token was in.</summary>
-    public double UnusedShare { get; init; }
-
-    /// <summary>What reserving each request's whole length in one piece would leave unused, on the same schedule.</summary>
-    public double ContiguousUnusedShare { get; init; }
-
-    /// <summary>Real (not simulated) microseconds that the scheduler took for a step, mean.</summary>
-    public double SchedulerMicroseconds { get; init; }
-
-    /// <summary>At most 1,000 moments, evenly chosen among the steps.</summary>
-    public IReadOnlyList<SimulationMoment> Moments { get; init; } = [];
-}
-
 /// <summary>
 /// Runs the engine's scheduler in virtual time with a cost model instead of a model, so that policies can be compared at
-/// rates that no machine at hand could serve. The scheduler, the pool and the index are the real ones.
+/// rates that no machine at hand could serve. The scheduler, the pool and the index are the real ones; arrivals take effect
+/// between steps, as they do in the engine. One thread and no clock: the same workload and options give the same report.
 /// </summary>
-internal static class Simulation
+public sealed class Simulation
 {
-    private sealed class Simulated(BlockPool pool, int blockSize, int[] prompt, SimulatedRequest request) : ScheduledRequest(pool, blockSize, prompt)
+    private const int MostMoments = 1000;
+
+    private sealed class Simulated(BlockPool pool, int blockSize, SimulatedRequest request, int index) : ScheduledRequest(pool, blockSize, request.Prompt(index))
     {
         public SimulatedRequest What { get; } = request;
+
+        public int Index { get; } = index;
 
         public int Generated { get; set; }
 
         public double LastToken { get; set; }
     }
 
-    /// <summary>Simulates a workload from its first arrival to its last token.</summary>
+    private readonly IReadOnlyList<SimulatedRequest> _requests;
+    private readonly SimulationOptions _options;
+    private readonly SchedulingOptions _scheduling;
+    private readonly BlockPool _pool;
+    private readonly Scheduler _scheduler;
+    private readonly SimulatedRunner _runner;
+    private readonly LatencyDistribution _firstToken = new();
+    private readonly LatencyDistribution _between = new();
+    private readonly LatencyDistribution _whole = new();
+    private readonly List<Simulated> _ended = [];
+    private StepPlan? _plan;
+    private List<SimulationMoment> _moments = [];
+    private int _momentEvery = 1;
+    private int _next;
+    private long _generated;
+    private double _unused;
+    private double _contiguous;
+    private TimeSpan _scheduled;
+
+    /// <summary>A simulation that has not begun.</summary>
     /// <param name="requests">The workload, in order of arrival.</param>
     /// <param name="options">Policy, pool and costs.</param>
-    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
-    public static SimulationReport Run(IReadOnlyList<SimulatedRequest> requests, SimulationOptions options, CancellationToken cancellationToken = default)
+    /// <exception cref="RequestException">A request is out of its limits, or comes before the one in front of it.</exception>
+    public Simulation(IReadOnlyList<SimulatedRequest> requests, SimulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(requests);
         ArgumentNullException.ThrowIfNull(options);
@@ -134,140 +72,226 @@ internal static class Simulation
             throw new OptionException("blocks", $"{options.BlockCount} of {options.BlockSize} tokens", "at least 1 of at least 1");
         }
 
-        var scheduling = options.Scheduling;
-        scheduling.Validate();
-        scheduling = scheduling with { MaxRunningSequences = Math.Min(scheduling.MaxRunningSequences, Math.Min(scheduling.MaxTokensPerStep, scheduling.MaxLogitsPerStep)) };
-        var pool = new BlockPool(options.BlockCount, scheduling.PrefixCaching ? new PrefixIndex(options.BlockCount, options.BlockSize) : null);
-        var scheduler = new Scheduler(scheduling, pool, options.BlockSize);
-        var firstToken = new List<double>();
-        var between = new List<double>();
-        var whole = new List<double>();
-        var moments = new List<SimulationMoment>();
-        var (time, next, refused, steps, output, every) = (0.0, 0, 0, 0L, 0L, 1);
-        var (unused, contiguous) = (0.0, 0.0);
-        var scheduled = TimeSpan.Zero;
-        while (true)
+        options.Scheduling.Validate();
+        Check(requests);
+        (_requests, _options) = (requests, options);
+        _scheduling = options.Scheduling.WithAPlaceForEverySequence();
+        _pool = new BlockPool(options.BlockCount, _scheduling.PrefixCaching ? new PrefixIndex(options.BlockCount, options.BlockSize, SimulatedRequest.Vocabulary) : null);
+        _scheduler = new Scheduler(_scheduling, _pool, options.BlockSize);
+        _runner = new SimulatedRunner(_scheduling, options.BlockSize, options.Cost);
+    }
+
+    /// <summary>Virtual seconds so far.</summary>
+    public double Time => _runner.Time;
+
+    /// <summary>Steps so far.</summary>
+    public long Steps { get; private set; }
+
+    /// <summary>Requests that have ended.</summary>
+    public int Completed => (int)_whole.Count;
+
+    /// <summary>Requests that were refused.</summary>
+    public int Refused { get; private set; }
+
+    /// <summary>Simulates a workload from its first arrival to its last token.</summary>
+    /// <inheritdoc cref="Simulation(IReadOnlyList{SimulatedRequest}, SimulationOptions)"/>
+    /// <param name="requests">The workload, in order of arrival.</param>
+    /// <param name="options">Policy, pool and costs.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static SimulationReport Run(IReadOnlyList<SimulatedRequest> requests, SimulationOptions options, CancellationToken cancellationToken = default)
+    {
+        var simulation = new Simulation(requests, options);
+        while (simulation.Step())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var started = Stopwatch.GetTimestamp();
-            for (; next < requests.Count && requests[next].Arrival <= time; next++)
-            {
-                refused += TryAdd(requests[next], next) ? 0 : 1;
-            }
-
-            var plan = scheduler.Plan();
-            scheduled += Stopwatch.GetElapsedTime(started);
-            if (plan.IsEmpty)
-            {
-                if (next == requests.Count)
-                {
-                    break;
-                }
-
-                time = Math.Max(time, requests[next].Arrival);
-                continue;
-            }
-
-            var seconds = options.Cost.PerStep + (options.Cost.PerToken * plan.TokenCount);
-            foreach (var row in plan.Rows)
-            {
-                seconds += options.Cost.PerAttendedToken * row.Position;
-            }
-
-            time += seconds;
-            steps++;
-            Measure();
-            started = Stopwatch.GetTimestamp();
-            foreach (var row in plan.Rows)
-            {
-                scheduler.Complete(row);
-                if (row.Logits == LogitsWanted.None)
-                {
-                    continue;
-                }
-
-                var request = (Simulated)row.Sequence.Request;
-                row.Sequence.Append(Token(-1, (int)request.Arrival, row.Sequence.Count));
-                (request.Generated == 0 ? firstToken : between).Add(time - (request.Generated == 0 ? request.What.Arrival : request.LastToken));
-                request.LastToken = time;
-                output++;
-                if (++request.Generated == request.What.OutputTokens)
-                {
-                    whole.Add(time - request.What.Arrival);
-                    scheduler.Remove(request);
-                }
-            }
-
-            scheduled += Stopwatch.GetElapsedTime(started);
         }
 
-        return new SimulationReport
-        {
-            Completed = whole.Count,
-            Refused = refused,
-            Duration = time,
-            OutputTokensPerSecond = time > 0 ? output / time : 0,
-            TimeToFirstToken = Percentiles.Of(firstToken),
-            InterTokenLatency = Percentiles.Of(between),
-            EndToEnd = Percentiles.Of(whole),
-            Steps = steps,
-            Preemptions = scheduler.PreemptionCount,
-            PrefixHitShare = scheduler.PromptTokens == 0 ? 0 : (double)scheduler.PrefixHitTokens / scheduler.PromptTokens,
-            UnusedShare = steps == 0 ? 0 : unused / steps,
-            ContiguousUnusedShare = steps == 0 ? 0 : contiguous / steps,
-            SchedulerMicroseconds = steps == 0 ? 0 : scheduled.TotalMicroseconds / steps,
-            Moments = moments,
-        };
+        return simulation.Report();
+    }
 
-        bool TryAdd(SimulatedRequest what, int index)
+    /// <summary>Plans and runs the next step; false where everything has ended.</summary>
+    public bool Step()
+    {
+        if (!TryPlan())
         {
-            var needed = BlockTable.BlocksFor(what.PromptTokens + what.OutputTokens - 1, options.BlockSize);
-            if (needed > pool.Count || scheduler.WaitingCount >= scheduling.MaxQueuedRequests)
+            return false;
+        }
+
+        RunPlan();
+        return true;
+    }
+
+    /// <summary>
+    /// Plans the next step: who is let in, who is preempted, which blocks are taken. <see cref="Snapshot"/> then shows them with
+    /// the step's tokens still to come; <see cref="RunPlan"/> must follow. False where everything has ended.
+    /// </summary>
+    public bool TryPlan()
+    {
+        if (_plan is not null)
+        {
+            throw new InvalidOperationException("A step is planned already and has not run.");
+        }
+
+        var started = Stopwatch.GetTimestamp();
+        Arrive();
+        var plan = _scheduler.Plan();
+        while (plan.IsEmpty)
+        {
+            if (_scheduler.Running.Count + _scheduler.WaitingCount > 0)
+            {
+                throw new InvalidOperationException($"Nothing was planned for {_scheduler.Running.Count} running and {_scheduler.WaitingCount} waiting requests.");
+            }
+
+            if (_next == _requests.Count)
             {
                 return false;
             }
 
-            var prompt = new int[what.PromptTokens];
-            for (var i = 0; i < prompt.Length; i++)
-            {
-                prompt[i] = what.PrefixGroup >= 0 && i < what.PrefixTokens ? Token(what.PrefixGroup, -1, i) : Token(-1, index, i);
-            }
-
-            scheduler.Add(new Simulated(pool, options.BlockSize, prompt, what) { Priority = what.Priority });
-            return true;
+            // Nothing runs: time jumps to the next arrival.
+            _runner.WaitUntil(_requests[_next].Arrival);
+            Arrive();
+            plan = _scheduler.Plan();
         }
 
-        void Measure()
+        _plan = plan;
+        _scheduled += Stopwatch.GetElapsedTime(started);
+        return true;
+    }
+
+    /// <summary>Runs the step that was planned; requests that end with it give their blocks back.</summary>
+    public void RunPlan()
+    {
+        var plan = _plan ?? throw new InvalidOperationException("No step is planned.");
+        _plan = null;
+        _runner.Step(plan);
+        Steps++;
+        var started = Stopwatch.GetTimestamp();
+        foreach (var row in plan.Rows)
         {
-            var (held, stored, reserved) = (0L, 0L, 0L);
-            foreach (var request in scheduler.Running)
+            Take(row);
+        }
+
+        _scheduled += Stopwatch.GetElapsedTime(started);
+        Measure();
+        started = Stopwatch.GetTimestamp();
+        foreach (var request in _ended)
+        {
+            _scheduler.Remove(request);
+        }
+
+        _ended.Clear();
+        _scheduled += Stopwatch.GetElapsedTime(started);
+    }
+
+    /// <summary>The pool and the block tables as they are.</summary>
+    public EngineSnapshot Snapshot() => EngineSnapshot.Of(_scheduler, _pool, _options.BlockSize);
+
+    /// <summary>What has come of it so far.</summary>
+    public SimulationReport Report() => new()
+    {
+        Completed = Completed,
+        Refused = Refused,
+        Duration = Time,
+        GeneratedTokens = _generated,
+        TimeToFirstToken = _firstToken,
+        InterTokenLatency = _between,
+        EndToEnd = _whole,
+        Steps = Steps,
+        Preemptions = _scheduler.PreemptionCount,
+        PrefixHitShare = _scheduler.PromptTokens == 0 ? 0 : (double)_scheduler.PrefixHitTokens / _scheduler.PromptTokens,
+        UnusedShare = Steps == 0 ? 0 : _unused / Steps,
+        ContiguousUnusedShare = Steps == 0 ? 0 : _contiguous / Steps,
+        SchedulerMicroseconds = Steps == 0 ? 0 : _scheduled.TotalMicroseconds / Steps,
+        Moments = _moments,
+    };
+
+    private static void Check(IReadOnlyList<SimulatedRequest> requests)
+    {
+        var time = 0.0;
+        for (var i = 0; i < requests.Count; i++)
+        {
+            var request = requests[i];
+            if (!(request.Arrival >= time) || !double.IsFinite(request.Arrival))
             {
-                var table = request.Leader!.Table;
-                held += (long)table.BlockCount * options.BlockSize;
-                stored += table.TokenCount;
-                reserved += ((Simulated)request).What.PromptTokens + ((Simulated)request).What.OutputTokens;
+                throw new RequestException($"Request {i} arrives after {request.Arrival} s, but must not before the one in front of it ({time} s).");
             }
 
-            unused += held == 0 ? 0 : (double)(held - stored) / held;
-            contiguous += reserved == 0 ? 0 : (double)(reserved - stored) / reserved;
-            if (steps % every == 0)
+            if (request.PromptTokens is < 1 or > SimulatedRequest.MaxTokens || request.NewTokens is < 1 or > SimulatedRequest.MaxTokens || request.PrefixTokens < 0 || request.PrefixTokens > request.PromptTokens)
             {
-                moments.Add(new SimulationMoment(time, scheduler.WaitingCount, scheduler.RunningSequences, pool.HeldCount));
-                if (moments.Count > 1000)
-                {
-                    // Half as dense from here on, so that memory does not grow with the run.
-                    moments = [.. moments.Where((_, i) => i % 2 == 0)];
-                    every *= 2;
-                }
+                throw new RequestException($"Request {i} has {request.PromptTokens} prompt tokens, {request.PrefixTokens} of them shared, and generates {request.NewTokens}; prompt and new tokens are from 1 to {SimulatedRequest.MaxTokens}, shared ones at most the prompt's.");
             }
+
+            time = request.Arrival;
         }
     }
 
-    private static int Token(int group, int request, int position)
+    private void Arrive()
     {
-        var x = ((ulong)(uint)(group + 1) << 42) ^ ((ulong)(uint)(request + 1) << 21) ^ (uint)position;
-        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-        x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-        return (int)((x ^ (x >> 31)) % 50_257);
+        for (; _next < _requests.Count && _requests[_next].Arrival <= Time; _next++)
+        {
+            var request = _requests[_next];
+            var needed = Scheduler.WorstCaseBlocks(request.PromptTokens, request.PromptTokens + request.NewTokens - 1, 1, _options.BlockSize);
+            if (needed > _pool.Count || _scheduler.WaitingCount >= _scheduling.MaxQueuedRequests)
+            {
+                Refused++;
+                continue;
+            }
+
+            _scheduler.Add(new Simulated(_pool, _options.BlockSize, request, _next) { Priority = request.Priority });
+        }
+    }
+
+    private void Take(in PlannedRow row)
+    {
+        _scheduler.Complete(row);
+        if (row.Logits == LogitsWanted.None)
+        {
+            return;
+        }
+
+        var request = (Simulated)row.Sequence.Request;
+        row.Sequence.Append(request.What.Token(request.Index, row.Sequence.Count));
+        if (request.Generated++ == 0)
+        {
+            _firstToken.Add(Time - request.What.Arrival);
+        }
+        else
+        {
+            _between.Add(Time - request.LastToken);
+        }
+
+        request.LastToken = Time;
+        _generated++;
+        if (request.Generated == request.What.NewTokens)
+        {
+            _whole.Add(Time - request.What.Arrival);
+            _ended.Add(request);
+        }
+    }
+
+    private void Measure()
+    {
+        var (held, stored, reserved) = (0L, 0L, 0L);
+        foreach (var running in _scheduler.Running)
+        {
+            var request = (Simulated)running;
+            var table = request.Leader!.Table;
+            held += (long)table.BlockCount * _options.BlockSize;
+            stored += table.TokenCount;
+            reserved += request.What.PromptTokens + request.What.NewTokens;
+        }
+
+        _unused += held == 0 ? 0 : (double)(held - stored) / held;
+        _contiguous += reserved == 0 ? 0 : (double)(reserved - stored) / reserved;
+        if (Steps % _momentEvery == 0)
+        {
+            _moments.Add(new SimulationMoment(Time, _scheduler.WaitingCount, _scheduler.RunningSequences, _pool.HeldCount));
+            if (_moments.Count > MostMoments)
+            {
+                // Half as dense from here on, so that memory does not grow with the run.
+                _moments = [.. _moments.Where((_, i) => i % 2 == 1)];
+                _momentEvery *= 2;
+            }
+        }
     }
 }
