@@ -15,7 +15,7 @@ int Number(int index) => int.Parse(args[index], CultureInfo.InvariantCulture);
 switch (args)
 {
     case ["peers", .. var options]:
-        return PeersCommand.Run(options, MachineLimits.Measure);
+        return PeersCommand.Run(options);
     case ["engine", .. var options]:
         return await EngineBenchmark.RunAsync(options);
     case ["port", .. var options]:
@@ -28,16 +28,19 @@ switch (args)
         return KernelBenchmarks.Run(options);
     case ["first-token", .. var options]:
         return RunnerBench.FirstToken(options);
+    case ["probe", .. var options]:
+        return RunnerBench.Probe(options);
     case ["spin"]:
         return RunnerBench.Spin();
     case ["runner", .. var options]:
         return RunnerBench.Run(options);
     case ["worker", "llama", var folder, var file, _, _, _, _]:
         LlamaCpp.LoadLibrary(folder);
-        return Worker.Serve(LlamaCpp.Load(file, Number(4), Number(5), Number(6), Number(7)), Number(7));
+        return Worker.Serve(LlamaCpp.Load(file, Number(4), Number(5), Number(6), Number(7)), Number(7), Number(4));
     case ["worker", "cpu", var checkpoint, var dtype, _]:
-        var runner = CpuRunner.Load(checkpoint, new CpuRunnerOptions { DType = Enum.Parse<CpuDType>(dtype, ignoreCase: true), Threads = Number(4), MaxTokensPerStep = 1024, BlockCount = 16 * 64 });
-        return Worker.Serve(new RunnerPeer(runner, 16, runner.WeightBytesPerStep), runner.Config.VocabSize);
+        var context = Gpt2Config.Load(checkpoint).ContextLength;
+        var runner = CpuRunner.Load(checkpoint, new CpuRunnerOptions { DType = Enum.Parse<CpuDType>(dtype, ignoreCase: true), Threads = Number(4), MaxTokensPerStep = Math.Max(16, context), BlockCount = 16 * ((context + 15) / 16) });
+        return Worker.Serve(new RunnerPeer(runner, 16, runner.WeightBytesPerStep), runner.Config.VocabSize, Number(4));
     case ["gguf", var folder, var checkpoint, var target, var type]:
         LlamaCpp.LoadLibrary(folder);
         Console.WriteLine(new PeerFiles(checkpoint, target).Gguf(type));
