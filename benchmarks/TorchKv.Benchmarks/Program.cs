@@ -1,11 +1,11 @@
 using System.Globalization;
 using System.Text.Json;
 using BenchmarkDotNet.Running;
+using TorchKv.Benchmarks;
 using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Peers;
 using TorchKv.Benchmarks.Port;
 using TorchKv.Benchmarks.Serving;
-using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Text;
@@ -26,6 +26,8 @@ switch (args)
         return BenchmarkSwitcher.FromTypes([typeof(PortOperators)]).Run(["--filter", "*", .. options]).Any() ? 0 : 1;
     case ["kernels", .. var options]:
         return KernelBenchmarks.Run(options);
+    case ["cores", .. var options]:
+        return CoresBench.Run(options);
     case ["first-token", .. var options]:
         return RunnerBench.FirstToken(options);
     case ["probe", .. var options]:
@@ -45,9 +47,8 @@ switch (args)
         LlamaCpp.LoadLibrary(folder);
         Console.WriteLine(new PeerFiles(checkpoint, target).Gguf(type));
         return 0;
-    case ["formula", var folder]:
-        FormulaCheckpoint.Write(folder, new Gpt2Config());
-        return 0;
+    case ["formula", var folder, .. var options]:
+        return FormulaOptions.Write(folder, options);
     case ["ids", var model, var text, var target]:
         File.WriteAllText(target, JsonSerializer.Serialize(Gpt2Tokenizer.Load(model).Encode(File.ReadAllText(text))));
         return 0;

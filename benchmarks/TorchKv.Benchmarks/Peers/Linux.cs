@@ -20,6 +20,13 @@ internal static unsafe partial class Linux
     /// <summary>The most memory that a process had resident, in bytes (VmHWM).</summary>
     public static long PeakResidentBytes(int process) => Kilobytes(process, "VmHWM:") * 1024;
 
+    /// <summary>Bytes of the largest cache; 32 MiB where the kernel does not say.</summary>
+    public static long LargestCacheBytes()
+    {
+        const string size = "/sys/devices/system/cpu/cpu0/cache/index3/size";
+        return File.Exists(size) && long.TryParse(File.ReadAllText(size).Trim().TrimEnd('K'), CultureInfo.InvariantCulture, out var kilobytes) ? kilobytes * 1024 : 32 << 20;
+    }
+
     private static long Kilobytes(int process, string name)
     {
         foreach (var line in File.ReadLines($"/proc/{process}/status"))

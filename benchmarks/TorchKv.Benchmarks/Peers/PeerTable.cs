@@ -26,8 +26,8 @@ internal static class PeerTable
             table.AddRow([.. Cells(row).Select(Markup.Escape)]);
         }
 
-        // Wider than many terminals: a wrapped line is easier to read than a cut column.
-        AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 170);
+        // The table takes what it needs; a line that the terminal wraps is easier to read than a cut column.
+        AnsiConsole.Profile.Width = 250;
         AnsiConsole.Write(table);
         var judged = rows.Where(row => row.Aims.Count > 0).ToList();
         Console.WriteLine($"{judged.Count(row => row.Holds == true)} of {judged.Count} rows with an aim hold; {judged.Count(row => row.Holds is null)} were not measured in full.");

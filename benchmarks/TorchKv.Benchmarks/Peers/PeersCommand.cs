@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorchKv.Runtime.Configuration;
 
 namespace TorchKv.Benchmarks.Peers;
 
@@ -37,6 +38,11 @@ internal static class PeersCommand
         var set = new PeerSet(options, files);
         var c = files.Config;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{options.Model}: {c.ParameterCount / 1e6:0.0} M parameters, {c.LayerCount} layers, {c.EmbeddingSize} wide, {c.HeadCount} heads, vocabulary {c.VocabSize}, context {c.ContextLength}; {options.Threads} threads."));
+        if (c.ParameterCount != new Gpt2Config().ParameterCount)
+        {
+            Console.WriteLine("What is wanted is wanted of GPT-2 124M; beside another model it is only to compare with.");
+        }
+
         if (options.Llama is not null && files.WhyNotLlama is { } why)
         {
             Console.WriteLine($"llama.cpp takes no part: {why}.");

@@ -81,7 +81,12 @@ internal sealed class PrecisionRows(PeerSet set, Action<PeerRow> tell)
         var bytes = we.Number($"bytes {prompt + (tokens / 2)}");
         var rate = bytes / Statistics.Median(steps.First) / 1e6;
         _rounds.Add("read", rate);
-        _rounds.Add("read limit", steps.Second[0]);
+        if (bytes > 2 * Linux.LargestCacheBytes())
+        {
+            // Of weights that the cache keeps, memory's bandwidth is no limit.
+            _rounds.Add("read limit", steps.Second[0]);
+        }
+
         foreach (var cache in torch is null ? [] : Caches)
         {
             _rounds.Add("decode " + cache, PerSecond(torch!.Decode(cache, prompt, tokens)));
