@@ -30,7 +30,7 @@ internal static class CoresBench
         var transfer = (Option("--transfer") is { } given ? double.Parse(given, Invariant) : MeasureTransfer() * 1e9) / 1e9;
         string[] workloads = ["decode", $"{Batch} together", "prefill"];
         var measured = Measured(model, options, quick ? 5 : 15, reads);
-        double[] bandwidths = [reads.Limit, .. (Option("--bandwidth") ?? "200,500").Split(',').Select(text => double.Parse(text, Invariant) * 1e9)];
+        double[] bandwidths = [reads.Best, .. (Option("--bandwidth") ?? "200,500").Split(',').Select(text => double.Parse(text, Invariant) * 1e9)];
 
         var simulated = new Dictionary<(int Threads, int Workload, double Bandwidth), double>();
         var plans = new List<string>();
@@ -41,7 +41,7 @@ internal static class CoresBench
             for (var i = 0; i < workloads.Length; i++)
             {
                 var work = new Workload(runner, i);
-                var tasks = StepTasks.Measure(runner, work.Rows, work.Bytes, quick ? 3 : 7);
+                var tasks = StepTasks.Measure(runner, work.Rows, work.Bytes, quick ? 3 : 9);
                 if (threads is 1 or 2 or 64)
                 {
                     plans.Add($"{workloads[i]}, {threads} threads: {tasks.Phases.Length} phases, {tasks.Phases.Sum(phase => phase.Length):N0} tasks, {tasks.Phases.Sum(phase => phase.Sum(task => task.Seconds)) * 1e3:F1} ms of work");
@@ -54,7 +54,7 @@ internal static class CoresBench
             }
         }
 
-        Line($"{options.DType}, a cache line from another core in {transfer * 1e9:F0} ns, {reads.Limit / 1e9:F1} GB/s read by {Environment.ProcessorCount} threads of this machine");
+        Line($"{options.DType}, a cache line from another core in {transfer * 1e9:F0} ns, {reads.Best / 1e9:F1} GB/s read by {Environment.ProcessorCount} threads of this machine");
         plans.ForEach(Console.WriteLine);
         Console.WriteLine();
         Console.WriteLine("| step on this machine | measured, ms | simulated, ms | simulated ÷ measured |");
@@ -82,7 +82,10 @@ internal static class CoresBench
 
     private static int Tokens(int workload) => workload switch { 0 => 1, 1 => Batch, _ => 512 };
 
-    /// <summary>Seconds of a step with one and with all of this machine's threads, in turns, with the read probe in between.</summary>
+    /// <summary>
+    /// Seconds of a step with one and with all of this machine's threads, in turns, with the read probe in between. The fastest of the
+    /// rounds, as of each task's: what other processes take is no part of what is simulated.
+    /// </summary>
     private static Dictionary<(int Threads, int Workload), double> Measured(string model, CpuRunnerOptions options, int rounds, ReadSamples reads)
     {
         int[] counts = [.. new[] { 1, Environment.ProcessorCount }.Distinct().Where(Threads.Contains)];
@@ -113,17 +116,18 @@ internal static class CoresBench
             runner.Dispose();
         }
 
-        return times.ToDictionary(entry => entry.Key, entry => Statistics.Median(entry.Value));
+        return times.ToDictionary(entry => entry.Key, entry => entry.Value.Min());
     }
 
     /// <summary>Seconds that a cache line takes to a core that reads what another has just written: half of a round trip between two threads.</summary>
     private static unsafe double MeasureTransfer()
     {
-        const int Trips = 20_000;
+        // Short, and the best of many: one interruption is longer than all trips.
+        const int Trips = 500;
         using var team = new ProbeTeam(2);
         var word = stackalloc long[32];
         var line = (long)(word + 15) & ~127L;
-        var times = new double[9];
+        var times = new double[100];
         for (var round = 0; round < times.Length; round++)
         {
             *(long*)line = 0;
@@ -140,7 +144,7 @@ internal static class CoresBench
             }) / (2 * Trips);
         }
 
-        return Statistics.Median(times);
+        return times.Min();
     }
 
     private static void Line(FormattableString text) => Console.WriteLine(text.ToString(Invariant));

@@ -18,4 +18,7 @@ internal sealed class ReadSamples(MachinePeaks peaks)
     /// many would hold a typical step against a lucky moment.
     /// </summary>
     public double Limit => _byWay.Where(passes => passes.Count > 0).Max(Statistics.Median);
+
+    /// <summary>Bytes a second of the best pass.</summary>
+    public double Best => _byWay.SelectMany(passes => passes).Max();
 }

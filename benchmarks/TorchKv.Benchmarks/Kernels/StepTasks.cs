@@ -22,7 +22,7 @@ internal sealed class StepTasks
     /// <summary>Phase by phase, in the order in which tasks are claimed.</summary>
     public TaskCost[][] Phases { get; }
 
-    /// <summary>Runs the step once, so that it is laid out, and then times every task of it alone: the median of some rounds.</summary>
+    /// <summary>Runs the step once, so that it is laid out, and then times every task of it alone: the fastest of some rounds.</summary>
     /// <param name="runner">Planned for as many threads as it has.</param>
     /// <param name="rows">The step.</param>
     /// <param name="bytes">What the step reads from memory; shared out among its tasks by their time.</param>
@@ -49,8 +49,9 @@ internal sealed class StepTasks
             }
         }
 
-        var medians = times.Select(phase => phase.Select(Statistics.Median).ToArray()).ToArray();
-        var perSecond = bytes / medians.Sum(phase => phase.Sum());
-        return new StepTasks([.. medians.Select(phase => phase.Select(seconds => new TaskCost(seconds, seconds * perSecond)).ToArray())]);
+        // Of a phase's many tasks one that was interrupted would be the whole phase's time on many cores.
+        var fastest = times.Select(phase => phase.Select(task => task.Min()).ToArray()).ToArray();
+        var perSecond = bytes / fastest.Sum(phase => phase.Sum());
+        return new StepTasks([.. fastest.Select(phase => phase.Select(seconds => new TaskCost(seconds, seconds * perSecond)).ToArray())]);
     }
 }
