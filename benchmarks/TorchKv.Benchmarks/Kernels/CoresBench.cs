@@ -29,7 +29,7 @@ internal static class CoresBench
         var reads = new ReadSamples(peaks);
         var transfer = (Option("--transfer") is { } given ? double.Parse(given, Invariant) : MeasureTransfer() * 1e9) / 1e9;
         string[] workloads = ["decode", $"{Batch} together", "prefill"];
-        var measured = Measured(model, options, quick ? 5 : 15, reads);
+        var measured = Measured(model, options, quick ? [40, 20, 6] : [150, 60, 20], reads);
         double[] bandwidths = [reads.Best, .. (Option("--bandwidth") ?? "200,500").Split(',').Select(text => double.Parse(text, Invariant) * 1e9)];
 
         var simulated = new Dictionary<(int Threads, int Workload, double Bandwidth), double>();
@@ -86,14 +86,14 @@ internal static class CoresBench
     /// Seconds of a step with one and with all of this machine's threads, in turns, with the read probe in between. The fastest of the
     /// rounds, as of each task's: what other processes take is no part of what is simulated.
     /// </summary>
-    private static Dictionary<(int Threads, int Workload), double> Measured(string model, CpuRunnerOptions options, int rounds, ReadSamples reads)
+    private static Dictionary<(int Threads, int Workload), double> Measured(string model, CpuRunnerOptions options, int[] rounds, ReadSamples reads)
     {
         int[] counts = [.. new[] { 1, Environment.ProcessorCount }.Distinct().Where(Threads.Contains)];
+        var fastest = new Dictionary<(int, int), double>();
         var runners = counts.Select(threads => CpuRunner.Load(model, options with { Threads = threads })).ToArray();
-        var times = new Dictionary<(int, int), List<double>>();
-        for (var round = -1; round < rounds; round++)
+        for (var workload = 0; workload < rounds.Length; workload++)
         {
-            for (var workload = 0; workload < 3; workload++)
+            for (var round = 0; round < rounds[workload]; round++)
             {
                 for (var i = 0; i < counts.Length; i++)
                 {
@@ -101,14 +101,12 @@ internal static class CoresBench
                     var logits = new float[work.Rows.Length * runners[i].Config.VocabSize];
                     var began = Stopwatch.GetTimestamp();
                     runners[i].Step(work.Rows, logits);
-                    if (round >= 0)
-                    {
-                        (times.TryGetValue((counts[i], workload), out var list) ? list : times[(counts[i], workload)] = []).Add(Stopwatch.GetElapsedTime(began).TotalSeconds);
-                    }
+                    var key = (counts[i], workload);
+                    fastest[key] = Math.Min(fastest.GetValueOrDefault(key, double.MaxValue), Stopwatch.GetElapsedTime(began).TotalSeconds);
                 }
-            }
 
-            reads.Take();
+                reads.Take();
+            }
         }
 
         foreach (var runner in runners)
@@ -116,13 +114,13 @@ internal static class CoresBench
             runner.Dispose();
         }
 
-        return times.ToDictionary(entry => entry.Key, entry => entry.Value.Min());
+        return fastest;
     }
 
     /// <summary>Seconds that a cache line takes to a core that reads what another has just written: half of a round trip between two threads.</summary>
     private static unsafe double MeasureTransfer()
     {
-        // Short, and the best of many: one interruption is longer than all trips.
+        // Short, and the median of many: an interruption is longer than all trips of a round.
         const int Trips = 500;
         using var team = new ProbeTeam(2);
         var word = stackalloc long[32];
@@ -144,7 +142,7 @@ internal static class CoresBench
             }) / (2 * Trips);
         }
 
-        return times.Min();
+        return Statistics.Median(times);
     }
 
     private static void Line(FormattableString text) => Console.WriteLine(text.ToString(Invariant));
