@@ -30,7 +30,7 @@ internal static class PeerTable
         AnsiConsole.Profile.Width = 250;
         AnsiConsole.Write(table);
         var judged = rows.Where(row => row.Aims.Count > 0).ToList();
-        Console.WriteLine($"{judged.Count(row => row.Holds == true)} of {judged.Count} rows with an aim hold; {judged.Count(row => row.Holds is null)} were not measured in full.");
+        Console.WriteLine($"{judged.Count(row => row.Holds == true)} of {judged.Count} rows with an aim hold; not measured in full: {judged.Count(row => row.Holds is null)}.");
     }
 
     public static string Markdown(IReadOnlyList<PeerRow> rows)
@@ -81,7 +81,7 @@ internal static class PeerTable
         row.Work,
         $"{Figure(row.Ours)} {row.Unit}".Trim(),
         double.IsFinite(row.Other) ? Figure(row.Other) : "",
-        row.OtherName,
+        double.IsFinite(row.Other) ? row.OtherName : "",
         double.IsFinite(row.Ratio) ? row.Ratio.ToString("0.00", CultureInfo.InvariantCulture) : "",
         double.IsFinite(row.Rate) ? row.RateUnit.StartsWith('%') ? $"{row.Rate.ToString("+0.000;-0.000;0", CultureInfo.InvariantCulture)} {row.RateUnit}" : $"{Figure(row.Rate)} {row.RateUnit}" : "",
         double.IsFinite(row.LimitShare) ? string.Create(CultureInfo.InvariantCulture, $"{row.LimitShare:0.00} of {Figure(row.Limit)}") : "",
