@@ -180,14 +180,15 @@ bench() {
     local name=${1:-}
     [ $# = 0 ] || shift
     case $name in
-        port | peers | engine | kernels) exec "$root/benchmarks/compare/$name.sh" "$@" ;;
+        port | peers | engine | kernels | aot) exec "$root/benchmarks/compare/$name.sh" "$@" ;;
         *)
             cat >&2 <<'EOF'
 ./run.sh bench NAME [--quick] [--json FILE] [--plot FILE.svg]
   port      the port beside the same work in PyTorch, on the same libtorch
   peers     the CPU runner beside llama.cpp and PyTorch
   engine    continuous batching, prefix caching, speculative decoding
-  kernels   the CPU kernels one by one (BenchmarkDotNet)
+  kernels   the CPU runner by itself, its kernels one by one (--benchmarks), a step on more cores simulated (--cores)
+  aot       a program of the runtime compiled ahead of time: size, start-up, speed, the same ids
 EOF
             exit 2
             ;;

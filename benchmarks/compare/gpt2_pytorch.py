@@ -1,4 +1,4 @@
-"""GPT-2 with a KV cache as one writes it in eager PyTorch: the other side of `./run.sh bench port`.
+"""GPT-2 with a KV cache as one writes it in eager PyTorch: the other side of `./run.sh bench port`, and a peer in `./run.sh bench peers`.
 
 usage: gpt2_pytorch.py CHECKPOINT THREADS
 Reads one JSON request a line and answers with one JSON line; see `answer`. Needs torch and numpy.
@@ -64,7 +64,8 @@ class Block(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = (nn.LayerNorm(c["n_embd"], eps=c["layer_norm_epsilon"]) for _ in range(2))
         self.attention = Attention(c)
-        self.up, self.down = nn.Linear(c["n_embd"], 4 * c["n_embd"]), nn.Linear(4 * c["n_embd"], c["n_embd"])
+        inner = c.get("n_inner") or 4 * c["n_embd"]
+        self.up, self.down = nn.Linear(c["n_embd"], inner), nn.Linear(inner, c["n_embd"])
 
     def forward(self, x, cache, mask):
         x = x + self.attention(self.norm1(x), cache, mask)
@@ -80,7 +81,8 @@ class GPT2(nn.Module):
         self.blocks = nn.ModuleList(Block(c) for _ in range(c["n_layer"]))
         self.norm = nn.LayerNorm(c["n_embd"], eps=c["layer_norm_epsilon"])
         self.head = nn.Linear(c["n_embd"], c["vocab_size"], bias=False)
-        self.head.weight = self.tokens.weight
+        if c.get("tie_word_embeddings", True):
+            self.head.weight = self.tokens.weight
 
     def forward(self, ids, caches=None, past=0):
         t = ids.size(1)
@@ -94,6 +96,8 @@ class GPT2(nn.Module):
 def load(folder):
     with open(os.path.join(folder, "config.json")) as f:
         c = json.load(f)
+    if c.get("activation_function", "gelu_new") not in ("gelu_new", "gelu_pytorch_tanh") or not c.get("scale_attn_weights", True) or c.get("scale_attn_by_inverse_layer_idx"):
+        sys.exit("this script has gelu_new and scores scaled by 1/sqrt(head_dim) alone")
     path = os.path.join(folder, "model.safetensors")
     with open(path, "rb") as f:
         length = struct.unpack("<Q", f.read(8))[0]
@@ -101,7 +105,7 @@ def load(folder):
     data = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length)
 
     def tensor(name):
-        entry = header["transformer." + name]
+        entry = header[name if name == "lm_head.weight" else "transformer." + name]
         begin, end = entry["data_offsets"]
         return torch.from_numpy(np.array(data[begin:end])).view(torch.float32).view(entry["shape"])
 
@@ -118,13 +122,17 @@ def load(folder):
                 linear.weight.copy_(tensor(f"{h}{name}.weight").T), linear.bias.copy_(tensor(f"{h}{name}.bias"))
             for norm, name in ((block.norm1, "ln_1"), (block.norm2, "ln_2")):
                 norm.weight.copy_(tensor(f"{h}{name}.weight")), norm.bias.copy_(tensor(f"{h}{name}.bias"))
+        if model.head.weight is not model.tokens.weight:
+            model.head.weight.copy_(tensor("lm_head.weight"))
         model.norm.weight.copy_(tensor("ln_f.weight")), model.norm.bias.copy_(tensor("ln_f.bias"))
     return model
 
 
 def answer(model, request):
-    """Greedy tokens after a prompt: {"cache", "batch", "prompt", "new"} -> {"first_ms", "ms": [each further token], "ids": row 0}."""
+    """Greedy tokens after a prompt: {"cache", "batch", "prompt", "new", "threads"} -> {"first_ms", "ms": [each further token], "ids": row 0}."""
     c = model.c
+    if request.get("threads"):
+        torch.set_num_threads(request["threads"])
     batch, length = request["batch"], request["prompt"]
     rows = [[(7919 * (row + 1) + 104729 * i) % c["vocab_size"] for i in range(length)] for row in range(batch)]
     ids = torch.tensor(rows)

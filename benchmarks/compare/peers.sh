@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# The CPU runner beside llama.cpp on GPT-2 124M with weights by a formula. Installs nothing by itself:
-#   benchmarks/compare/peers.sh --install      fetches node-llama-cpp (a prebuilt libllama) with npm
-#   LLAMA_CPP=FOLDER                           another llama.cpp: the folder with libllama and its ggml back ends
+# The CPU runner beside llama.cpp and PyTorch on the same weights: GPT-2 124M with weights by a formula, or --model DIR.
+# usage: peers.sh [--quick] [--json FILE] [--plot FILE.svg] [--markdown FILE] [--only PART] [--threads N] [--model DIR]
+# It installs nothing by itself; what is not here is said, and its rows are left out.
+#   peers.sh --install      fetches node-llama-cpp (a prebuilt libllama) with npm, and then runs what else is asked
+#   LLAMA_CPP=FOLDER        another llama.cpp: the folder with libllama and its ggml back ends
+#   TORCHKV_PYTHON=PROGRAM  another Python with torch and numpy; else /usr/bin/python3 (Debian/Ubuntu: package python3-torch)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 root=$PWD
@@ -13,20 +16,31 @@ if [ "${1:-}" = --install ]; then
     npm install --prefix "$peers" --ignore-scripts --no-save --no-audit --no-fund node-llama-cpp
     [ $# -gt 0 ] || exit 0
 fi
-llama=${LLAMA_CPP:-$peers/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64}
 arguments=()
+case $(uname -m) in x86_64) kind=linux-x64 ;; aarch64) kind=linux-arm64 ;; *) kind=none ;; esac
+llama=${LLAMA_CPP:-$peers/node_modules/@node-llama-cpp/$kind/bins/$kind}
 if compgen -G "$llama/libllama*.so*" >/dev/null; then
-    echo "llama.cpp: $(basename "$(compgen -G "$llama/libllama.*so*" | head -n 1)")"
+    version=$(sed -n 's/^ *"version": *"\(.*\)".*/\1/p' "$llama/../../package.json" 2>/dev/null | head -n 1 || true)
+    echo "llama.cpp: libllama${version:+ of node-llama-cpp $version}"
     arguments+=(--llama "$llama")
 else
-    echo "llama.cpp: not here (benchmarks/compare/peers.sh --install fetches a prebuilt one; or set LLAMA_CPP)"
+    echo "llama.cpp: not here${LLAMA_CPP:+ (no libllama in $LLAMA_CPP)}; benchmarks/compare/peers.sh --install fetches a prebuilt one, or set LLAMA_CPP"
 fi
-if /usr/bin/python3 -c 'import torch' 2>/dev/null; then
-    echo "PyTorch: $(/usr/bin/python3 -c 'import torch; print(torch.__version__)') (compared by ./run.sh bench port)"
+python=${TORCHKV_PYTHON:-/usr/bin/python3}
+if version=$("$python" -c 'import numpy, torch; print(torch.__version__)' 2>/dev/null); then
+    echo "PyTorch: $version"
+    arguments+=(--python "$python")
 else
-    echo "PyTorch: not here (Debian/Ubuntu: package python3-torch)"
+    echo "PyTorch: not here (Debian/Ubuntu: packages python3-torch python3-numpy; TORCHKV_PYTHON names another Python)"
 fi
-model=$root/artifacts/bench/gpt2-formula
-[ -f "$model/model.safetensors" ] || "$bench" formula "$model"
-cp -u "$root"/weights/gpt2-vocab/*.{json,txt} "$model"
-exec "$bench" peers --model "$model" --files "$root/artifacts/bench/gguf" --storyteller "$root/weights/storyteller" --held-out "$root/tests/fixtures/storyteller/heldout.txt" --cli "$root/src/TorchKv.Cli/bin/Release/net10.0/TorchKv.Cli" ${arguments[@]+"${arguments[@]}"} "$@"
+case " $* " in
+    *" --model "*) ;;
+    *)
+        model=$root/artifacts/bench/gpt2-formula
+        [ -f "$model/model.safetensors" ] || "$bench" formula "$model"
+        cp -u "$root"/weights/gpt2-vocab/*.{json,txt} "$model"
+        arguments+=(--model "$model")
+        ;;
+esac
+exec "$bench" peers --files "$root/artifacts/bench/peers" --storyteller "$root/weights/storyteller" --held-out "$root/tests/fixtures/storyteller/heldout.txt" \
+    --cli "$root/src/TorchKv.Cli/bin/Release/net10.0/TorchKv.Cli" --script "$root/benchmarks/compare/gpt2_pytorch.py" ${arguments[@]+"${arguments[@]}"} "$@"

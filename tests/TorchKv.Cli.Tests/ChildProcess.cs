@@ -16,9 +16,14 @@ internal static class ChildProcess
         return await Finish(process);
     }
 
-    public static Process Start(params string[] arguments)
+    public static Process Start(params string[] arguments) => Start(StartInfo(AppContext.BaseDirectory, arguments));
+
+    public static Process Start(ProcessStartInfo start) => Process.Start(start) ?? throw new InvalidOperationException("torchkv did not start.");
+
+    /// <summary>How to start the program that lies in a folder.</summary>
+    public static ProcessStartInfo StartInfo(string folder, params string[] arguments)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "TorchKv.Cli.exe" : "TorchKv.Cli");
+        var program = Path.Combine(folder, OperatingSystem.IsWindows() ? "TorchKv.Cli.exe" : "TorchKv.Cli");
 
         // A shell's background jobs ignore interrupts, and so would a child of tests that run in one.
         var start = OperatingSystem.IsLinux() ? new ProcessStartInfo("env", ["--default-signal=INT", program, .. arguments]) : new ProcessStartInfo(program, arguments);
@@ -28,7 +33,7 @@ internal static class ChildProcess
         start.StandardOutputEncoding = Encoding.UTF8;
         start.StandardErrorEncoding = Encoding.UTF8;
         start.WorkingDirectory = RepositoryFiles.Root;
-        return Process.Start(start) ?? throw new InvalidOperationException("torchkv did not start.");
+        return start;
     }
 
     public static async Task<CommandLineRun> Finish(Process process, string read = "")

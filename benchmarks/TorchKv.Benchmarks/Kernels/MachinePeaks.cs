@@ -1,89 +1,147 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using TorchKv.Benchmarks.Peers;
 
 namespace TorchKv.Benchmarks.Kernels;
 
-/// <summary>What the machine can do at most, measured: bytes read from memory, float32 FMAs and integer dot products on registers alone.</summary>
-internal static unsafe class MachinePeaks
+/// <summary>
+/// What the machine can do at most, measured: bytes read from memory, float32 FMAs and integer dot products on registers alone.
+/// A pass takes some milliseconds, so that passes can alternate with the steps that they are held against: bandwidth and clocks
+/// of a shared machine drift from minute to minute, and a limit of another minute is none.
+/// </summary>
+internal sealed unsafe class MachinePeaks : IDisposable
 {
-    // 1 GiB: of a smaller buffer a large third-level cache keeps a part, and the rate is not the memory's.
-    private const long Floats = 256L << 20;
-    private static readonly float* Memory = Allocate();
+    // Sixteen times a third-level cache of 32 MB, and about what a float32 step of GPT-2 124M reads.
+    private const long Bytes = 512L << 20;
 
-    /// <summary>Bytes a second that the threads together read from a buffer of 1 GiB, the best of some passes.</summary>
-    public static double Bandwidth(int threads)
+    // What a thread claims at a time: threads end together although one was off its processor for a while.
+    private const long Piece = 4L << 20;
+
+    private readonly ProbeTeam _team;
+    private byte* _memory;
+    private long _next;
+
+    public MachinePeaks(int threads) => _team = new ProbeTeam(threads);
+
+    /// <summary>
+    /// The ways to read that a pass may take. None is best always: with one stream a thread the prefetchers of the second level do
+    /// all, with several more pages are open at once.
+    /// </summary>
+    public static int ReadWays => 4;
+
+    /// <summary>Bytes a second that all threads together read in one pass over 512 MiB, in one of the <see cref="ReadWays"/>.</summary>
+    public double Read(int way)
     {
-        var share = Floats / threads / 64 * 64;
-        return threads * share * sizeof(float) / Best(threads, 5, thread => Sum(Memory + (thread * share), share));
+        Allocate();
+        _next = 0;
+        return Bytes / _team.Run(_ =>
+        {
+            while (Interlocked.Add(ref _next, Piece) - Piece is var at && at < Bytes)
+            {
+                GC.KeepAlive(way switch
+                {
+                    0 => ReadStreams(_memory + at, 1),
+                    1 => ReadStreams(_memory + at, 2),
+                    2 => ReadStreams(_memory + at, 4),
+                    _ => ReadAhead(_memory + at),
+                });
+            }
+        });
     }
 
-    /// <summary>Float32 operations a second (an FMA is two) of a loop on registers.</summary>
-    public static double Flops(int threads)
+    /// <summary>Float32 operations a second (an FMA is two) of one pass of a loop on registers.</summary>
+    public double Flops()
     {
         const long Rounds = 4_000_000;
         var lanes = Vector512.IsHardwareAccelerated ? 16 : Vector256.IsHardwareAccelerated ? 8 : 4;
-        return threads * Rounds * 12 * lanes * 2 / Best(threads, 5, _ => lanes == 16 ? Fma512(Rounds) : lanes == 8 ? Fma256(Rounds) : Fma128(Rounds));
+        return _team.Threads * Rounds * 12 * lanes * 2 / _team.Run(_ => GC.KeepAlive(lanes == 16 ? Fma512(Rounds) : lanes == 8 ? Fma256(Rounds) : Fma128(Rounds)));
     }
 
-    /// <summary>Integer operations a second (a multiplication and an addition are two) of <c>vpdpbusd</c> on registers; null where there is none.</summary>
-    public static double? DotOperations(int threads)
+    /// <summary>Integer operations a second (a multiplication and an addition are two) of one pass of <c>vpdpbusd</c> on registers; NaN where there is none.</summary>
+    public double DotOperations()
     {
         const long Rounds = 4_000_000;
-        return AvxVnni.IsSupported ? threads * Rounds * 12 * 64 / Best(threads, 5, _ => Dot(Rounds)) : null;
+        return AvxVnni.IsSupported ? _team.Threads * Rounds * 12 * 64 / _team.Run(_ => GC.KeepAlive(Dot(Rounds))) : double.NaN;
     }
 
-    private static float* Allocate()
+    /// <summary>The best of some passes now, bytes a second: for figures that are not taken in turn with the probe.</summary>
+    public static double BestRead(int threads, int passes = 12)
     {
-        var memory = (float*)NativeMemory.AlignedAlloc((nuint)Floats * sizeof(float), 2 << 20);
-        new Span<float>(memory, (int)Floats).Fill(1);
-        return memory;
+        using var peaks = new MachinePeaks(threads);
+        return Enumerable.Range(0, passes).Max(pass => peaks.Read(pass % ReadWays));
     }
 
-    private static double Best(int threads, int rounds, Func<int, float> work)
+    public void Dispose()
     {
-        var best = double.MaxValue;
-        for (var round = 0; round < rounds; round++)
+        _team.Dispose();
+        NativeMemory.AlignedFree(_memory);
+        _memory = null;
+    }
+
+    private void Allocate()
+    {
+        if (_memory != null)
         {
-            using var start = new Barrier(threads);
-            long began = 0;
-            var workers = Enumerable.Range(0, threads).Select(thread => new Thread(() =>
-            {
-                start.SignalAndWait();
-                Interlocked.CompareExchange(ref began, Stopwatch.GetTimestamp(), 0);
-                GC.KeepAlive(work(thread));
-            })).ToArray();
-            foreach (var worker in workers)
-            {
-                worker.Start();
-            }
-
-            foreach (var worker in workers)
-            {
-                worker.Join();
-            }
-
-            best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
+            return;
         }
 
-        return best;
+        const int HugePage = 2 << 20;
+        _memory = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, HugePage);
+        Linux.AdviseHugePages(_memory, Bytes);
+
+        // Each page written: untouched ones would all be the same page of zeros.
+        new Span<byte>(_memory, (int)Bytes).Fill(1);
     }
 
+    /// <summary>A piece as <paramref name="streams"/> runs side by side, four vectors of each in turn.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Sum(float* source, long count)
+    private static float ReadStreams(byte* piece, int streams)
     {
         Vector512<float> a = default, b = a, c = a, d = a;
-        for (var end = source + count; source < end; source += 64)
+        var run = Piece / streams;
+        for (long at = 0; at < run; at += 256)
         {
-            a += Vector512.Load(source);
-            b += Vector512.Load(source + 16);
-            c += Vector512.Load(source + 32);
-            d += Vector512.Load(source + 48);
+            for (var source = piece + at; source < piece + Piece; source += run)
+            {
+                a += Vector512.Load((float*)source);
+                b += Vector512.Load((float*)(source + 64));
+                c += Vector512.Load((float*)(source + 128));
+                d += Vector512.Load((float*)(source + 192));
+            }
         }
 
         return Vector512.Sum(a + b + c + d);
+    }
+
+    /// <summary>A piece front to back with software prefetch 4 KiB ahead.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float ReadAhead(byte* piece)
+    {
+        const int Ahead = 4096;
+        Vector512<float> a = default, b = a, c = a, d = a;
+        for (byte* source = piece, end = piece + Piece; source < end; source += 256)
+        {
+            Prefetch(source + Ahead);
+            Prefetch(source + Ahead + 64);
+            Prefetch(source + Ahead + 128);
+            Prefetch(source + Ahead + 192);
+            a += Vector512.Load((float*)source);
+            b += Vector512.Load((float*)(source + 64));
+            c += Vector512.Load((float*)(source + 128));
+            d += Vector512.Load((float*)(source + 192));
+        }
+
+        return Vector512.Sum(a + b + c + d);
+    }
+
+    private static void Prefetch(byte* address)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(address);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

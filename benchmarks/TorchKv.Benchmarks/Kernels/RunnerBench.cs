@@ -73,31 +73,35 @@ internal static class RunnerBench
         return folder;
     }
 
+    /// <summary>Steps and passes of the read probe in turn, so that both meet the same memory.</summary>
     private static void Decode(CpuRunner runner, int threads)
     {
-        const int Prompt = 4, Count = 200;
-        var bandwidth = MachinePeaks.Bandwidth(threads);
-        var times = new double[3];
+        const int Prompt = 4, Count = 200, StepsPerPass = 8;
+        using var peaks = new MachinePeaks(threads);
+        var reads = new ReadSamples(peaks);
+        var times = new List<double>();
         long allocated = 0;
-        for (var i = 0; i < times.Length; i++)
+        for (var i = 0; i < 3; i++)
         {
             var sequence = new Sequence(runner, 0);
             sequence.Step(Prompt);
-            var before = GC.GetTotalAllocatedBytes(precise: true);
-            var began = Stopwatch.GetTimestamp();
             for (var j = 0; j < Count; j++)
             {
+                var before = GC.GetTotalAllocatedBytes(precise: true);
+                var began = Stopwatch.GetTimestamp();
                 sequence.Step(1);
+                times.Add(Stopwatch.GetElapsedTime(began).TotalSeconds);
+                allocated += GC.GetTotalAllocatedBytes(precise: true) - before;
+                if (j % StepsPerPass == 0)
+                {
+                    reads.Take();
+                }
             }
-
-            times[i] = Stopwatch.GetElapsedTime(began).TotalSeconds / Count;
-            allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
         }
 
-        bandwidth = Math.Max(bandwidth, MachinePeaks.Bandwidth(threads));
-        Array.Sort(times);
+        var time = Statistics.Median(times);
         var bytes = runner.WeightBytesPerStep + ((Prompt + (Count / 2)) * (double)runner.BytesPerBlock / runner.BlockSize);
-        Line($"  decode {1 / times[1],8:F1} tokens/s  {bytes / times[1] / 1e9,6:F1} GB/s  {bytes / times[1] / bandwidth,6:P1} of {bandwidth / 1e9:F1} GB/s, {allocated / (double)Count:F0} bytes allocated a token, on all threads");
+        Line($"  decode {1 / time,8:F1} tokens/s  {bytes / time / 1e9,6:F1} GB/s  {bytes / time / reads.Limit,6:P1} of {reads.Limit / 1e9:F1} GB/s, {allocated / (double)times.Count:F0} bytes allocated a token, on all threads");
     }
 
     /// <summary>Decoding while another process spins on the last processor.</summary>
@@ -167,6 +171,20 @@ internal static class RunnerBench
         return 0;
     }
 
+    /// <summary><c>probe [--threads N]</c>: what the machine's limits are now, way by way.</summary>
+    public static int Probe(string[] args)
+    {
+        using var peaks = new MachinePeaks(int.Parse(Option(args, "--threads") ?? Environment.ProcessorCount.ToString(Invariant), Invariant));
+        var passes = Enumerable.Range(0, 12 * MachinePeaks.ReadWays).Select(pass => (Way: pass % MachinePeaks.ReadWays, Rate: peaks.Read(pass % MachinePeaks.ReadWays))).ToList();
+        foreach (var way in passes.GroupBy(pass => pass.Way))
+        {
+            Line($"read, way {way.Key}: median {Statistics.Median(way.Select(pass => pass.Rate)) / 1e9:F1} GB/s, best {way.Max(pass => pass.Rate) / 1e9:F1}");
+        }
+
+        Line($"FMA {Statistics.Median(Enumerable.Range(0, 9).Select(_ => peaks.Flops())) / 1e9:F0} GFLOP/s, integer dot products {Statistics.Median(Enumerable.Range(0, 9).Select(_ => peaks.DotOperations())) / 1e9:F0} GOP/s");
+        return 0;
+    }
+
     /// <summary>The competitor: spins until it is killed, or for a minute.</summary>
     public static int Spin()
     {
@@ -182,19 +200,19 @@ internal static class RunnerBench
     {
         var count = Math.Min(512, runner.Config.ContextLength);
         var quantized = runner.Options.DType is CpuDType.Int8 or CpuDType.Int4;
-        var peak = (quantized ? MachinePeaks.DotOperations(threads) : null) ?? MachinePeaks.Flops(threads);
-        var times = new double[7];
-        for (var i = 0; i < times.Length; i++)
+        using var peaks = new MachinePeaks(threads);
+        List<double> times = [], limits = [];
+        for (var i = 0; i < 7; i++)
         {
+            limits.Add(quantized && peaks.DotOperations() is var dots && double.IsFinite(dots) ? dots : peaks.Flops());
             var sequence = new Sequence(runner, 0);
             var began = Stopwatch.GetTimestamp();
             sequence.Step(count);
-            times[i] = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            times.Add(Stopwatch.GetElapsedTime(began).TotalSeconds);
         }
 
-        Array.Sort(times);
-        var operations = Operations(runner.Config, count);
-        Line($"  prefill {count / times[3],7:F0} tokens/s  {operations / times[3] / 1e9,6:F0} GOP/s  {operations / times[3] / peak,6:P1} of {peak / 1e9:F0} GOP/s");
+        var (time, peak, operations) = (Statistics.Median(times), Statistics.Median(limits), Operations(runner.Config, count));
+        Line($"  prefill {count / time,7:F0} tokens/s  {operations / time / 1e9,6:F0} GOP/s  {operations / time / peak,6:P1} of {peak / 1e9:F0} GOP/s");
     }
 
     private static void Batch(CpuRunner runner)

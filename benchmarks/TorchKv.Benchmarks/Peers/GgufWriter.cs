@@ -37,6 +37,11 @@ internal sealed class GgufWriter
         int width = config.EmbeddingSize, inner = config.InnerSize;
         gguf.Tensor("token_embd.weight", [config.VocabSize, width], () => tensor("wte.weight"));
         gguf.Tensor("position_embd.weight", [config.ContextLength, width], () => tensor("wpe.weight"));
+        if (!config.TieWordEmbeddings)
+        {
+            gguf.Tensor("output.weight", [config.VocabSize, width], () => tensor("lm_head.weight"));
+        }
+
         gguf.Vector("output_norm.weight", "ln_f.weight", width, tensor);
         gguf.Vector("output_norm.bias", "ln_f.bias", width, tensor);
         for (var layer = 0; layer < config.LayerCount; layer++)

@@ -3,8 +3,8 @@ namespace TorchKv.Benchmarks.Peers;
 /// <summary>The least that a runner must do to be measured: ours and llama.cpp behind one face.</summary>
 internal interface IPeer : IDisposable
 {
-    /// <summary>Bytes of weights that a decode step reads.</summary>
-    long WeightBytesPerStep { get; }
+    /// <summary>Bytes of weights, keys and values that a decode step at a position reads; NaN where it is not known.</summary>
+    double BytesPerStep(int position);
 
     /// <summary>Forgets all sequences.</summary>
     void Reset();

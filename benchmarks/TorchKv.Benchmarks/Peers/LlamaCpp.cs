@@ -75,11 +75,11 @@ internal sealed unsafe partial class LlamaCpp : IPeer
         }
 
         llama_set_n_threads(context, threads, threads);
-        return new LlamaCpp(model, context, vocabulary) { WeightBytesPerStep = new FileInfo(file).Length };
+        return new LlamaCpp(model, context, vocabulary);
     }
 
     /// <inheritdoc/>
-    public long WeightBytesPerStep { get; private init; }
+    public double BytesPerStep(int position) => double.NaN;
 
     /// <inheritdoc/>
     public void Reset() => llama_memory_clear(llama_get_memory(_context), true);

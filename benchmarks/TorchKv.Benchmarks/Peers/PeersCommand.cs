@@ -1,115 +1,89 @@
 using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Nodes;
-using Spectre.Console;
+using TorchKv.Runtime.Configuration;
 
 namespace TorchKv.Benchmarks.Peers;
 
-/// <summary><c>bench peers</c>: options, the table, JSON and the picture.</summary>
+/// <summary><c>bench peers</c>: the CPU runner beside llama.cpp and PyTorch on the same weights, each figure a median of interleaved rounds.</summary>
 internal static class PeersCommand
 {
-    /// <summary>Runs the comparison; the machine's limits are measured first, in the same run.</summary>
-    public static int Run(string[] arguments, Func<int, MachineLimits> measure)
+    /// <summary>Runs the comparison; 0 when it has run, whatever it shows.</summary>
+    public static int Run(string[] arguments)
     {
-        var options = new Dictionary<string, string>();
-        var quick = false;
-        for (var i = 0; i < arguments.Length; i++)
+        if (PeersOptions.Parse(arguments, out var reason) is not { } options)
         {
-            if (arguments[i] == "--quick")
-            {
-                quick = true;
-            }
-            else if (arguments[i].StartsWith("--", StringComparison.Ordinal) && i + 1 < arguments.Length)
-            {
-                options[arguments[i][2..]] = arguments[++i];
-            }
-            else
-            {
-                Console.Error.WriteLine($"bench peers: '{arguments[i]}' is no option; there are --quick, --json FILE, --plot FILE.svg, --only float32|bfloat16|int8|int4, --threads N, --model DIR.");
-                return 2;
-            }
+            Console.Error.WriteLine($"bench peers: {reason} usage: ./run.sh bench peers {PeersOptions.Usage}");
+            return 2;
         }
 
-        var threads = options.TryGetValue("threads", out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : Environment.ProcessorCount;
-        var llama = options.GetValueOrDefault("llama");
-        if (llama is not null)
+        if (options.Llama is not null)
         {
-            LlamaCpp.LoadLibrary(llama);
+            LlamaCpp.LoadLibrary(options.Llama);
         }
 
-        var limits = measure(threads);
-        Console.WriteLine($"{threads} threads; measured now: reads {limits.ReadGigabytesPerSecond:0.0} GB/s, FMA {limits.FmaGigaflops:0} GFLOP/s, integer dot products {limits.DotGigaops:0} GOP/s");
-        var files = new PeerFiles(options["model"], options["files"]);
-        var rows = new PeersBenchmark(new PeersOptions(quick, threads, llama, options["cli"], options["storyteller"], options["held-out"], options.GetValueOrDefault("only")), files, limits)
-            .Run(row => Console.Error.WriteLine($"  {row.Work}: {row.Ours:0.###} {row.Unit}"));
-        Print(rows);
-        if (options.TryGetValue("json", out var json))
+        try
         {
-            File.WriteAllText(json, Json(threads, limits, rows) + "\n");
+            Measure(options);
+            return 0;
         }
-
-        if (options.TryGetValue("plot", out var plot))
+        catch (Runtime.TorchKvException error)
         {
-            var bars = rows.Where(r => r.OtherName.StartsWith("llama.cpp", StringComparison.Ordinal) && double.IsFinite(r.Ratio))
-                .Select(r => new Bar($"{r.Work} ÷ {r.OtherName}", r.Ratio)).ToList();
-            File.WriteAllText(plot, BarChart.Draw("TorchKv's speed ÷ llama.cpp's, same weights, same threads", bars, reference: 1));
+            Console.Error.WriteLine($"bench peers: {error.Message}");
+            return 1;
         }
-
-        return 0;
     }
 
-    private static void Print(IReadOnlyList<PeerRow> rows)
+    private static void Measure(PeersOptions options)
     {
-        var table = new Table().Border(TableBorder.Simple).AddColumns("work", "ours", "beside", "ratio", "wanted", "rate", "of limit");
-        foreach (var column in table.Columns.Skip(1))
+        var files = new PeerFiles(options.Model, options.Files);
+        var set = new PeerSet(options, files);
+        var c = files.Config;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{options.Model}: {c.ParameterCount / 1e6:0.0} M parameters, {c.LayerCount} layers, {c.EmbeddingSize} wide, {c.HeadCount} heads, vocabulary {c.VocabSize}, context {c.ContextLength}; {options.Threads} threads."));
+        if (c.ParameterCount != new Gpt2Config().ParameterCount)
         {
-            column.RightAligned().NoWrap();
+            Console.WriteLine("What is wanted is wanted of GPT-2 124M; beside another model it is only to compare with.");
         }
 
-        foreach (var row in rows)
+        if (options.Llama is not null && files.WhyNotLlama is { } why)
         {
-            table.AddRow(
-                Markup.Escape(row.Work),
-                Figure(row.Ours),
-                double.IsFinite(row.Other) ? Figure(row.Other) : "",
-                double.IsFinite(row.Ratio) ? row.Ratio.ToString("0.00", CultureInfo.InvariantCulture) : "",
-                row.Wanted,
-                row.Rate,
-                double.IsFinite(row.LimitShare) ? $"{row.LimitShare:0.00} {row.LimitWanted}".Trim() : row.LimitWanted);
+            Console.WriteLine($"llama.cpp takes no part: {why}.");
         }
 
-        AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 120);
-        AnsiConsole.Write(table);
-    }
-
-    private static string Figure(double value) => value.ToString(value >= 100 ? "0" : value >= 10 ? "0.0" : "0.00", CultureInfo.InvariantCulture);
-
-    private static string Json(int threads, MachineLimits limits, IReadOnlyList<PeerRow> rows)
-    {
-        static JsonNode? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
-        var document = new JsonObject
+        var rows = new List<PeerRow>();
+        void Tell(PeerRow row)
         {
-            ["threads"] = threads,
-            ["limits"] = new JsonObject
-            {
-                ["read_gb_per_s"] = limits.ReadGigabytesPerSecond,
-                ["fma_gflop_per_s"] = limits.FmaGigaflops,
-                ["dot_gop_per_s"] = limits.DotGigaops,
-            },
-            ["rows"] = new JsonArray([.. rows.Select(row => (JsonNode)new JsonObject
-            {
-                ["work"] = row.Work,
-                ["unit"] = row.Unit,
-                ["ours"] = Number(row.Ours),
-                ["other"] = Number(row.Other),
-                ["other_name"] = row.OtherName,
-                ["ratio"] = Number(row.Ratio),
-                ["wanted"] = row.Wanted,
-                ["rate"] = row.Rate,
-                ["limit_share"] = Number(row.LimitShare),
-                ["limit_wanted"] = row.LimitWanted,
-            })]),
-        };
-        return document.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
+            rows.Add(row);
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {row.Work}: {row.Ours:0.###} {row.Unit}{(double.IsFinite(row.Ratio) ? $", {row.Ratio:0.00} × {row.OtherName}" : "")}"));
+        }
+
+        foreach (var precision in PrecisionRows.Precisions.Where(precision => options.Wants(precision.Name)))
+        {
+            new PrecisionRows(set, Tell).Run(precision);
+        }
+
+        if (options.Wants("process"))
+        {
+            new ProcessRows(set, Tell).Run();
+        }
+
+        if (options.Wants("perplexity"))
+        {
+            new PerplexityRows(options, Tell).Run();
+        }
+
+        PeerTable.Print(rows);
+        if (options.Markdown is { } markdown)
+        {
+            File.WriteAllText(markdown, PeerTable.Markdown(rows));
+        }
+
+        if (options.Json is { } json)
+        {
+            File.WriteAllText(json, PeerTable.Json(options, files, rows) + "\n");
+        }
+
+        if (options.Plot is { } plot)
+        {
+            File.WriteAllText(plot, RatioChart.Draw("Speed of the CPU runner ÷ its peers', same weights, same threads", rows));
+        }
     }
 }

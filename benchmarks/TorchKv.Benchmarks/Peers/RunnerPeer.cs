@@ -9,11 +9,12 @@ internal sealed class RunnerPeer : IPeer
     private readonly int[][] _tables;
     private readonly int[] _tokens;
     private readonly RunnerRow[] _rows;
+    private readonly long _weightBytes;
     private float[] _logits;
 
     public RunnerPeer(IModelRunner runner, int sequences, long weightBytesPerStep)
     {
-        WeightBytesPerStep = weightBytesPerStep;
+        _weightBytes = weightBytesPerStep;
         _runner = runner;
         var blocks = runner.BlockCount / sequences;
         _tables = [.. Enumerable.Range(0, sequences).Select(s => Enumerable.Range(s * blocks, blocks).ToArray())];
@@ -23,7 +24,7 @@ internal sealed class RunnerPeer : IPeer
     }
 
     /// <inheritdoc/>
-    public long WeightBytesPerStep { get; }
+    public double BytesPerStep(int position) => _weightBytes + ((double)_runner.BytesPerBlock / _runner.BlockSize * position);
 
     /// <inheritdoc/>
     public void Reset()

@@ -27,6 +27,12 @@ internal sealed class WorkerProcess : IDisposable
     /// <summary>A request that is answered with a list of numbers.</summary>
     public double[] Numbers(string request) => [.. Ask(request).EnumerateArray().Select(e => e.GetDouble())];
 
+    /// <summary>A request that is answered with ids.</summary>
+    public int[] Ids(string request) => Ask(request).Deserialize<int[]>()!;
+
+    /// <summary>A request that is answered with measurements taken in turn.</summary>
+    public Alternating Alternating(string request) => Ask(request).Deserialize<Alternating>()!;
+
     /// <summary>Ends the process.</summary>
     public void Dispose()
     {

@@ -51,7 +51,7 @@ internal static class PortComparison
             var why = "";
             using var late = session == 1 || early is null ? PortProcess.Start(interpreter, scriptArguments, out why) : null;
             var python = early ?? late;
-            limit = Math.Max(limit, MachinePeaks.Bandwidth(Environment.ProcessorCount));
+            limit = Math.Max(limit, MachinePeaks.BestRead(Environment.ProcessorCount));
             if (session == 0)
             {
                 pythonReady = python?.Ready;

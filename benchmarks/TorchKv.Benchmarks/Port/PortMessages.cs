@@ -7,11 +7,13 @@ namespace TorchKv.Benchmarks.Port;
 /// <param name="Batch">Rows.</param>
 /// <param name="Prompt">Tokens of each row's prompt.</param>
 /// <param name="New">Tokens to generate for each row.</param>
+/// <param name="Threads">Python's side: libtorch's threads from now on; 0: as they are.</param>
 internal sealed record PortRequest(
     [property: JsonPropertyName("cache")] string Cache,
     [property: JsonPropertyName("batch")] int Batch,
     [property: JsonPropertyName("prompt")] int Prompt,
-    [property: JsonPropertyName("new")] int New);
+    [property: JsonPropertyName("new")] int New,
+    [property: JsonPropertyName("threads")] int Threads = 0);
 
 /// <summary>What it answers.</summary>
 internal sealed record PortAnswer

@@ -17,9 +17,14 @@ internal sealed class PortProcess : IDisposable
     public PortReady Ready { get; }
 
     /// <summary>Starts a worker and waits until its model is loaded; null, and why, where it cannot.</summary>
-    public static PortProcess? Start(string program, string[] arguments, out string reason)
+    public static PortProcess? Start(string program, string[] arguments, out string reason, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
         try
         {
             var process = Process.Start(start)!;
