@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.Intrinsics.X86;
 using TorchKv.Runtime.Cpu.Kernels;
 
@@ -100,7 +101,7 @@ internal sealed unsafe class StepWork : IPhasedWork
                 Attend(layer, task, workspace);
                 break;
             case Kind.Qkv or Kind.Project or Kind.Up or Kind.Down or Kind.Head:
-                Multiply(kind, Matrix(kind, layer), task, workspace);
+                Multiply(kind, layer, Matrix(kind, layer), task, workspace);
                 break;
             default:
                 ComputeRows(kind, layer, task, workspace);
@@ -281,7 +282,7 @@ internal sealed unsafe class StepWork : IPhasedWork
         new ReadOnlySpan<float>(workspace.Tile, rows * scratch.Width).CopyTo(new Span<float>(to, rows * scratch.Width));
     }
 
-    private void Multiply(Kind kind, PackedMatrix matrix, int task, Workspace workspace)
+    private void Multiply(Kind kind, int layer, PackedMatrix matrix, int task, Workspace workspace)
     {
         var rows = kind == Kind.Head ? scratch.WantedCount : scratch.TokenCount;
         var (_, blocks, size, run) = Products(matrix, rows);
@@ -303,6 +304,11 @@ internal sealed unsafe class StepWork : IPhasedWork
         var end = Math.Min(matrix.Panels, ((task / blocks) + 1) * run);
         for (var panel = task / blocks * run; panel < end; panel++)
         {
+            if (kind == Kind.Qkv && count <= FewRows)
+            {
+                FetchCacheLines(layer, matrix, panel, first, count);
+            }
+
             kernels.Multiply(matrix, panel, x.Pointer, ldx, scratch.Quantized(matrix), first, count, tile);
             kernels.AddBias(tile, count, matrix.Bias + (panel * PackedMatrix.PanelWidth));
             if (kind == Kind.Up)
@@ -346,17 +352,47 @@ internal sealed unsafe class StepWork : IPhasedWork
                         from.CopyTo(new Span<float>(logits + (row * weights.Config.VocabSize) + output, lanes));
                         break;
                     default:
-                        var to = scratch.Residual + (row * scratch.Width) + output;
-                        for (var j = 0; j < lanes; j++)
-                        {
-                            to[j] += from[j];
-                        }
-
+                        var to = new Span<float>(scratch.Residual + (row * scratch.Width) + output, lanes);
+                        Add(to, from);
                         break;
                 }
             }
 
             tile += padded * PackedMatrix.PanelWidth;
+        }
+    }
+
+    private static void Add(Span<float> to, ReadOnlySpan<float> from)
+    {
+        var j = 0;
+        for (; j + Vector<float>.Count <= to.Length; j += Vector<float>.Count)
+        {
+            (new Vector<float>(to[j..]) + new Vector<float>(from[j..])).CopyTo(to[j..]);
+        }
+
+        for (; j < to.Length; j++)
+        {
+            to[j] += from[j];
+        }
+    }
+
+    /// <summary>Fetches what <see cref="Store(int, int, bool, int, ReadOnlySpan{float})"/> will write: a key's dimensions are a cache line apart, and come from memory one by one.</summary>
+    private void FetchCacheLines(int layer, PackedMatrix matrix, int panel, int first, int count)
+    {
+        var layout = pool.Layout;
+        var (part, output, lanes) = matrix.Outputs(panel);
+        for (var token = first; part > 0 && token < first + count; token++)
+        {
+            var block = pool.Layer(layer) + ((long)scratch.Blocks[token] * layout.Bytes);
+            if (part == 1)
+            {
+                Fetch.Lines(block + ((long)output * KvLayout.BlockSize * layout.ElementBytes), lanes * KvLayout.BlockSize * layout.ElementBytes);
+                continue;
+            }
+
+            var (head, dimension) = Math.DivRem(output, layout.HeadDim);
+            var row = (head * KvLayout.BlockSize) + (scratch.Positions[token] % KvLayout.BlockSize);
+            Fetch.Lines(block + layout.ValuesAt + ((((long)row * layout.ValueStride) + dimension) * layout.ElementBytes), lanes * layout.ElementBytes);
         }
     }
 

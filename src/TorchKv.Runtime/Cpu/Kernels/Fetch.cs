@@ -32,4 +32,16 @@ internal static unsafe class Fetch
             Sse.Prefetch1(at);
         }
     }
+
+    /// <summary>Fetches a stretch of memory that will be written or read soon.</summary>
+    public static void Lines(byte* at, long bytes)
+    {
+        if (Sse.IsSupported)
+        {
+            for (long i = 0; i < bytes; i += 64)
+            {
+                Sse.Prefetch0(at + i);
+            }
+        }
+    }
 }

@@ -137,8 +137,7 @@ internal static unsafe class MatMul
         var spread = k * Math.Min(rows, FetchingRows);
         for (var row = 0; row < rows;)
         {
-            var left = rows - row;
-            var height = n == 16 && left > Tiles.Rows ? Tiles.TallRows : left > Tiles.ShortRows ? Tiles.Rows : Tiles.ShortRows;
+            var height = Tiles.Height(rows - row, tall: n == 16);
             var step = row < FetchingRows ? ((aheadBytes * height) + spread - 1) / spread : 0;
             for (var o = 0; o < Width; o += 2 * n)
             {
@@ -149,6 +148,9 @@ internal static unsafe class MatMul
                 {
                     case Tiles.TallRows:
                         Tiles.TallTile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, step);
+                        break;
+                    case Tiles.EightRows:
+                        Tiles.EightTile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, step);
                         break;
                     case Tiles.Rows:
                         Tiles.Tile<L, V, E>(from, ldx, w, w + (n * E.Bytes), Width, k, to, n, Width, ahead, step);
