@@ -43,7 +43,14 @@ internal static unsafe class Attention
         var keys = pool + ((nint)head * layout.HeadDim * Block * E.Bytes);
         var values = pool + layout.ValuesAt + ((nint)head * Block * layout.ValueStride * E.Bytes);
         var fetches = queries == 1 && more && blocks <= FetchingBlocks;
-        Scores<L, V, E>(layout, keys, table, blocks, q, ldq, queries, fetches ? layout.HeadDim * Block * E.Bytes : 0, scores, lds);
+        if (queries == 1)
+        {
+            RowScores<L, V, E>(layout, keys, table, blocks, q, fetches ? layout.HeadDim * Block * E.Bytes : 0, scores);
+        }
+        else
+        {
+            TileScores<L, V, E>(layout, keys, table, blocks, q, ldq, scores, lds);
+        }
         var sums = stackalloc float[Tiles.Rows];
         for (var i = 0; i < queries; i++)
         {
@@ -71,19 +78,16 @@ internal static unsafe class Attention
         }
     }
 
-    /// <summary>Scores of all keys of the blocks, those past the query's position included. Roofline: one query, memory (the keys); six, the FMA units.</summary>
+    /// <summary>Scores of all keys of the blocks, those past the query's position included, for six queries. Roofline: the FMA units.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Scores<L, V, E>(in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint ldq, int queries, nint next, float* scores, nint lds)
+    private static void TileScores<L, V, E>(in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint ldq, float* scores, nint lds)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
     {
-        if (queries > 1)
+        for (var i = 0; i < Tiles.Rows; i++)
         {
-            for (var i = 0; i < Tiles.Rows; i++)
-            {
-                new Span<float>(scores + (i * lds), blocks * Block).Clear();
-            }
+            new Span<float>(scores + (i * lds), blocks * Block).Clear();
         }
 
         for (var block = 0; block < blocks; block += 2)
@@ -92,32 +96,67 @@ internal static unsafe class Attention
             var second = block + 1 < blocks ? Block : 0;
             var k0 = keys + ((nint)table[block] * layout.Bytes);
             var k1 = second != 0 ? keys + ((nint)table[block + 1] * layout.Bytes) : k0;
-
             for (var o = 0; o < Block; o += L.Count)
             {
                 byte* w = k0 + (o * E.Bytes), w2 = k1 + (o * E.Bytes);
-                var to = scores + (block * Block) + o;
-                if (queries > 1)
-                {
-                    Tiles.Tile<L, V, E>(q, ldq, w, w2, Block, layout.HeadDim, to, second, lds, w, 0);
-                    continue;
-                }
+                Tiles.Tile<L, V, E>(q, ldq, w, w2, Block, layout.HeadDim, scores + (block * Block) + o, second, lds, w, 0);
+            }
+        }
+    }
 
-                V a = L.All(0), b = a;
-                for (nint d = 0; d < layout.HeadDim; d++)
+    /// <summary>
+    /// Scores of all keys of the blocks for one query. Roofline: memory (the keys). Four blocks at once: one chain takes four cycles an FMA, and four
+    /// streams keep more loads under way.
+    /// </summary>
+    /// <param name="layout">Where keys and values lie in a block.</param>
+    /// <param name="keys">The head's keys in block 0.</param>
+    /// <param name="table">The sequence's blocks.</param>
+    /// <param name="blocks">How many.</param>
+    /// <param name="q">(head_dim).</param>
+    /// <param name="next">Bytes to what is fetched meanwhile, the next head's keys; 0 for nothing.</param>
+    /// <param name="scores">Receives (blocks · 16).</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RowScores<L, V, E>(in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint next, float* scores)
+        where L : IFloatLanes<V>
+        where V : struct
+        where E : IElements
+    {
+        for (var block = 0; block < blocks; block += 4)
+        {
+            // At the end the last one again: it is computed and stored again, and is the same.
+            var last = blocks - 1;
+            int i1 = Math.Min(block + 1, last), i2 = Math.Min(block + 2, last), i3 = Math.Min(block + 3, last);
+            for (var o = 0; o < Block; o += L.Count)
+            {
+                var at = o * E.Bytes;
+                byte* w0 = keys + ((nint)table[block] * layout.Bytes) + at, w1 = keys + ((nint)table[i1] * layout.Bytes) + at;
+                byte* w2 = keys + ((nint)table[i2] * layout.Bytes) + at, w3 = keys + ((nint)table[i3] * layout.Bytes) + at;
+                V a = L.All(0), b = a, c = a, d = a;
+                for (nint i = 0; i < layout.HeadDim; i++)
                 {
-                    Fetch.Line(w + next);
-                    Fetch.Line(w2 + next);
+                    if (next != 0)
+                    {
+                        Fetch.Line(w0 + next);
+                        Fetch.Line(w1 + next);
+                        Fetch.Line(w2 + next);
+                        Fetch.Line(w3 + next);
+                    }
 
-                    var t = L.All(q[d]);
-                    a = L.Fma(t, E.Load<L, V>(w), a);
-                    b = L.Fma(t, E.Load<L, V>(w2), b);
-                    w += Block * E.Bytes;
+                    var t = L.All(q[i]);
+                    a = L.Fma(t, E.Load<L, V>(w0), a);
+                    b = L.Fma(t, E.Load<L, V>(w1), b);
+                    c = L.Fma(t, E.Load<L, V>(w2), c);
+                    d = L.Fma(t, E.Load<L, V>(w3), d);
+                    w0 += Block * E.Bytes;
+                    w1 += Block * E.Bytes;
                     w2 += Block * E.Bytes;
+                    w3 += Block * E.Bytes;
                 }
 
-                L.Store(a, to);
-                L.Store(b, to + second);
+                L.Store(a, scores + (block * Block) + o);
+                L.Store(b, scores + (i1 * Block) + o);
+                L.Store(c, scores + (i2 * Block) + o);
+                L.Store(d, scores + (i3 * Block) + o);
             }
         }
     }
@@ -224,8 +263,12 @@ internal static unsafe class Attention
                 var w = values + ((nint)table[key / Block] * layout.Bytes) + (key % Block * stride) + (o * E.Bytes);
                 for (var end = Math.Min(to, (key / Block * Block) + Block); key < end; key++)
                 {
-                    Fetch.Line(w + next);
-                    Fetch.Line(w + next + (2 * step));
+                    if (next != 0)
+                    {
+                        Fetch.Line(w + next);
+                        Fetch.Line(w + next + (2 * step));
+                    }
+
 
                     var t = L.All(weights[key]);
                     a = L.Fma(t, E.Load<L, V>(w), a);
