@@ -1,8 +1,8 @@
 namespace TorchKv.Benchmarks.Kernels;
 
 /// <summary>
-/// A step on a number of threads in virtual time, by the thread team's rules: tasks of a phase are claimed in order from one word, whoever
-/// is free claims the next, and the next phase begins when the last is published.
+/// A step on a number of threads in virtual time, by the thread team's rules: a phase's tasks are shared out in a run a thread, a thread that has claimed
+/// all of its own claims from the others', and the next phase begins when the last task is published.
 /// </summary>
 /// <param name="Threads">Threads, each on a core of its own.</param>
 /// <param name="Bandwidth">Bytes a second that all threads together get from memory; a task that runs alone takes its own time.</param>
@@ -23,27 +23,62 @@ internal sealed record StepSimulation(int Threads, double Bandwidth, double Tran
             return tasks.Sum(task => task.Seconds);
         }
 
+        // A thread learns of the phase by a line that another has written. Its own claims stay in its cache; a word that a thief has changed does not.
+        var claimed = Enumerable.Range(0, Threads).Select(thread => FirstTask(thread, tasks.Length)).ToArray();
+        var wordFree = new double[Threads];
         var running = new List<Running>(Threads);
-        double now = 0, wordFree = 0;
-        for (var next = 0; next < tasks.Length || running.Count > 0;)
+        var idle = Enumerable.Range(0, Threads).ToList();
+        double now = 0, begins = Transfer;
+        while (true)
         {
-            while (next < tasks.Length && running.Count < Threads)
+            idle.RemoveAll(thread =>
             {
-                // The word goes from core to core, one claim after the other.
-                wordFree = Math.Max(now, wordFree) + Transfer;
-                running.Add(new Running(tasks[next++], wordFree));
+                if (Claim(thread, claimed, tasks.Length) is not { } from)
+                {
+                    return true;
+                }
+
+                var seen = Math.Max(now, begins);
+                if (from != thread)
+                {
+                    seen = wordFree[from] = Math.Max(seen, wordFree[from]) + Transfer;
+                }
+
+                running.Add(new Running(thread, tasks[claimed[from]++], seen));
+                return true;
+            });
+            if (running.Count == 0)
+            {
+                break;
             }
 
-            now = Advance(running, now);
+            now = Advance(running, now, idle);
         }
 
-        // Whoever finds no task left looks at every flag, reads those lines that others wrote, and moves the word on.
+        // Whoever finds no task left looks at every flag, reads those lines that others wrote, and moves the phase on.
         var lines = (tasks.Length + PublishedPerLine - 1) / PublishedPerLine;
         return now + (Transfer * (lines + 1));
     }
 
+    private int FirstTask(int thread, int tasks) => (int)((long)thread * tasks / Threads);
+
+    /// <summary>Whose run the thread claims from: its own, or the next that has a task left.</summary>
+    private int? Claim(int thread, int[] claimed, int tasks)
+    {
+        for (var i = 0; i < Threads; i++)
+        {
+            var run = (thread + i) % Threads;
+            if (claimed[run] < FirstTask(run + 1, tasks))
+            {
+                return run;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Runs until the first task ends or begins; gives the time of it.</summary>
-    private double Advance(List<Running> running, double now)
+    private double Advance(List<Running> running, double now, List<int> idle)
     {
         var level = FairShare(running, now);
         double Speed(Running task) => task.Begins > now ? 0 : Math.Min(1, level / task.Demand);
@@ -59,6 +94,7 @@ internal sealed record StepSimulation(int Threads, double Bandwidth, double Tran
         }
 
         // A rounding error of a task's time is no time.
+        idle.AddRange(running.Where(task => task.Left <= 1e-12).Select(task => task.Thread));
         running.RemoveAll(task => task.Left <= 1e-12);
         return now + step;
     }
@@ -82,8 +118,10 @@ internal sealed record StepSimulation(int Threads, double Bandwidth, double Tran
         return double.MaxValue;
     }
 
-    private sealed class Running(TaskCost task, double begins)
+    private sealed class Running(int thread, TaskCost task, double begins)
     {
+        public int Thread { get; } = thread;
+
         public double Begins { get; } = begins;
 
         public double Demand { get; } = task.Bytes / Math.Max(task.Seconds, 1e-12);
