@@ -18,10 +18,6 @@ switch (args)
         return PeersCommand.Run(options, MachineLimits.Measure);
     case ["engine", .. var options]:
         return await EngineBenchmark.RunAsync(options);
-    case ["explore", var text, var draft, var cost, var prompts, var quick]:
-        await new SpeculationRows(text, draft == "-" ? null : draft, SpeculationTexts.Load(prompts == "-" ? null : prompts), new CpuRunnerOptions { Threads = 2, BlockCount = 600, MaxTokensPerStep = 512 }, quick == "quick")
-            .RunAsync(cost.Split(",").Select(c => c == "-" ? null : c), f => Console.WriteLine($"{f.What,-100} {f.Value,6:0.000} {f.Wanted,-7} {f.Detail}"));
-        return 0;
     case ["port", .. var options]:
         return PortComparison.Run(options);
     case ["port-worker", var checkpoint, _]:

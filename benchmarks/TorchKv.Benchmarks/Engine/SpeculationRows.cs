@@ -78,7 +78,7 @@ internal sealed record SpeculationRows(string Text, string? Draft, SpeculationTe
                         Sample[] samples = [.. all.Where(s => s.Kind == kind).Take(Quick ? 3 : 8)];
                         if (samples.Length > 0)
                         {
-                            tell((await Compare(engine, text, samples, source, Quick ? 1 : 3, together: false))
+                            tell((await Compare(engine, text, samples, source, 3, together: false))
                                 .Figure($"{name} ÷ plain, {(kind == Kind.Repeats ? "text that repeats itself" : "text that does not")}, {how}, {place}", wanted));
                         }
                     }
@@ -88,7 +88,7 @@ internal sealed record SpeculationRows(string Text, string? Draft, SpeculationTe
                 if (other.Length > 0)
                 {
                     Sample[] sixteen = [.. Enumerable.Range(0, 16).Select(i => other[i % other.Length])];
-                    tell((await Compare(engine, text, sixteen, source, Quick ? 2 : 5, together: true))
+                    tell((await Compare(engine, text, sixteen, source, Quick ? 3 : 5, together: true))
                         .Figure($"{name} ÷ plain, text that does not, 16 at once, {place}", "≥ 0.97"));
                 }
             }
