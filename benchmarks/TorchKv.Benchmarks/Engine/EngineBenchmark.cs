@@ -112,7 +112,7 @@ internal static class EngineBenchmark
 
         if (only.Contains("soak"))
         {
-            foreach (var figure in await SoakRows.RunAsync(text, draft, cpu with { BlockCount = 640, MaxTokensPerStep = 512 }, quick ? 100_000 : 1_000_000))
+            foreach (var figure in await SoakRows.RunAsync(text, draft, cpu with { MaxTokensPerStep = 512 }, quick ? 100_000 : 1_000_000))
             {
                 Add(figure);
             }

@@ -12,9 +12,12 @@ internal static class SoakRows
 {
     private const int Callers = 24;
 
+    /// <summary>Too few for all callers at once, so that some are preempted.</summary>
+    private const int Blocks = 256;
+
     public static async Task<Figure[]> RunAsync(string model, string? draft, CpuRunnerOptions cpu, long tokens)
     {
-        await using var engine = await Engine.LoadAsync(model, null, cpu, draft);
+        await using var engine = await Engine.LoadAsync(model, null, cpu with { BlockCount = Blocks }, draft);
         var marks = new List<(long Managed, long Resident)>();
         var next = 0;
         foreach (var share in new[] { 0.1, 0.5, 1.0 })
@@ -54,6 +57,12 @@ internal static class SoakRows
     {
         var vocabulary = engine.Config.VocabSize;
         int[] prompt = [.. Measure.Ids(random.Next(4), random.Next(16, 120), vocabulary), .. Measure.Ids(random.Next(), random.Next(1, 40), vocabulary)];
+        if (random.Next(2) == 0)
+        {
+            // Something to look up.
+            prompt = [.. prompt, .. prompt[..random.Next(8, prompt.Length)]];
+        }
+
         var options = new GenerationOptions
         {
             MaxNewTokens = random.Next(10, 120),

@@ -18,7 +18,7 @@ internal sealed class StepTimes
     private const double Slower = 0.15;
 
     private readonly double[] _seconds = new double[Longest + 1];
-    private readonly int[] _samples = new int[Longest + 1];
+    private readonly long[] _samples = new long[Longest + 1];
     private readonly double[] _estimates = new double[Longest + 1];
     private long _steps;
     private bool _isStale = true;
@@ -48,13 +48,9 @@ internal sealed class StepTimes
         }
 
         // The first of a size only corrects what the others made expect: a step that something delayed must not end the trying.
-        ref var known = ref _seconds[tokens];
-        if (_samples[tokens]++ == 0)
-        {
-            known = IsKnown ? Of(tokens) : seconds;
-        }
-
-        known += (seconds < known ? Faster : Slower) * (Math.Min(seconds, 3 * known) - known);
+        var known = _samples[tokens] > 0 ? _seconds[tokens] : IsKnown ? Of(tokens) : seconds;
+        _seconds[tokens] = known + ((seconds < known ? Faster : Slower) * (Math.Min(seconds, 3 * known) - known));
+        _samples[tokens]++;
         _isStale = true;
         IsKnown = true;
     }
