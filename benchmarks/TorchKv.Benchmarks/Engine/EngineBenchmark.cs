@@ -130,7 +130,7 @@ internal static class EngineBenchmark
 
         void Add(Figure figure)
         {
-            Console.Error.WriteLine($"  {figure.What}: {figure.Value:0.###} ({figure.Detail})");
+            Console.Error.WriteLine($"  {figure.What}: {figure.Shown} ({figure.Detail})");
             figures.Add(figure);
         }
     }
@@ -142,7 +142,7 @@ internal static class EngineBenchmark
         var width = figures.Count == 0 ? 0 : figures.Max(f => f.What.Length);
         foreach (var figure in figures)
         {
-            Console.WriteLine($"{figure.What.PadRight(width)} {figure.Value,9:0.###}  {figure.Wanted,-8} {(figure.IsMet ? "  " : "✗ ")}{figure.Detail}");
+            Console.WriteLine($"{figure.What.PadRight(width)} {figure.Shown,8}  {figure.Wanted,-8} {(figure.IsMet ? "  " : "✗ ")}{figure.Detail}");
         }
 
         if (options.TryGetValue("json", out var json))

@@ -18,5 +18,8 @@ internal sealed record Figure(string What, double Value, string Wanted, string D
     /// <summary>How many times as good as wanted.</summary>
     public double Margin => MoreIsBetter ? Value / Limit : Limit / Value;
 
+    /// <summary>The figure in three digits or so.</summary>
+    public string Shown => Value.ToString(Math.Abs(Value) >= 100 ? "0" : Math.Abs(Value) >= 10 ? "0.0" : Math.Abs(Value) >= 1 ? "0.00" : "0.000", CultureInfo.InvariantCulture);
+
     public bool IsMet => Wanted == "" || Margin >= 1;
 }

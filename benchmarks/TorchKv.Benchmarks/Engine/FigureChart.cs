@@ -42,7 +42,7 @@ internal static class FigureChart
             var (from, to) = (Math.Min(X(0), X(Position(figure))), Math.Max(X(0), X(Position(figure))));
             Line($"<text class=\"t\" x=\"{Names - 10}\" y=\"{y + 15}\" text-anchor=\"end\">{SecurityElement.Escape(figure.What.Trim())}</text>");
             Line($"<rect class=\"{(figure.Wanted == "" ? "n" : figure.IsMet ? "g" : "m")}\" x=\"{from:0.#}\" y=\"{y + 4}\" width=\"{Math.Max(1.5, to - from):0.#}\" height=\"{RowHeight - 9}\" rx=\"2\"/>");
-            Line($"<text x=\"{Names + Bars + 10}\" y=\"{y + 15}\">{figure.Value:0.###}{(figure.Wanted == "" ? "" : $" (wanted {SecurityElement.Escape(figure.Wanted)})")}</text>");
+            Line($"<text x=\"{Names + Bars + 10}\" y=\"{y + 15}\">{figure.Shown}{(figure.Wanted == "" ? "" : $" (wanted {SecurityElement.Escape(figure.Wanted)})")}</text>");
         }
 
         svg.AppendLine("</svg>");

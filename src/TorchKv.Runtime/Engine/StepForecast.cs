@@ -8,7 +8,7 @@ internal sealed class StepForecast
 
     private readonly StepTimes _times;
     private double _extra;
-    private double _plainRate;
+    private int _decodes;
 
     // Of guesses that may still be taken.
     private double _promised;
@@ -34,7 +34,7 @@ internal sealed class StepForecast
         Computed = decodes;
         Gained = decodes;
         _extra = 0;
-        _plainRate = Rate;
+        _decodes = decodes;
         ForgetPromises();
     }
 
@@ -61,7 +61,7 @@ internal sealed class StepForecast
         // Over a whole tile, since the first of it costs most.
         const int Tile = 6;
         var verifying = (_times.Of(Computed + _promisedRows + Tile) - _times.Of(Computed + _promisedRows)) / Tile;
-        var rate = Math.Max(_plainRate, (Gained + _promised) / Seconds(_promisedRows));
+        var rate = Math.Max(_decodes / _times.Of(_decodes), (Gained + _promised) / Seconds(_promisedRows));
         return probability > rate * Margin * (verifying + seconds);
     }
 
@@ -75,6 +75,11 @@ internal sealed class StepForecast
     /// <param name="chain">For each guess the probability that it and all before it hold.</param>
     public int Take(ReadOnlySpan<double> chain)
     {
+        if (chain.IsEmpty)
+        {
+            return 0;
+        }
+
         var (best, bestGain, bestRate) = (0, 0.0, Rate * Margin);
         var gain = 0.0;
         for (var i = 0; i < chain.Length; i++)
