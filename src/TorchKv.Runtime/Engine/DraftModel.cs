@@ -10,6 +10,8 @@ namespace TorchKv.Runtime;
 /// </remarks>
 internal sealed class DraftModel : IDisposable
 {
+    private const int ProbeGuesses = 3;
+
     private readonly IModelRunner _runner;
     private readonly TimeProvider _time;
     private readonly StepTimes _times = new();
@@ -33,7 +35,7 @@ internal sealed class DraftModel : IDisposable
     public BlockPool Pool => _pool;
 
     /// <summary>Counts a step of the engine's.</summary>
-    public void Tick() => _times.Tick();
+    public void Tick() => _times.Tick(again: false);
 
     private sealed class State(BlockTable table)
     {
@@ -48,6 +50,9 @@ internal sealed class DraftModel : IDisposable
         public int Committed { get; } = Sequence.CommittedCount;
 
         public DraftPace Pace { get; } = Row.Pace!;
+
+        /// <summary>Guesses that it is asked for in any case.</summary>
+        public int Least { get; set; }
 
         /// <summary>Whether it has all the guesses that are worth their time, or that it can have.</summary>
         public bool IsDone { get; set; }
@@ -93,8 +98,10 @@ internal sealed class DraftModel : IDisposable
         {
             foreach (var job in _jobs)
             {
-                // One that mostly fails is asked now and then, and not followed: that costs a step of the small model.
-                job.IsDone = !job.Pace.IsDraftDue(IsWorthwhile(job, forecast));
+                // One that is not worth its time is asked now and then for so many that its time is measured anew.
+                var isWorthwhile = IsWorthwhile(job, forecast);
+                job.IsDone = !job.Pace.IsDraftDue(isWorthwhile);
+                job.Least = Math.Min(job.Wanted, isWorthwhile ? 0 : ProbeGuesses);
             }
 
             while (Step(forecast, cancellationToken))
@@ -203,7 +210,7 @@ internal sealed class DraftModel : IDisposable
 
         foreach (var (job, _, samples) in planned)
         {
-            job.IsDone |= samples && (job.Pace.Tokens.Length >= job.Wanted || !IsWorthwhile(job, forecast));
+            job.IsDone |= samples && job.Pace.Tokens.Length >= job.Least && (job.Pace.Tokens.Length >= job.Wanted || !IsWorthwhile(job, forecast));
         }
 
         return true;

@@ -6,6 +6,9 @@ namespace TorchKv.Runtime;
 /// </summary>
 internal sealed class DraftPace
 {
+    /// <summary>Steps until a draft model that is not worth its time is asked again; it has to read all of them.</summary>
+    private const int FirstPatience = 128;
+
     // By how many tokens before the guess read the same: 1, 2, 3, 4–5, 6–8, 9–15, 16 and more. On the low side of what stories
     // show: to learn that a text is better than that costs nothing, to learn that it is worse does.
     private static readonly double[] UsualByMatch = [0.08, 0.18, 0.3, 0.45, 0.6, 0.8, 0.95];
@@ -21,7 +24,7 @@ internal sealed class DraftPace
     private int _count;
     private int _position;
     private int _idle;
-    private int _patience = 16;
+    private int _patience = FirstPatience;
 
     public DraftPace(DraftSource source) => _rates = new HoldRates(source == DraftSource.PromptLookup ? UsualByMatch : UsualByConfidence);
 
@@ -77,7 +80,7 @@ internal sealed class DraftPace
     {
         if (isWorthwhile)
         {
-            (_idle, _patience) = (0, 16);
+            (_idle, _patience) = (0, FirstPatience);
             return true;
         }
 

@@ -15,7 +15,7 @@ internal sealed partial class EngineLoop
             return;
         }
 
-        _times.Tick();
+        _times.Tick(again: true);
         _draft?.Tick();
         _forecast.Begin(CountDecodes());
         foreach (var scheduled in _scheduler.Running)

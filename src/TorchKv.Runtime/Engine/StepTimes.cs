@@ -27,9 +27,10 @@ internal sealed class StepTimes
     public bool IsKnown { get; private set; }
 
     /// <summary>Counts a step of the engine's. Now and then what was learned is forgotten, soon at first, while code is still being compiled: whatever has become faster is then tried again.</summary>
-    public void Tick()
+    /// <param name="again">Whether to forget again and again, not only at first.</param>
+    public void Tick(bool again)
     {
-        if (++_steps is 64 or 512 || _steps % 1024 == 0)
+        if (++_steps is 64 or 512 || (again && _steps % 1024 == 0))
         {
             Array.Clear(_samples);
             IsKnown = false;

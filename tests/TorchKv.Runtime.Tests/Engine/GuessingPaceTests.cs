@@ -113,7 +113,7 @@ public class GuessingPaceTests
         var times = Learned([1, 5]);
         for (var i = 0; i < 2100; i++)
         {
-            times.Tick();
+            times.Tick(again: true);
             times.Note(1, 1);
         }
 
@@ -159,9 +159,9 @@ public class GuessingPaceTests
     {
         var pace = new DraftPace(DraftSource.DraftModel);
         var asked = Enumerable.Range(0, 1000).Where(_ => pace.IsDraftDue(isWorthwhile: false)).ToArray();
-        Assert.Equal([15, 47, 111, 239, 495], asked);
+        Assert.Equal([127, 383, 895], asked);
         Assert.True(pace.IsDraftDue(isWorthwhile: true));
-        Assert.Equal(15, Enumerable.Range(0, 100).First(_ => pace.IsDraftDue(isWorthwhile: false)));
+        Assert.Equal(127, Enumerable.Range(0, 200).First(_ => pace.IsDraftDue(isWorthwhile: false)));
     }
 
     private static StepTimes Learned(double[] machine)
@@ -186,7 +186,7 @@ public class GuessingPaceTests
         var (time, drafted) = (0.0, 0);
         for (var at = prompt + 1; at < text.Length;)
         {
-            times.Tick();
+            times.Tick(again: true);
             forecast.Begin(1);
             pace.Begin(at);
             var guesses = new int[Math.Min(16, text.Length - at - 1)];
