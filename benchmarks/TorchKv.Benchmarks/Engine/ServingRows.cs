@@ -35,14 +35,13 @@ internal static class ServingRows
         var work = Enumerable.Range(0, requests)
             .Select(i => (Prompt: Measure.Ids(1000 + i, random.Next(16, 201), engine.Config.VocabSize), Output: random.Next(100, longest + 1)))
             .ToArray();
-        var started = Stopwatch.GetTimestamp();
-        var alone = work[..Math.Max(2, requests / 16)];
-        foreach (var (prompt, output) in alone)
+        var rates = new List<double>();
+        foreach (var (prompt, output) in work[..Math.Max(3, requests / 16)])
         {
-            await Measure.Time(engine, prompt, new() { MaxNewTokens = output, EosTokenIds = [] });
+            rates.Add(output * 1000 / (await Measure.Time(engine, prompt, new() { MaxNewTokens = output, EosTokenIds = [] })).Total);
         }
 
-        var one = alone.Sum(w => w.Output) / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        var one = Measure.Median(rates);
         await engine.DropCachedBlocksAsync();
         var (held, unused, reserved) = (0.0, 0.0, 0.0);
         using var stop = new CancellationTokenSource();
@@ -58,7 +57,7 @@ internal static class ServingRows
                 await Task.Delay(20);
             }
         });
-        started = Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         await Task.WhenAll(work.Select(w => Measure.Time(engine, w.Prompt, new() { MaxNewTokens = w.Output, EosTokenIds = [] })));
         var all = work.Sum(w => w.Output) / Stopwatch.GetElapsedTime(started).TotalSeconds;
         stop.Cancel();
