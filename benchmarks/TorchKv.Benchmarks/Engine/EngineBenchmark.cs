@@ -1,17 +1,20 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using TorchKv.Benchmarks.Peers;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Paging;
+using TorchKv.Runtime.Text;
 
 namespace TorchKv.Benchmarks.Serving;
 
-/// <summary><c>bench engine</c>: what paging, prefix caching, batching, chunking and guessing ahead are worth, on one model.</summary>
+/// <summary><c>bench engine</c>: what paging, prefix caching, batching, chunking and guessing ahead are worth, and whether memory stays flat.</summary>
 internal static class EngineBenchmark
 {
-    private sealed record Figure(string What, double Value, string Wanted, string Detail);
+    private const string Usage = "[--quick] [--json FILE] [--plot FILE.svg] [--model DIR] [--text DIR] [--draft DIR] [--texts FILE] [--threads N] [--only prefix,batch,chunking,scheduling,speculation,soak]";
+
+    private static readonly string[] RowNames = ["prefix", "batch", "chunking", "scheduling", "speculation", "soak"];
 
     public static async Task<int> RunAsync(string[] arguments)
     {
@@ -23,248 +26,139 @@ internal static class EngineBenchmark
             {
                 quick = true;
             }
-            else if (arguments[i] is "--model" or "--draft" or "--json" or "--plot" or "--threads" && i + 1 < arguments.Length)
+            else if (arguments[i] is "--model" or "--text" or "--draft" or "--texts" or "--json" or "--plot" or "--threads" or "--only" && i + 1 < arguments.Length)
             {
                 options[arguments[i][2..]] = arguments[++i];
             }
             else
             {
-                Console.Error.WriteLine($"bench engine: '{arguments[i]}' is no option; there are --quick, --json FILE, --plot FILE.svg, --model DIR, --draft DIR, --threads N.");
-                return 2;
+                return Refuse($"'{arguments[i]}' is no option, or lacks its value");
             }
         }
 
-        var threads = options.TryGetValue("threads", out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : Environment.ProcessorCount;
-        var model = options["model"];
-        var cpu = new CpuRunnerOptions { Threads = threads, BlockCount = 1600, MaxTokensPerStep = 1024 };
-        var figures = new List<Figure>();
-        await using (var engine = await Load(model, cpu, 1024, 128, options.GetValueOrDefault("draft")))
+        var threads = Environment.ProcessorCount;
+        if (options.TryGetValue("threads", out var number) && (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out threads) || threads < 1))
         {
-            var context = engine.Config.ContextLength;
-            await Add(PrefixHit(engine, context, quick ? 3 : 7));
-            await Add(Batch(engine, context, quick ? 16 : 64));
-            await Add(Speculation(engine, context, repeats: true));
-            await Add(Speculation(engine, context, repeats: false));
+            return Refuse($"--threads {number} is not a number from 1");
         }
 
-        await Add(Chunking(model, cpu, quick));
-        await Add(Scheduling());
+        var only = options.TryGetValue("only", out var list) ? list.Split(',') : RowNames;
+        if (only.Except(RowNames).FirstOrDefault() is { } unknown)
+        {
+            return Refuse($"there are no rows '{unknown}'");
+        }
+
+        if (!options.TryGetValue("model", out var model))
+        {
+            return Refuse("--model is missing");
+        }
+
+        try
+        {
+            var figures = await MeasureAsync(model, options, only, threads, quick);
+            Write(figures, model, threads, options);
+            return 0;
+        }
+        catch (Exception e) when (e is TorchKvException or InvalidDataException or IOException)
+        {
+            Console.Error.WriteLine("bench engine: " + e.Message);
+            return 1;
+        }
+    }
+
+    private static int Refuse(string what)
+    {
+        Console.Error.WriteLine($"bench engine: {what}; {Usage}.");
+        return 2;
+    }
+
+    private static async Task<List<Figure>> MeasureAsync(string model, Dictionary<string, string> options, string[] only, int threads, bool quick)
+    {
+        var cpu = new CpuRunnerOptions { Threads = threads, BlockCount = 1600, MaxTokensPerStep = 1024 };
+        var figures = new List<Figure>();
+        if (only.Intersect(["prefix", "batch"]).Any())
+        {
+            await using var engine = await ServingRows.Load(model, cpu, 128);
+            if (only.Contains("prefix"))
+            {
+                await AddAll(ServingRows.PrefixHit(engine, engine.Config.ContextLength, quick ? 5 : 9));
+            }
+
+            if (only.Contains("batch"))
+            {
+                await AddAll(ServingRows.Batch(engine, engine.Config.ContextLength, quick ? 16 : 64));
+            }
+        }
+
+        if (only.Contains("chunking"))
+        {
+            await AddAll(ServingRows.Chunking(model, cpu, quick));
+        }
+
+        if (only.Contains("scheduling"))
+        {
+            await AddAll(Scheduling());
+        }
+
+        // The model's own text if it has a vocabulary, and so was trained; else a trained one's at the model's cost.
+        var text = options.GetValueOrDefault("text") ?? (Gpt2Tokenizer.Exists(model) ? model : Default("storyteller"));
+        var draft = options.GetValueOrDefault("draft") ?? (text == Default("storyteller") ? Default("storyteller-draft") : null);
+        if (only.Contains("speculation"))
+        {
+            var rows = new SpeculationRows(text, draft, SpeculationTexts.Load(options.GetValueOrDefault("texts")), cpu with { BlockCount = 640, MaxTokensPerStep = 512 }, quick);
+            var fits = text != model && RunnerAtCost.Fits(Gpt2Config.Load(text), Gpt2Config.Load(model));
+            await rows.RunAsync(fits ? [null, model] : [null], Add);
+        }
+
+        if (only.Contains("soak"))
+        {
+            foreach (var figure in await SoakRows.RunAsync(text, draft, cpu with { MaxTokensPerStep = 512 }, quick ? 100_000 : 1_000_000))
+            {
+                Add(figure);
+            }
+        }
+
+        return figures;
+
+        async Task AddAll(Task<Figure[]> work)
+        {
+            foreach (var figure in await work)
+            {
+                Add(figure);
+            }
+        }
+
+        void Add(Figure figure)
+        {
+            Console.Error.WriteLine($"  {figure.What}: {figure.Shown} ({figure.Detail})");
+            figures.Add(figure);
+        }
+    }
+
+    private static string Default(string name) => Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../weights", name));
+
+    private static void Write(List<Figure> figures, string model, int threads, Dictionary<string, string> options)
+    {
+        var width = figures.Count == 0 ? 0 : figures.Max(f => f.What.Length);
         foreach (var figure in figures)
         {
-            Console.WriteLine($"{figure.What,-62} {figure.Value,9:0.###}  {figure.Wanted,-8} {figure.Detail}");
+            Console.WriteLine($"{figure.What.PadRight(width)} {figure.Shown,8}  {figure.Wanted,-8} {(figure.IsMet ? "  " : "✗ ")}{figure.Detail}");
         }
 
         if (options.TryGetValue("json", out var json))
         {
-            var rows = new JsonArray([.. figures.Select(f => (JsonNode)new JsonObject { ["what"] = f.What, ["value"] = f.Value, ["wanted"] = f.Wanted, ["detail"] = f.Detail })]);
-            File.WriteAllText(json, new JsonObject { ["model"] = model, ["threads"] = threads, ["figures"] = rows }.ToJsonString() + "\n");
+            var rows = new JsonArray([.. figures.Select(f => (JsonNode)new JsonObject
+            {
+                ["what"] = f.What, ["value"] = f.Value, ["wanted"] = f.Wanted, ["met"] = f.IsMet, ["detail"] = f.Detail,
+            })]);
+            var written = new JsonObject { ["model"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(model)), ["threads"] = threads, ["figures"] = rows };
+            File.WriteAllText(json, written.ToJsonString(new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) + "\n");
         }
 
         if (options.TryGetValue("plot", out var plot))
         {
-            File.WriteAllText(plot, BarChart.Draw("What the engine gains", [.. figures.Where(f => f.What.Contains('÷')).Select(f => new Bar(f.What, f.Value))], reference: 1));
+            File.WriteAllText(plot, FigureChart.Draw("The engine's figures", figures));
         }
-
-        return 0;
-
-        async Task Add(Task<Figure[]> work)
-        {
-            foreach (var figure in await work)
-            {
-                Console.Error.WriteLine($"  {figure.What}: {figure.Value:0.###}");
-                figures.Add(figure);
-            }
-        }
-    }
-
-    private static Task<Engine> Load(string model, CpuRunnerOptions cpu, int tokens, int beside, string? draft = null) => Engine.LoadAsync(
-        model,
-        new EngineOptions { Scheduling = new SchedulingOptions { MaxTokensPerStep = tokens, PrefillTokensBesideDecodes = beside } },
-        cpu,
-        draft);
-
-    private static int[] Ids(int seed, int count, int vocabulary)
-    {
-        var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => random.Next(vocabulary - 1))];
-    }
-
-    private static async Task<(double First, double Total, List<double> Gaps)> Time(Engine engine, int[] prompt, GenerationOptions options)
-    {
-        var started = Stopwatch.GetTimestamp();
-        var (first, last) = (0.0, 0.0);
-        var gaps = new List<double>();
-        await foreach (var piece in engine.GenerateAsync(prompt, options))
-        {
-            var now = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
-            if (first == 0)
-            {
-                first = now;
-            }
-            else
-            {
-                gaps.Add(now - last);
-            }
-
-            last = now;
-        }
-
-        return (first, last, gaps);
-    }
-
-    private static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToArray();
-        return sorted[sorted.Length / 2];
-    }
-
-    private static async Task<Figure[]> PrefixHit(Engine engine, int context, int repeats)
-    {
-        var length = Math.Min(900, context * 9 / 10);
-        var options = new GenerationOptions { MaxNewTokens = 1, EosTokenIds = [] };
-        var (cold, warm) = (new List<double>(), new List<double>());
-        await Time(engine, Ids(99, length, engine.Config.VocabSize), options);
-        for (var i = 0; i < repeats; i++)
-        {
-            var prompt = Ids(100 + i, length, engine.Config.VocabSize);
-            cold.Add((await Time(engine, prompt, options)).First);
-            warm.Add((await Time(engine, prompt, options)).First);
-        }
-
-        return [new($"first token, prompt of {length}, prefix hit ÷ cold", Median(warm) / Median(cold), "≤ 0.033", $"{Median(warm):0.0} ms ÷ {Median(cold):0.0} ms")];
-    }
-
-    private static async Task<Figure[]> Batch(Engine engine, int context, int requests)
-    {
-        var random = new Random(7);
-        var longest = Math.Min(300, (context - 200) * 9 / 10);
-        var work = Enumerable.Range(0, requests)
-            .Select(i => (Prompt: Ids(1000 + i, random.Next(16, 201), engine.Config.VocabSize), Output: random.Next(100, longest + 1)))
-            .ToArray();
-        var started = Stopwatch.GetTimestamp();
-        var alone = work[..Math.Max(2, requests / 16)];
-        foreach (var (prompt, output) in alone)
-        {
-            await Time(engine, prompt, new() { MaxNewTokens = output, EosTokenIds = [] });
-        }
-
-        var one = alone.Sum(w => w.Output) / Stopwatch.GetElapsedTime(started).TotalSeconds;
-        await engine.DropCachedBlocksAsync();
-        var (held, unused, reserved) = (0.0, 0.0, 0.0);
-        using var stop = new CancellationTokenSource();
-        var sampling = Task.Run(async () =>
-        {
-            while (!stop.IsCancellationRequested)
-            {
-                var snapshot = await engine.SnapshotAsync();
-                var running = snapshot.Sequences.Where(s => s.IsRunning).ToArray();
-                held += running.Sum(s => (double)s.Blocks.Count * snapshot.BlockSize);
-                unused += running.Sum(s => ((double)s.Blocks.Count * snapshot.BlockSize) - s.ComputedTokens);
-                reserved += running.Sum(s => (double)context - s.ComputedTokens);
-                await Task.Delay(20);
-            }
-        });
-        started = Stopwatch.GetTimestamp();
-        await Task.WhenAll(work.Select(w => Time(engine, w.Prompt, new() { MaxNewTokens = w.Output, EosTokenIds = [] })));
-        var all = work.Sum(w => w.Output) / Stopwatch.GetElapsedTime(started).TotalSeconds;
-        stop.Cancel();
-        await sampling;
-        return
-        [
-            new($"{requests} requests at once ÷ one at a time, output tokens/s", all / one, "≥ 5", $"{all:0} ÷ {one:0} tokens/s"),
-            new("  of KV bytes held, unused, %", 100 * unused / held, "< 4", $"a contiguous reservation of the context: {100 * reserved / (held - unused + reserved):0} %"),
-        ];
-    }
-
-    private static async Task<Figure[]> Speculation(Engine engine, int context, bool repeats)
-    {
-        var prompt = Ids(6, 32, engine.Config.VocabSize);
-        var options = new GenerationOptions
-        {
-            MaxNewTokens = Math.Min(300, context - 40),
-            EosTokenIds = [],
-            // A penalty below 1 favours what was there before, so that any model falls into a loop; with no pair of tokens
-            // allowed twice, nothing can be looked up.
-            RepetitionPenalty = repeats ? 0.5f : null,
-            NoRepeatNgramSize = repeats ? null : 2,
-        };
-        var (plain, guessed) = (new List<double>(), new List<double>());
-        await Time(engine, prompt, options with { MaxNewTokens = 20, Speculation = new SpeculationOptions() });
-        var before = engine.Stats;
-        for (var i = 0; i < 3; i++)
-        {
-            plain.Add((await Time(engine, prompt, options)).Total);
-            guessed.Add((await Time(engine, prompt, options with { Speculation = new SpeculationOptions() })).Total);
-        }
-
-        var after = engine.Stats;
-        var (drafted, accepted) = (after.DraftedTokens - before.DraftedTokens, after.AcceptedDraftTokens - before.AcceptedDraftTokens);
-        return
-        [
-            new(
-                $"prompt lookup ÷ plain, text that {(repeats ? "repeats itself" : "does not repeat itself")}",
-                Median(plain) / Median(guessed),
-                repeats ? "≥ 1.8" : "≥ 0.97",
-                $"{Median(guessed):0} ms, {Median(plain):0} ms; {accepted} of {drafted} guesses held"),
-        ];
-    }
-
-    private static async Task<Figure[]> Chunking(string model, CpuRunnerOptions cpu, bool quick)
-    {
-        var p99 = new List<double>();
-        foreach (var beside in new[] { 64, 1024 })
-        {
-            await using var engine = await Load(model, cpu, 1024, beside);
-            var context = engine.Config.ContextLength;
-            var length = Math.Min(1000, context * 95 / 100);
-            var gaps = new List<double>();
-            for (var round = 0; round < (quick ? 2 : 5); round++)
-            {
-                await engine.DropCachedBlocksAsync();
-                using var stop = new CancellationTokenSource();
-                var during = false;
-                var started = new CountdownEvent(4);
-                var running = Enumerable.Range(0, 4).Select(i => Task.Run(async () =>
-                {
-                    var last = 0L;
-                    var count = 0;
-                    try
-                    {
-                        await foreach (var _ in engine.GenerateAsync(Ids(i, 16, engine.Config.VocabSize), new() { MaxNewTokens = context - 20, EosTokenIds = [] }, stop.Token))
-                        {
-                            var now = Stopwatch.GetTimestamp();
-                            if (Volatile.Read(ref during))
-                            {
-                                lock (gaps)
-                                {
-                                    gaps.Add(Stopwatch.GetElapsedTime(last, now).TotalMilliseconds);
-                                }
-                            }
-
-                            last = now;
-                            if (++count == 5)
-                            {
-                                started.Signal();
-                            }
-                        }
-                    }
-                    catch (OperationCanceledException)
-                    {
-                    }
-                })).ToArray();
-                started.Wait();
-                Volatile.Write(ref during, true);
-                await Time(engine, Ids(9 + round, length, engine.Config.VocabSize), new() { MaxNewTokens = 2, EosTokenIds = [] });
-                Volatile.Write(ref during, false);
-                stop.Cancel();
-                await Task.WhenAll(running);
-            }
-
-            gaps.Sort();
-            p99.Add(gaps[(int)(0.99 * gaps.Count)]);
-        }
-
-        return [new("inter-token p99 while a long prompt arrives, chunked ÷ not", p99[0] / p99[1], "≤ 0.25", $"{p99[0]:0.0} ms ÷ {p99[1]:0.0} ms")];
     }
 
     private static Task<Figure[]> Scheduling()

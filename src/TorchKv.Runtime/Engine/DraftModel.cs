@@ -10,7 +10,11 @@ namespace TorchKv.Runtime;
 /// </remarks>
 internal sealed class DraftModel : IDisposable
 {
+    private const int ProbeGuesses = 3;
+
     private readonly IModelRunner _runner;
+    private readonly TimeProvider _time;
+    private readonly StepTimes _times = new();
     private readonly BlockPool _pool;
     private readonly Sampler _sampler;
     private readonly Dictionary<Sequence, State> _states = [];
@@ -18,9 +22,10 @@ internal sealed class DraftModel : IDisposable
     private readonly RunnerRow[] _rows;
     private readonly float[] _logits;
 
-    public DraftModel(IModelRunner runner, int maxRows)
+    public DraftModel(IModelRunner runner, int maxRows, TimeProvider time)
     {
         _runner = runner;
+        _time = time;
         _pool = new BlockPool(runner.BlockCount);
         _sampler = new Sampler(runner.Config.VocabSize);
         _rows = new RunnerRow[Math.Min(maxRows, runner.MaxTokensPerStep)];
@@ -28,6 +33,9 @@ internal sealed class DraftModel : IDisposable
     }
 
     public BlockPool Pool => _pool;
+
+    /// <summary>Counts a step of the engine's.</summary>
+    public void Tick() => _times.Tick(again: false);
 
     private sealed class State(BlockTable table)
     {
@@ -41,7 +49,13 @@ internal sealed class DraftModel : IDisposable
     {
         public int Committed { get; } = Sequence.CommittedCount;
 
-        public bool Failed { get; set; }
+        public DraftPace Pace { get; } = Row.Pace!;
+
+        /// <summary>Guesses that it is asked for in any case.</summary>
+        public int Least { get; set; }
+
+        /// <summary>Whether it has all the guesses that are worth their time, or that it can have.</summary>
+        public bool IsDone { get; set; }
     }
 
     public void Add(Sequence sequence, SamplingOptions options, RowOutput row, int wanted)
@@ -75,21 +89,29 @@ internal sealed class DraftModel : IDisposable
         _jobs.Add(new Job(sequence, state, options, row, wanted));
     }
 
-    /// <summary>Guesses for every sequence that was added, and sets their drafts.</summary>
-    public void Run(CancellationToken cancellationToken)
+    /// <summary>Guesses for the sequences that were added as far ahead as it is worth, and sets the drafts that are to be verified.</summary>
+    /// <param name="forecast">The step that will verify them.</param>
+    /// <param name="cancellationToken">Ends the draft model's step.</param>
+    public void Run(StepForecast forecast, CancellationToken cancellationToken)
     {
         try
         {
-            while (Step(cancellationToken))
+            foreach (var job in _jobs)
+            {
+                // One that is not worth its time is asked now and then for so many that its time is measured anew.
+                var isWorthwhile = IsWorthwhile(job, forecast);
+                job.IsDone = !job.Pace.IsDraftDue(isWorthwhile);
+                job.Least = Math.Min(job.Wanted, isWorthwhile ? 0 : ProbeGuesses);
+            }
+
+            while (Step(forecast, cancellationToken))
             {
             }
 
+            forecast.ForgetPromises();
             foreach (var job in _jobs)
             {
-                if (!job.Failed)
-                {
-                    job.Sequence.SetDrafts(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(job.State.Tokens)[job.Committed..]);
-                }
+                job.Sequence.SetDrafts(job.Pace.Tokens[..forecast.Take(job.Pace.Chain)]);
             }
         }
         finally
@@ -97,6 +119,13 @@ internal sealed class DraftModel : IDisposable
             _jobs.Clear();
         }
     }
+
+    /// <summary>Whether one more guess is expected to give more tokens than its time would without.</summary>
+    private bool IsWorthwhile(Job job, StepForecast forecast) =>
+        forecast.IsWorthwhile(job.Pace.AllHold * job.Pace.FirstHolds, GuessSeconds(forecast) / Math.Max(1, _jobs.Count(j => !j.IsDone)));
+
+    private double GuessSeconds(StepForecast forecast) =>
+        _times.IsKnown && forecast.IsKnown ? _times.Of(Math.Max(1, _jobs.Count(j => !j.IsDone))) : 0.1 * forecast.Seconds(0);
 
     public void Forget(Sequence sequence)
     {
@@ -120,7 +149,7 @@ internal sealed class DraftModel : IDisposable
 
     public void Dispose() => _runner.Dispose();
 
-    private bool Step(CancellationToken cancellationToken)
+    private bool Step(StepForecast forecast, CancellationToken cancellationToken)
     {
         var budget = _runner.MaxTokensPerStep;
         var count = 0;
@@ -129,7 +158,7 @@ internal sealed class DraftModel : IDisposable
         {
             var table = job.State.Table;
             var pending = job.State.Tokens.Count - table.TokenCount;
-            if (job.Failed || job.State.Tokens.Count - job.Committed >= job.Wanted || budget == 0 || count == _rows.Length)
+            if (job.IsDone || budget == 0 || count == _rows.Length)
             {
                 continue;
             }
@@ -137,7 +166,7 @@ internal sealed class DraftModel : IDisposable
             var tokens = Math.Min(pending, budget);
             if (!TryReserve(table, tokens))
             {
-                job.Failed = true;
+                job.IsDone = true;
                 continue;
             }
 
@@ -153,6 +182,7 @@ internal sealed class DraftModel : IDisposable
             return false;
         }
 
+        var began = _time.GetTimestamp();
         _runner.Step(_rows.AsSpan(0, count), _logits, cancellationToken);
         var vocabulary = _runner.Config.VocabSize;
         var at = 0;
@@ -163,9 +193,24 @@ internal sealed class DraftModel : IDisposable
             {
                 var history = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(job.State.Tokens);
                 var step = job.Row.Count + history.Length - job.Committed;
-                job.State.Tokens.Add(_sampler.Sample(_logits.AsSpan(at, vocabulary), history, job.Options, job.Row.Seed, step));
+                var guess = _sampler.SampleWithLogProbabilities(_logits.AsSpan(at, vocabulary), history, job.Options, job.Row.Seed, step, []);
+                job.State.Tokens.Add(guess.Id);
+                job.Pace.Add(guess.Id, DraftPace.KindOfConfidence(Math.Exp(guess.LogProbability)));
+                forecast.Promise(job.Pace.AllHold);
                 at += vocabulary;
             }
+        }
+
+        var seconds = _time.GetElapsedTime(began).TotalSeconds;
+        forecast.Spend(forecast.IsKnown ? seconds : GuessSeconds(forecast));
+        if (planned.TrueForAll(p => p.Tokens == 1))
+        {
+            _times.Note(count, seconds);
+        }
+
+        foreach (var (job, _, samples) in planned)
+        {
+            job.IsDone |= samples && job.Pace.Tokens.Length >= job.Least && (job.Pace.Tokens.Length >= job.Wanted || !IsWorthwhile(job, forecast));
         }
 
         return true;

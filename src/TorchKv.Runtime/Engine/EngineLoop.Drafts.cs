@@ -4,12 +4,20 @@ namespace TorchKv.Runtime;
 internal sealed partial class EngineLoop
 {
     private readonly DraftModel? _draft;
+    private readonly StepTimes _times = new();
+    private readonly StepForecast _forecast;
 
     /// <summary>Guesses for every sequence that decodes and whose request asks for it.</summary>
     private void ProposeDrafts()
     {
-        var drafting = false;
-        Span<int> guesses = stackalloc int[SpeculationOptions.MostDraftTokens];
+        if (!_scheduler.Running.Any(r => ((GenerationRequest)r).Options.Speculation is not null))
+        {
+            return;
+        }
+
+        _times.Tick(again: true);
+        _draft?.Tick();
+        _forecast.Begin(CountDecodes());
         foreach (var scheduled in _scheduler.Running)
         {
             var request = (GenerationRequest)scheduled;
@@ -20,7 +28,7 @@ internal sealed partial class EngineLoop
 
             foreach (var sequence in request.Sequences)
             {
-                if (sequence.IsFinished || sequence.Pending != 1 || sequence.CommittedCount <= request.PromptLength)
+                if (!Scheduler.IsDecoding(sequence))
                 {
                     continue;
                 }
@@ -29,6 +37,7 @@ internal sealed partial class EngineLoop
                 var row = request.Rows[sequence.Branch];
                 var most = Math.Min(speculation.MaxDraftTokens, request.MaxTotalTokens - 1 - sequence.CommittedCount);
                 sequence.KeepDrafts(0);
+                row.Pace!.Begin(sequence.CommittedCount);
                 if (most <= 0)
                 {
                     continue;
@@ -36,34 +45,59 @@ internal sealed partial class EngineLoop
 
                 if (speculation.Source == DraftSource.PromptLookup)
                 {
-                    var match = PromptLookup.Find(sequence.Tokens, speculation.MinMatch, guesses[..most]);
-                    if (match > 0)
-                    {
-                        // A long match is a loop or a quotation: worth all that may be guessed, whatever short ones came to.
-                        sequence.SetDrafts(guesses[..(match >= PromptLookup.LongestMatch ? most : row.Pace.Next(most))]);
-                    }
+                    LookUp(sequence, row.Pace, speculation.MinMatch, most);
                 }
-                else if (row.Pace.Next(most) is > 0 and var wanted)
+                else
                 {
-                    _draft!.Add(sequence, request.Options, row, wanted);
-                    drafting = true;
+                    _draft!.Add(sequence, request.Options, row, most);
                 }
             }
         }
 
-        if (!drafting)
+        RunDraft();
+    }
+
+    private int CountDecodes()
+    {
+        var decodes = 0;
+        foreach (var request in _scheduler.Running)
+        {
+            foreach (var sequence in request.Sequences)
+            {
+                decodes += Scheduler.IsDecoding(sequence) ? 1 : 0;
+            }
+        }
+
+        return decodes;
+    }
+
+    private void LookUp(Sequence sequence, DraftPace pace, int minMatch, int most)
+    {
+        Span<int> guesses = stackalloc int[most];
+        var match = PromptLookup.Find(sequence.Tokens, minMatch, guesses);
+        for (var i = 0; match > 0 && i < most; i++)
+        {
+            pace.Add(guesses[i], DraftPace.KindOfMatch(match + i));
+        }
+
+        sequence.SetDrafts(guesses[.._forecast.Take(pace.Chain)]);
+    }
+
+    private void RunDraft()
+    {
+        if (_draft is null)
         {
             return;
         }
 
         try
         {
-            _draft!.Run(_stop.Token);
+            _draft.Run(_forecast, _stop.Token);
         }
         catch (Exception)
         {
             // Guesses are not needed: the text goes on without, and the draft model starts anew.
-            _draft!.ForgetAll();
+            _draft.ForgetAll();
             foreach (var request in _scheduler.Running)
             {
                 request.Sequences.ForEach(sequence => sequence.KeepDrafts(0));
@@ -71,9 +105,15 @@ internal sealed partial class EngineLoop
         }
     }
 
-    private void CountDrafts(GenerationRequest request, Sequence sequence, int drafted, int accepted)
+    /// <summary>Counts what became of a sequence's guesses.</summary>
+    /// <param name="row">The sequence's row.</param>
+    /// <param name="position">Where the first token that came stands in the text.</param>
+    /// <param name="drafted">Guesses that were put to the model.</param>
+    /// <param name="accepted">Of these the ones that it chose too.</param>
+    /// <param name="next">What it chose after them; null where the text ended before.</param>
+    private void CountDrafts(RowOutput row, int position, int drafted, int accepted, int? next)
     {
-        request.Rows[sequence.Branch].Pace.Note(drafted, accepted);
+        row.Pace?.Settle(position, accepted, next);
         _totals = _totals with { DraftedTokens = _totals.DraftedTokens + drafted, AcceptedDraftTokens = _totals.AcceptedDraftTokens + accepted };
     }
 

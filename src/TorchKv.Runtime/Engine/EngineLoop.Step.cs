@@ -85,7 +85,12 @@ internal sealed partial class EngineLoop
         {
             if (planned.Length > 0)
             {
+                var began = _options.TimeProvider.GetTimestamp();
                 _runner.Step(_rows.AsSpan(0, planned.Length), _logits.AsSpan(0, floats), _stop.Token);
+                if (logits == tokens)
+                {
+                    _times.Note(tokens, Seconds(_options.TimeProvider.GetTimestamp() - began));
+                }
             }
 
             return null;
@@ -284,6 +289,7 @@ internal sealed partial class EngineLoop
     {
         var row = request.Rows[sequence.Branch];
         var (token, scores) = Pick(request, row, sequence.Tokens, logits);
+        row.Pace?.Settle(sequence.CommittedCount, 0, token);
         if (!request.IsEnd(token))
         {
             sequence.Append(token);
@@ -313,6 +319,7 @@ internal sealed partial class EngineLoop
         var vocabulary = _runner.Config.VocabSize;
         var row = request.Rows[sequence.Branch];
         var drafts = sequence.DraftCount;
+        var position = sequence.CommittedCount;
         for (var i = 0; ; i++)
         {
             var history = sequence.Tokens[..sequence.CommittedCount];
@@ -322,7 +329,7 @@ internal sealed partial class EngineLoop
                 sequence.CommitDraft();
                 if (Deliver(request, sequence, token, scores))
                 {
-                    CountDrafts(request, sequence, drafts, i + 1);
+                    CountDrafts(row, position, drafts, i + 1, null);
                     return;
                 }
 
@@ -330,7 +337,7 @@ internal sealed partial class EngineLoop
             }
 
             _scheduler.RejectDrafts(sequence);
-            CountDrafts(request, sequence, drafts, i);
+            CountDrafts(row, position, drafts, i, token);
             if (!request.IsEnd(token))
             {
                 sequence.Append(token);

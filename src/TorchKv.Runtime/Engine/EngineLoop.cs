@@ -52,7 +52,8 @@ internal sealed partial class EngineLoop
             scheduling.PrefixCaching ? new PrefixIndex(runner.BlockCount, runner.BlockSize, runner.Config.VocabSize) : null);
         _scheduler = new Scheduler(scheduling, _pool, runner.BlockSize) { ReclaimIdle = ReclaimIdleSession };
         Scheduling = scheduling;
-        _draft = draft is null ? null : new DraftModel(draft, scheduling.MaxRunningSequences);
+        _draft = draft is null ? null : new DraftModel(draft, scheduling.MaxRunningSequences, options.TimeProvider);
+        _forecast = new StepForecast(_times);
         PublishStats();
         _metrics = new EngineMetrics(() => Stats);
         new Thread(Run) { IsBackground = true, Name = "TorchKv engine" }.Start();

@@ -12,6 +12,6 @@ public sealed record EngineOptions
     /// </summary>
     public string? ModelIdentity { get; init; }
 
-    /// <summary>What deadlines are measured by.</summary>
+    /// <summary>What deadlines are measured by, and how long steps take, which decides how many guesses are tried.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

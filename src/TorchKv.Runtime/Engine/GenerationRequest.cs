@@ -191,6 +191,7 @@ internal sealed class RowOutput
     {
         Index = index;
         Seed = seed;
+        Pace = options.Speculation is { } speculation ? new DraftPace(speculation.Source) : null;
         Detokenizer = tokenizer is null ? null : new IncrementalDetokenizer(tokenizer, options.Stop);
     }
 
@@ -200,8 +201,8 @@ internal sealed class RowOutput
 
     public IncrementalDetokenizer? Detokenizer { get; }
 
-    /// <summary>How far ahead to guess, where guesses are asked for.</summary>
-    public DraftPace Pace { get; } = new();
+    /// <summary>Its guesses and how they fared; null where none are asked for.</summary>
+    public DraftPace? Pace { get; }
 
     /// <summary>Tokens generated.</summary>
     public int Count { get; set; }

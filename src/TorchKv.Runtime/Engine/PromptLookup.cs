@@ -3,8 +3,8 @@ namespace TorchKv.Runtime;
 /// <summary>Guesses that a text goes on as it did the last time it read the same (prompt lookup decoding, Saxena 2023).</summary>
 internal static class PromptLookup
 {
-    /// <summary>A match of this many tokens is not by chance; longer ones are not looked for.</summary>
-    public const int LongestMatch = 8;
+    /// <summary>A match of this many tokens is a loop or a quotation; longer ones are not looked for.</summary>
+    public const int LongestMatch = 16;
 
     /// <summary>The tokens that followed the latest of the longest earlier matches of the text's end.</summary>
     /// <param name="tokens">The text.</param>
@@ -13,12 +13,18 @@ internal static class PromptLookup
     /// <returns>How many tokens matched; 0 where nothing was guessed.</returns>
     public static int Find(ReadOnlySpan<int> tokens, int minMatch, Span<int> guesses)
     {
+        if (tokens.Length < 2)
+        {
+            return 0;
+        }
+
         var bestLength = 0;
         var best = 0;
         var longest = Math.Max(minMatch, LongestMatch);
-        for (var end = tokens.Length - 2; end >= 0 && bestLength < longest; end--)
+        var last = tokens[^1];
+        for (var end = tokens[..^1].LastIndexOf(last); end >= 0 && bestLength < longest; end = tokens[..end].LastIndexOf(last))
         {
-            var length = 0;
+            var length = 1;
             while (length < longest && length <= end && tokens[end - length] == tokens[tokens.Length - 1 - length])
             {
                 length++;

@@ -74,7 +74,8 @@ internal sealed partial class Scheduler
         }
     }
 
-    private static bool IsDecoding(Sequence sequence) => sequence.Pending == 1 && sequence.CommittedCount > sequence.Request.PromptLength;
+    /// <summary>Whether one token's computation gives a sequence its next one.</summary>
+    public static bool IsDecoding(Sequence sequence) => !sequence.IsFinished && sequence.Pending == 1 && sequence.CommittedCount > sequence.Request.PromptLength;
 
     private bool TryPlanDecode(Sequence sequence)
     {

@@ -39,7 +39,7 @@ public class SpeculationTests
     {
         await using var engine = await Engine.LoadAsync(
             RepositoryFiles.Weights("storyteller"),
-            new EngineOptions { Scheduling = new SchedulingOptions { PrefixCaching = false } },
+            new EngineOptions { TimeProvider = new FrozenTime(), Scheduling = new SchedulingOptions { PrefixCaching = false } },
             new CpuRunnerOptions { Threads = 2, BlockCount = 120 },
             RepositoryFiles.Weights("storyteller-draft"));
         string[] prompts = ["Once upon a time", "The cat and the dog. The cat and the dog. The cat", "Lily said: I", "<|endoftext|>"];
@@ -82,7 +82,7 @@ public class SpeculationTests
 
             await using var engine = new Engine(
                 runner,
-                options: new EngineOptions { Scheduling = new SchedulingOptions { MaxTokensPerStep = random.Next(12, 60), MaxLogitsPerStep = random.Next(8, 40), MaxRunningSequences = 8 } },
+                options: new EngineOptions { TimeProvider = new FrozenTime(), Scheduling = new SchedulingOptions { MaxTokensPerStep = random.Next(12, 60), MaxLogitsPerStep = random.Next(8, 40), MaxRunningSequences = 8 } },
                 draft: draft);
             await Task.WhenAll(Enumerable.Range(0, 24).Select(async i =>
             {
