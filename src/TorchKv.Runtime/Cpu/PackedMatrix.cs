@@ -3,8 +3,9 @@ using TorchKv.Runtime.Cpu.Kernels;
 namespace TorchKv.Runtime.Cpu;
 
 /// <summary>
-/// A weight matrix in panels of 32 outputs, K-major, and its bias. A matrix of several parts side by side (queries, keys, values)
-/// begins each part with a new panel, so that a panel belongs to one part.
+/// A weight matrix in panels of 32 outputs, each a run of groups of inputs in order of k, and its bias. A matrix of several parts side by
+/// side (queries, keys, values) begins each part with a new panel, so that a panel belongs to one part; the outputs that its last panel lacks
+/// have weights of zero.
 /// </summary>
 internal sealed unsafe class PackedMatrix
 {
@@ -46,14 +47,16 @@ internal sealed unsafe class PackedMatrix
     /// <summary>Inputs that are packed together: those that share a scale, or codes; 1 where nothing is shared.</summary>
     public int Group { get; private set; }
 
-    /// <summary>What stored integers are offset by.</summary>
+    /// <summary>What stored integers are offset by; 0 where weights are floats.</summary>
     public int Offset { get; private set; }
 
+    /// <summary>Groups of a panel, the last of which may be short of inputs.</summary>
     public int Groups { get; private set; }
 
-    /// <summary>Bytes of a group's weights for 32 outputs, scales included.</summary>
+    /// <summary>Bytes of a whole group's weights for 32 outputs, with the scales or codes that they share.</summary>
     public int GroupBytes { get; private set; }
 
+    /// <summary>Bytes of a panel. A last group that is short takes less where groups share codes, and is filled up with zeros where they share scales.</summary>
     public nint PanelBytes { get; private set; }
 
     public long Bytes => (long)Panels * PanelBytes;
@@ -73,13 +76,15 @@ internal sealed unsafe class PackedMatrix
     /// <summary>(Panels · 32) floats; zeros past a part's outputs.</summary>
     public float* Bias { get; private set; }
 
+    /// <param name="panels">Room for <see cref="MostBytes"/>.</param>
+    /// <param name="bias">See <see cref="Bias"/>.</param>
     public void Place(byte* panels, float* bias)
     {
         this.panels = panels;
         Bias = bias;
     }
 
-    /// <summary>Takes the format that fits every weight, in the same place.</summary>
+    /// <summary>Takes the format that fits every weight, in the same place; all of it has to be packed again.</summary>
     public void FallBack()
     {
         SetFormat(WeightFormat.BFloat16);
@@ -95,6 +100,7 @@ internal sealed unsafe class PackedMatrix
         var output = (panel - (part * PartPanels)) * PanelWidth;
         return (part, output, Math.Min(PanelWidth, PartOutputs - output));
     }
+
     private void SetFormat(WeightFormat format)
     {
         Format = format;

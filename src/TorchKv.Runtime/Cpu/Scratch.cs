@@ -5,8 +5,9 @@ namespace TorchKv.Runtime.Cpu;
 
 /// <summary>
 /// What is per step: the activations of all its tokens and where their keys and values go. Allocated once, for the largest step.
-/// Rows are a multiple of 64 floats apart, with zeros at the end (a group of any matrix may be read whole), and there is memory for
-/// twelve rows more than tokens (a tile may be read whole).
+/// Rows are a multiple of 64 floats apart, and there is memory for twelve rows more than tokens (a tile may be read whole). The rows that
+/// matrices multiply (<see cref="Normed"/>, <see cref="Attended"/>, <see cref="Hidden"/>) have zeros at the end, which nobody ever writes
+/// anything else to: a group, or a unit of <see cref="CodedPanel"/>, may be read whole.
 /// </summary>
 internal sealed unsafe class Scratch : IDisposable
 {
@@ -61,7 +62,7 @@ internal sealed unsafe class Scratch : IDisposable
     /// <summary>Floats from row to row of <see cref="Hidden"/>.</summary>
     public int Inner { get; }
 
-    /// <summary>(tokens, width): the residual stream.</summary>
+    /// <summary>(tokens, width): the residual stream. What lies at the end of a row may be anything.</summary>
     public float* Residual { get; }
 
     /// <summary>(tokens, width): after a LayerNorm.</summary>

@@ -445,11 +445,11 @@ internal sealed unsafe class StepWork : IPhasedWork
     private (int Tasks, int Runs, int Heads) AttentionTasks()
     {
         const int MostHeads = 4, TasksPerThread = 32;
-        var heads = weights.Config.HeadCount;
+        int heads = weights.Config.HeadCount, chunks = scratch.ChunkCount;
         var fit = Workspace.TileFloats / (Workspace.Queries * pool.Layout.ValueStride);
-        var run = Math.Max(1, Math.Min(Math.Min(MostHeads, fit), scratch.ChunkCount * heads / (threads * TasksPerThread)));
+        var run = Math.Max(1, Math.Min(Math.Min(MostHeads, fit), chunks * heads / (threads * TasksPerThread)));
         var runs = (heads + run - 1) / run;
-        return (scratch.ChunkCount * runs, runs, run);
+        return (chunks * runs, runs, run);
     }
 
     private void Attend(int layer, int task, Workspace workspace)

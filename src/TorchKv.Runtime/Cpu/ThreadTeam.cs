@@ -16,7 +16,10 @@ internal interface IPhasedWork
     /// </summary>
     void Compute(int phase, int task, Workspace workspace);
 
-    /// <summary>Puts the workspace's result where later phases read it. Called once for each task, while its phase lasts.</summary>
+    /// <summary>
+    /// Puts the workspace's result where later phases read it. Called once for each task, while its phase lasts, and the phase lasts until it
+    /// returns: it copies, and computes nothing.
+    /// </summary>
     void Publish(int phase, int task, Workspace workspace);
 
     /// <summary>
@@ -34,6 +37,7 @@ internal interface IPhasedWork
 /// Runs phased work on the calling thread and helpers. Nobody waits for a thread that is not running: whoever finds no task left to claim
 /// computes again what has been claimed and not published for longer than such a task takes, and takes the right to publish
 /// it with one compare-and-swap; the late thread finds that right gone. Any thread moves the work on to its next phase.
+/// The one exception is a thread put to sleep while it copies a result that it has the right to publish, for which the others give their processors up.
 /// </summary>
 /// <remarks>
 /// A phase's tasks are shared out in as many runs as there are threads. A thread claims from its own run, which keeps what it reads in one
@@ -304,9 +308,19 @@ internal sealed class ThreadTeam : IDisposable
 
                 var now = Stopwatch.GetTimestamp();
                 began = began == 0 ? now : began;
-                if (now - began > wait && Volatile.Read(ref published[task]) < (2 * serial) - 1)
+                if (now - began <= wait)
+                {
+                    continue;
+                }
+
+                if (Volatile.Read(ref published[task]) < (2 * serial) - 1)
                 {
                     Execute(current, serial, phase, task, workspaces[thread]);
+                }
+                else
+                {
+                    // Put to sleep in the middle of publishing, perhaps for this thread's sake.
+                    Thread.Yield();
                 }
             }
         }
@@ -335,9 +349,13 @@ internal sealed class ThreadTeam : IDisposable
                     Volatile.Write(ref published[task], 2 * serial);
                 }
 
-                while (Volatile.Read(ref published[task]) < 2 * serial)
+                for (var spins = 1; Volatile.Read(ref published[task]) < 2 * serial; spins++)
                 {
                     Thread.SpinWait(1);
+                    if (spins % 1024 == 0)
+                    {
+                        Thread.Yield();
+                    }
                 }
             }
 

@@ -4,12 +4,12 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>Float32 weights into a panel, in the matrix's dtype, and back.</summary>
+/// <summary>Float32 weights into a panel, in the matrix's format, and back.</summary>
 internal static unsafe class WeightPacking
 {
     private const int Width = PackedMatrix.PanelWidth;
 
-    /// <summary>Packs a stretch of inputs of one panel.</summary>
+    /// <summary>Packs a stretch of inputs of one panel. Sets <see cref="PackedMatrix.Misfit"/> if weights do not fit the format; what it wrote is then no use.</summary>
     /// <param name="matrix">Where to.</param>
     /// <param name="panel">Which panel.</param>
     /// <param name="firstInput">A multiple of the matrix's group.</param>

@@ -74,6 +74,45 @@ public sealed unsafe class CodedWeightsTests
         }
     }
 
+    /// <summary>Products below the smallest float leave −0, which a further zero makes +0: the zeros past the last input count in every path alike.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(131)]
+    public void AProductThatUnderflowsHasTheSameSignInOneRowAndInSeveral(int inputs)
+    {
+        var matrix = new PackedMatrix(WeightFormat.CodedBFloat16, inputs, 1, Width);
+        using var panel = new NativeBuffer(matrix.MostBytes);
+        matrix.Place(panel.Pointer, null);
+        var weights = Enumerable.Repeat(1e-30f, inputs * Width).ToArray();
+        fixed (float* source = weights)
+        {
+            WeightPacking.Pack(matrix, 0, 0, inputs, source, Width, Width);
+        }
+
+        const int Rows = 17;
+        using var x = new NativeBuffer(Tiles.PaddedRows(Rows) * 192L * sizeof(float));
+        for (var row = 0; row < Rows; row++)
+        {
+            new Span<float>((float*)x.Pointer + (row * 192), inputs).Fill(-1e-30f);
+        }
+
+        using var tile = new NativeBuffer(Tiles.PaddedRows(Rows) * Width * sizeof(float));
+        var values = new Span<float>(tile.Pointer, Rows * Width);
+        var signs = new List<int>();
+        foreach (var width in Enum.GetValues<VectorWidth>().Where(width => width <= KernelSet.Widest))
+        {
+            foreach (var rows in new[] { 1, 2, Rows })
+            {
+                KernelSet.For(width).Multiply(matrix, 0, (float*)x.Pointer, 192, default, 0, rows, (float*)tile.Pointer);
+                signs.AddRange(values[..(rows * Width)].ToArray().Select(Bits));
+            }
+        }
+
+        Assert.Single(signs.Distinct());
+    }
+
     [Fact]
     public void AStretchWithTooManyWeightsThatHaveNoCodeDoesNotFit()
     {
@@ -172,6 +211,8 @@ public sealed unsafe class CodedWeightsTests
                 sum = MathF.FusedMultiplyAdd(x[i], apart.Contains((i, output)) ? 0 : Weight(i, output), sum);
             }
 
+            // The zeros up to a multiple of four turn −0 into +0.
+            sum = Matrix.Inputs % CodedPanel.Unit == 0 ? sum : sum + 0f;
             for (var i = 0; i < Matrix.Inputs; i++)
             {
                 sum = apart.Contains((i, output)) ? MathF.FusedMultiplyAdd(x[i], Weight(i, output), sum) : sum;

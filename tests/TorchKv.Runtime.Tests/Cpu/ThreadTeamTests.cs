@@ -64,7 +64,8 @@ public sealed class ThreadTeamTests
         using var team = Team(3);
         for (var run = 0; run < 200; run++)
         {
-            using var cancel = new CancellationTokenSource();
+            // Not disposed: a late helper may cancel it after the run.
+            var cancel = new CancellationTokenSource();
             var tasks = 0;
             var work = new CountedWork(new Random(run), phases: 12, mostTasks: 40)
             {

@@ -30,7 +30,7 @@ internal static unsafe class Attention
     /// <param name="scale">What a score is multiplied by.</param>
     /// <param name="more">Whether the next head comes next.</param>
     /// <param name="scores">Scratch: six rows of <paramref name="lds"/> floats.</param>
-    /// <param name="lds">At least position + queries, rounded up to 32.</param>
+    /// <param name="lds">At least position + queries, rounded up to 16.</param>
     /// <param name="output">Receives (queries, head_dim); memory is (6, <see cref="KvLayout.ValueStride"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Head<L, V, E>(
@@ -51,6 +51,7 @@ internal static unsafe class Attention
         {
             TileScores<L, V, E>(layout, keys, table, blocks, q, ldq, scores, lds);
         }
+
         var sums = stackalloc float[Tiles.Rows];
         for (var i = 0; i < queries; i++)
         {
@@ -246,6 +247,7 @@ internal static unsafe class Attention
     }
 
     /// <summary>Weighted values of keys <paramref name="from"/> … <paramref name="to"/> for one query, added to <paramref name="output"/>. Roofline: memory (the values).</summary>
+    /// <remarks><paramref name="next"/> bytes on lie the next head's values, which are fetched meanwhile; 0 for nothing.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RowValues<L, V, E>(in KvLayout layout, byte* values, int* table, float* weights, int from, int to, nint next, float* output)
         where L : IFloatLanes<V>
@@ -268,7 +270,6 @@ internal static unsafe class Attention
                         Fetch.Line(w + next);
                         Fetch.Line(w + next + (2 * step));
                     }
-
 
                     var t = L.All(weights[key]);
                     a = L.Fma(t, E.Load<L, V>(w), a);

@@ -4,7 +4,8 @@ namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>
 /// Products of float32 rows with a panel of bfloat16 weights in 12 bits each (<see cref="CodedPanel"/>). Each output is one chain of
-/// <c>acc = fma(x[k], w[k, output], acc)</c>: k = 0, 1, … with zero in place of the weights that are listed apart, then those, in order of k.
+/// <c>acc = fma(x[k], w[k, output], acc)</c>: k = 0, 1, … with zero in place of the weights that are listed apart, on to a multiple of four,
+/// where x and the weights are zeros (which count: they turn −0 into 0), then the weights apart, in order of k.
 /// </summary>
 internal static unsafe class CodedMatMul
 {
@@ -120,8 +121,14 @@ internal static unsafe class CodedMatMul
 
     /// <summary>
     /// Rows × panel into a tile of (rows rounded up to <see cref="Tiles.PaddedRows"/>, 32) floats, which is overwritten. A stretch is widened to
-    /// float32 once for all rows: a few hundred instructions beside the 128 · rows that multiply it.
+    /// float32 once for all rows: a few hundred instructions beside the thousands that multiply it.
     /// </summary>
+    /// <param name="x">(rows, k), rows <paramref name="ldx"/> apart, each with zeros up to a multiple of four; memory reaches to the padded rows.</param>
+    /// <param name="ldx">Floats from row to row.</param>
+    /// <param name="rows">Rows wanted.</param>
+    /// <param name="panel">The panel.</param>
+    /// <param name="k">Inputs.</param>
+    /// <param name="tile">Receives (rows, 32).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
     public static void Panel<L, V>(float* x, nint ldx, int rows, byte* panel, nint k, float* tile)
@@ -144,7 +151,7 @@ internal static unsafe class CodedMatMul
             Widen<L, V>(stretch, units, (float*)widened);
             stretch += CodedPanel.HeaderBytes + (units * CodedPanel.UnitBytes);
             MatMul.Stretch<L, V, Float32Elements>(
-                x + start, ldx, rows, widened, Math.Min(CodedPanel.Stretch, k - start), tile, stretch, CodedPanel.StretchBytes);
+                x + start, ldx, rows, widened, units * CodedPanel.Unit, tile, stretch, CodedPanel.StretchBytes);
         }
 
         AddApart(x, ldx, rows, panel, k, tile);

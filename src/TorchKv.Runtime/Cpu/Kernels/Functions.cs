@@ -91,7 +91,7 @@ internal static unsafe class Functions
         return L.Multiply(x, L.Divide(n, L.Add(n, L.All(2))));
     }
 
-    /// <summary>The activation of 32 values, in place. Roofline: about 25 instructions a vector, hidden behind the product's stream of weights.</summary>
+    /// <summary>The activation of values, a multiple of 16, in place. Roofline: about 25 instructions a vector, hidden behind the product's stream of weights.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Activate<L, V>(Gpt2Activation activation, float* values, int count)
         where L : IFloatLanes<V>

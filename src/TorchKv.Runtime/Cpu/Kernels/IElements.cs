@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>How stored numbers (weights, keys, values) become float32 lanes. Both ways are exact.</summary>
+/// <summary>How stored numbers (weights, keys, values) become float32 lanes, exactly.</summary>
 internal interface IElements
 {
     /// <summary>Bytes of a stored number.</summary>
@@ -11,9 +11,6 @@ internal interface IElements
     static abstract unsafe V Load<L, V>(byte* source)
         where L : IFloatLanes<V>
         where V : struct;
-
-    /// <summary>Stores a float32, rounded to nearest even where the element is narrower.</summary>
-    static abstract unsafe void Store(float value, byte* destination);
 }
 
 /// <summary>Stored as they are computed.</summary>
@@ -29,9 +26,6 @@ internal readonly struct Float32Elements : IElements
     public static unsafe V Load<L, V>(byte* source)
         where L : IFloatLanes<V>
         where V : struct => L.Load((float*)source);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void Store(float value, byte* destination) => *(float*)destination = value;
 }
 
 /// <summary>Stored as bfloat16: a shift widens it.</summary>
@@ -47,9 +41,6 @@ internal readonly struct BFloat16Elements : IElements
     public static unsafe V Load<L, V>(byte* source)
         where L : IFloatLanes<V>
         where V : struct => L.LoadBFloat16((ushort*)source);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void Store(float value, byte* destination) => *(ushort*)destination = BFloat16.Round(value);
 }
 
 /// <summary>bfloat16 is the upper half of a float32.</summary>

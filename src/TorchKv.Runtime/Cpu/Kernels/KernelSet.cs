@@ -42,12 +42,15 @@ internal abstract unsafe class KernelSet
     /// <summary>Rows × one panel, into a tile of (rows, 32); see <see cref="MatMul"/> and <see cref="QuantizedMatMul"/>.</summary>
     /// <param name="matrix">The weights.</param>
     /// <param name="panel">Which 32 outputs.</param>
-    /// <param name="x">All rows in float32; read by float32 and bfloat16 weights.</param>
+    /// <param name="x">
+    /// All rows in float32, and memory for <see cref="Tiles.PaddedRows"/> of those wanted; read by float32 and bfloat16 weights, by those in 12 bits up to a
+    /// multiple of <see cref="CodedPanel.Unit"/> inputs, where it is zero.
+    /// </param>
     /// <param name="ldx">Floats from row to row.</param>
     /// <param name="quantized">All rows in int8; read by int8, six-bit and int4 weights.</param>
     /// <param name="firstRow">The first row wanted.</param>
     /// <param name="rows">Rows wanted.</param>
-    /// <param name="tile">Room for the rows rounded up to six, × 32.</param>
+    /// <param name="tile">Room for the rows rounded up to <see cref="Tiles.PaddedRows"/>, × 32.</param>
     public abstract void Multiply(PackedMatrix matrix, int panel, float* x, nint ldx, in QuantizedRows quantized, int firstRow, int rows, float* tile);
 
     /// <summary>See <see cref="Normalization.LayerNorm"/>.</summary>

@@ -138,7 +138,9 @@ internal static unsafe class MatMul
         for (var row = 0; row < rows;)
         {
             var height = Tiles.Height(rows - row, tall: n == 16);
-            var step = row < FetchingRows ? ((aheadBytes * height) + spread - 1) / spread : 0;
+
+            // A tile taller than the rows there are would leave lines out.
+            var step = row < FetchingRows ? Math.Min(Tiles.MostAhead, ((aheadBytes * height) + spread - 1) / spread) : 0;
             for (var o = 0; o < Width; o += 2 * n)
             {
                 var from = x + (row * ldx);

@@ -103,7 +103,7 @@ internal static unsafe class QuantizedMatMul
 
     /// <summary>
     /// One row (decode): y[0 … 32) = x · panel.
-    /// Roofline: memory; 128 (64) bytes of weights take four dot products, 4 cycles of their latency.
+    /// Roofline: memory; a quad's 128 (int8), 96 (six bits) or 64 (int4) bytes take four dot products, 4 cycles of their latency.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Row<D, I, F, Q>(QuantizedRows x, int row, byte* panel, float* y)

@@ -21,6 +21,9 @@ internal static unsafe class Tiles
     /// <summary>Bytes; on a machine with longer lines a fetch is repeated.</summary>
     private const int CacheLine = 64;
 
+    /// <summary>Bytes that a tile can fetch per k: two cache lines.</summary>
+    public const nint MostAhead = 2 * CacheLine;
+
     /// <summary>Rows that memory must reach to where tiles pass over a number of rows.</summary>
     public static int PaddedRows(int rows) => (rows + TallRows - 1) / TallRows * TallRows;
 
@@ -50,7 +53,7 @@ internal static unsafe class Tiles
     /// <param name="second">Where in a row of <paramref name="c"/> the second vector lies; 0 with the same <paramref name="w2"/> as <paramref name="w"/> does one vector.</param>
     /// <param name="ldc">Floats from row to row.</param>
     /// <param name="ahead">What will be read next from memory: fetched into the second-level cache while this computes.</param>
-    /// <param name="aheadStep">How far <paramref name="ahead"/> moves per k, at most two cache lines; 0 for nothing.</param>
+    /// <param name="aheadStep">How far <paramref name="ahead"/> moves per k, at most <see cref="MostAhead"/>; 0 stays where it is.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile<L, V, E>(float* x, nint ldx, byte* w, byte* w2, nint ldw, nint k, float* c, nint second, nint ldc, byte* ahead, nint aheadStep)
         where L : IFloatLanes<V>
