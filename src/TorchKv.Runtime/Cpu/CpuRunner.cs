@@ -89,6 +89,7 @@ public sealed unsafe class CpuRunner : IModelRunner
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         Check(options ??= new CpuRunnerOptions());
+        CheckSteps(options, checkpoint.Config);
         var threads = options.Threads == 0 ? Math.Min(MostThreads, Environment.ProcessorCount) : options.Threads;
         return new CpuRunner(Weights.Load(checkpoint, options.DType, threads), options, threads);
     }
@@ -215,6 +216,20 @@ public sealed unsafe class CpuRunner : IModelRunner
         CheckRange(nameof(options.Threads), options.Threads, 0, MostThreads);
         CheckRange(nameof(options.BlockCount), options.BlockCount, 0, MostBlocks);
         CheckRange(nameof(options.MaxTokensPerStep), options.MaxTokensPerStep, 1, MostTokensPerStep);
+    }
+
+    /// <summary>A step's attention tasks and block tables have to be countable.</summary>
+    private static void CheckSteps(CpuRunnerOptions options, Gpt2Config config)
+    {
+        var perSequence = (config.ContextLength + KvLayout.BlockSize - 1) / KvLayout.BlockSize;
+        var most = Math.Min(ThreadTeam.MostTasks / config.HeadCount, (Array.MaxLength / perSequence) - 1);
+        if (options.MaxTokensPerStep > most)
+        {
+            throw new OptionException(
+                nameof(options.MaxTokensPerStep),
+                options.MaxTokensPerStep.ToString(CultureInfo.InvariantCulture),
+                string.Create(CultureInfo.InvariantCulture, $"1 to {most} for a model of {config.HeadCount} heads and a context of {config.ContextLength}"));
+        }
     }
 
     private static void CheckRange(string option, int value, int least, int most)

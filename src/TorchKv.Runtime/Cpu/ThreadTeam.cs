@@ -50,6 +50,9 @@ internal sealed class ThreadTeam : IDisposable
     private const int TaskBits = 24;
     private const long TaskMask = (1L << TaskBits) - 1;
 
+    /// <summary>The most tasks that a phase may have.</summary>
+    public const int MostTasks = (int)TaskMask / 2;
+
     /// <summary>Spins before a helper sleeps: tens of microseconds, which covers what a caller does between two decode steps.</summary>
     private const int SpinsBeforeSleep = 2_000;
 
@@ -83,7 +86,7 @@ internal sealed class ThreadTeam : IDisposable
     /// <param name="workspace">Makes a thread's own scratch memory.</param>
     public ThreadTeam(int threads, int mostTasks, Func<Workspace> workspace)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(mostTasks, (int)TaskMask / 2);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(mostTasks, MostTasks);
         published = new long[mostTasks];
         claims = new long[(threads + 1) * Apart];
         workspaces = new Workspace[threads];

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 
@@ -81,6 +83,16 @@ public sealed class StepContractTests
         Assert.Equal(
             ["DType", "KvDType", "Threads", "Threads", "BlockCount", "MaxTokensPerStep", "MaxTokensPerStep"],
             bad.Select(options => Assert.Throws<OptionException>(() => CpuRunner.Load(Folder, options)).Option));
+    }
+
+    [Fact]
+    public void MoreTokensAStepThanAModelOfManyHeadsCanCountAreRefused()
+    {
+        using var folder = new TemporaryFolder();
+        FormulaCheckpoint.Write(folder.Path, new Gpt2Config { VocabSize = 40, ContextLength = 32, EmbeddingSize = 130, HeadCount = 130, LayerCount = 1, InnerSize = 8, EosTokenIds = [], BosTokenId = null });
+        var error = Assert.Throws<OptionException>(() => CpuRunner.Load(folder.Path, new CpuRunnerOptions { MaxTokensPerStep = 65_536 }));
+        Assert.Equal("MaxTokensPerStep", error.Option);
+        Assert.Contains("130 heads", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
