@@ -97,10 +97,14 @@ internal static unsafe class Attention
             var second = block + 1 < blocks ? Block : 0;
             var k0 = keys + ((nint)table[block] * layout.Bytes);
             var k1 = second != 0 ? keys + ((nint)table[block + 1] * layout.Bytes) : k0;
+
+            // The two after them, of which each is a stream too short for the processor to run ahead of.
+            var ahead = keys + ((nint)table[Math.Min(block + 2, blocks - 1)] * layout.Bytes);
+            Fetch.Lines(keys + ((nint)table[Math.Min(block + 3, blocks - 1)] * layout.Bytes), Block * E.Bytes * 16);
             for (var o = 0; o < Block; o += L.Count)
             {
                 byte* w = k0 + (o * E.Bytes), w2 = k1 + (o * E.Bytes);
-                Tiles.Tile<L, V, E>(q, ldq, w, w2, Block, layout.HeadDim, scores + (block * Block) + o, second, lds, w, 0);
+                Tiles.Tile<L, V, E>(q, ldq, w, w2, Block, layout.HeadDim, scores + (block * Block) + o, second, lds, ahead, o == 0 ? Block * E.Bytes : 0);
             }
         }
     }
@@ -226,6 +230,7 @@ internal static unsafe class Attention
         for (var start = 0; start < count; start += Block)
         {
             var v = values + ((nint)table[start / Block] * layout.Bytes);
+            var ahead = values + ((nint)table[Math.Min((start / Block) + 1, (count - 1) / Block)] * layout.Bytes);
             for (var o = 0; o < layout.ValueStride; o += 2 * n)
             {
                 var second = o + n < layout.ValueStride ? n : 0;
@@ -240,8 +245,8 @@ internal static unsafe class Attention
                     output + o,
                     second,
                     layout.ValueStride,
-                    w,
-                    0);
+                    ahead + (o * E.Bytes),
+                    layout.ValueStride * E.Bytes);
             }
         }
     }
