@@ -9,4 +9,5 @@ case " $* " in
     *" --model "*) exec "$bench" engine "$@" ;;
 esac
 [ -f "$model/model.safetensors" ] || "$bench" formula "$model"
-exec "$bench" engine --model "$model" "$@"
+# A model by a formula has nothing to say, with or without a vocabulary beside it: text is the trained model's.
+exec "$bench" engine --model "$model" --text "$root/weights/storyteller" --draft "$root/weights/storyteller-draft" "$@"
