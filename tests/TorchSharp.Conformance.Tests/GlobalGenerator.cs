@@ -1,20 +1,5 @@
 namespace TorchSharp.Conformance;
 
-/// <summary>The default generator is the process's: tests that seed it and draw from it take turns.</summary>
-internal sealed class GlobalGenerator : IDisposable
-{
-    private static readonly SemaphoreSlim s_turn = new(1, 1);
-
-    private GlobalGenerator()
-    {
-    }
-
-    public static GlobalGenerator Seeded(long seed)
-    {
-        s_turn.Wait();
-        torch.random.manual_seed(seed);
-        return new GlobalGenerator();
-    }
-
-    public void Dispose() => s_turn.Release();
-}
+/// <summary>The default generator is the process's, and every module that is made draws from it: tests that count on its seed run when no other does.</summary>
+[CollectionDefinition(nameof(GlobalGenerator), DisableParallelization = true)]
+public class GlobalGenerator;
