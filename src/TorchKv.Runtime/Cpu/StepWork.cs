@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics.X86;
 using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
@@ -12,8 +11,6 @@ internal sealed unsafe partial class StepWork : IPhasedWork
 {
     /// <summary>Rows up to which a product waits for memory rather than for arithmetic.</summary>
     private const int FewRows = 16;
-
-    private const int CacheLine = 64;
 
     private readonly Weights weights;
     private readonly Scratch scratch;
@@ -132,7 +129,7 @@ internal sealed unsafe partial class StepWork : IPhasedWork
     public void Anticipate(int phase, int thread, int threads, int call)
     {
         const int CallBytes = 1024, Most = 32 * CallBytes;
-        if (!Sse.IsSupported || scratch.TokenCount > FewRows || call >= Most / CallBytes)
+        if (scratch.TokenCount > FewRows || call >= Most / CallBytes)
         {
             return;
         }
@@ -144,9 +141,9 @@ internal sealed unsafe partial class StepWork : IPhasedWork
         if (panel < matrix.Panels)
         {
             var from = matrix.Panel(panel) + (call * CallBytes);
-            for (var i = 0; i < CallBytes; i += CacheLine)
+            for (var i = 0; i < CallBytes; i += Fetch.CacheLine)
             {
-                Sse.Prefetch1(from + i);
+                Fetch.Line(from + i);
             }
         }
     }

@@ -10,6 +10,9 @@ namespace TorchKv.Runtime.Cpu.Kernels;
 /// </remarks>
 internal static unsafe class Fetch
 {
+    /// <summary>Bytes; on a machine with longer lines a fetch is repeated.</summary>
+    public const int CacheLine = 64;
+
     /// <summary>Bytes. Measured: 4 to 16 KiB do alike, 1 KiB gains half as much.</summary>
     private const int Distance = 8192;
 
@@ -38,7 +41,7 @@ internal static unsafe class Fetch
     {
         if (Sse.IsSupported)
         {
-            for (long i = 0; i < bytes; i += 64)
+            for (long i = 0; i < bytes; i += CacheLine)
             {
                 Sse.Prefetch0(at + i);
             }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
@@ -18,11 +17,8 @@ internal static unsafe class Tiles
     /// <summary>Rows of <see cref="ShortTile"/>.</summary>
     public const int ShortRows = 4;
 
-    /// <summary>Bytes; on a machine with longer lines a fetch is repeated.</summary>
-    private const int CacheLine = 64;
-
     /// <summary>Bytes that a tile can fetch per k: two cache lines.</summary>
-    public const nint MostAhead = 2 * CacheLine;
+    public const nint MostAhead = 2 * Fetch.CacheLine;
 
     /// <summary>Rows that memory must reach to where tiles pass over a number of rows.</summary>
     public static int PaddedRows(int rows) => (rows + TallRows - 1) / TallRows * TallRows;
@@ -71,13 +67,9 @@ internal static unsafe class Tiles
             V u = E.Load<L, V>(w), v = E.Load<L, V>(w2);
             w += stride;
             w2 += stride;
-            if (Sse.IsSupported)
-            {
-                Sse.Prefetch1(ahead);
-                Sse.Prefetch1(ahead + CacheLine);
-                ahead += aheadStep;
-            }
-
+            Fetch.Line(ahead);
+            Fetch.Line(ahead + Fetch.CacheLine);
+            ahead += aheadStep;
             var t = L.All(x0[i]);
             a0 = L.Fma(t, u, a0);
             b0 = L.Fma(t, v, b0);
@@ -129,13 +121,9 @@ internal static unsafe class Tiles
             V u = E.Load<L, V>(w), v = E.Load<L, V>(w2);
             w += stride;
             w2 += stride;
-            if (Sse.IsSupported)
-            {
-                Sse.Prefetch1(ahead);
-                Sse.Prefetch1(ahead + CacheLine);
-                ahead += aheadStep;
-            }
-
+            Fetch.Line(ahead);
+            Fetch.Line(ahead + Fetch.CacheLine);
+            ahead += aheadStep;
             var t = L.All(x0[i]);
             a0 = L.Fma(t, u, a0);
             b0 = L.Fma(t, v, b0);
@@ -191,13 +179,9 @@ internal static unsafe class Tiles
             V u = E.Load<L, V>(w), v = E.Load<L, V>(w2);
             w += stride;
             w2 += stride;
-            if (Sse.IsSupported)
-            {
-                Sse.Prefetch1(ahead);
-                Sse.Prefetch1(ahead + CacheLine);
-                ahead += aheadStep;
-            }
-
+            Fetch.Line(ahead);
+            Fetch.Line(ahead + Fetch.CacheLine);
+            ahead += aheadStep;
             var t = L.All(*(float*)(p));
             a0 = L.Fma(t, u, a0);
             b0 = L.Fma(t, v, b0);
@@ -290,13 +274,9 @@ internal static unsafe class Tiles
             V u = E.Load<L, V>(w), v = E.Load<L, V>(w2);
             w += stride;
             w2 += stride;
-            if (Sse.IsSupported)
-            {
-                Sse.Prefetch1(ahead);
-                Sse.Prefetch1(ahead + CacheLine);
-                ahead += aheadStep;
-            }
-
+            Fetch.Line(ahead);
+            Fetch.Line(ahead + Fetch.CacheLine);
+            ahead += aheadStep;
             var t = L.All(*(float*)(p));
             a0 = L.Fma(t, u, a0);
             b0 = L.Fma(t, v, b0);
