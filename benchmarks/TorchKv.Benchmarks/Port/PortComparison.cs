@@ -5,6 +5,8 @@ using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Peers;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.Benchmarks.Port;
 
@@ -186,7 +188,7 @@ internal static class PortComparison
         {
             Checkpoint.Open(folder).Dispose();
         }
-        catch (Runtime.TorchKvException)
+        catch (Runtime.Contracts.TorchKvException)
         {
             var began = Stopwatch.GetTimestamp();
             FormulaCheckpoint.Write(folder, config);

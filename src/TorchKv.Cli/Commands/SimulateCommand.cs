@@ -4,6 +4,8 @@ using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Plotting;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Cli.Commands;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Cli.Plotting;
 

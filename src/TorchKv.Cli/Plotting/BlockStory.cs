@@ -1,5 +1,6 @@
 using System.Globalization;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Cli.Plotting;
 
