@@ -5,7 +5,11 @@ namespace TorchKv.Runtime.Text;
 /// <summary>GPT-2's printable character for each byte (<c>bytes_to_unicode</c>): printable Latin-1 stands for itself, the other 68 bytes follow from U+0100 on.</summary>
 internal static class ByteLevel
 {
-    private static readonly Dictionary<char, byte> s_bytes = MakeBytes();
+    private static readonly char[] s_characters = MakeCharacters();
+    private static readonly Dictionary<char, byte> s_bytes = Enumerable.Range(0, 256).ToDictionary(value => s_characters[value], value => (byte)value);
+
+    /// <summary>The character that stands for a byte in a vocabulary.</summary>
+    public static char ToCharacter(byte value) => s_characters[value];
 
     /// <summary>The bytes that a vocabulary's token stands for; a token with a character that stands for no byte is taken as it is written.</summary>
     public static byte[] ToBytes(string token)
@@ -22,16 +26,16 @@ internal static class ByteLevel
         return bytes;
     }
 
-    private static Dictionary<char, byte> MakeBytes()
+    private static char[] MakeCharacters()
     {
-        var bytes = new Dictionary<char, byte>(256);
+        var characters = new char[256];
         var next = 0x100;
         for (var value = 0; value < 256; value++)
         {
             var isPrintable = value is (>= 0x21 and <= 0x7E) or (>= 0xA1 and <= 0xAC) or (>= 0xAE and <= 0xFF);
-            bytes.Add((char)(isPrintable ? value : next++), (byte)value);
+            characters[value] = (char)(isPrintable ? value : next++);
         }
 
-        return bytes;
+        return characters;
     }
 }

@@ -13,7 +13,13 @@ public sealed class Gpt2Tokenizer
     /// <summary>The token that ends a text, in GPT-2 and in every model made like it.</summary>
     public const string EndOfTextToken = "<|endoftext|>";
 
+    /// <summary>UTF-16 code units of the longest piece that the package's tokenizer gets: its time grows with the square of a piece's length.</summary>
+    internal const int LongestPackagePiece = 64;
+
+    private static readonly Gpt2PreTokenizer s_split = new();
+
     private readonly BpeTokenizer _bpe;
+    private readonly BytePairMerger _longPieces;
     private readonly byte[][] _bytes;
     private readonly bool[] _isSpecial;
     private readonly Dictionary<string, int> _ids;
@@ -23,7 +29,8 @@ public sealed class Gpt2Tokenizer
 
     private Gpt2Tokenizer(Dictionary<string, int> vocabulary, List<string> merges, Dictionary<string, int> added, int? endOfText, bool addPrefixSpace)
     {
-        _bpe = BpeTokenizer.Create(new BpeOptions(vocabulary) { Merges = merges, ByteLevel = true, PreTokenizer = new Gpt2PreTokenizer() });
+        _bpe = BpeTokenizer.Create(new BpeOptions(vocabulary) { Merges = merges, ByteLevel = true, PreTokenizer = s_split });
+        _longPieces = new BytePairMerger(vocabulary, merges);
         _ids = vocabulary;
         _bytes = new byte[vocabulary.Count + added.Keys.Count(token => !vocabulary.ContainsKey(token))][];
         _isSpecial = new bool[_bytes.Length];
@@ -185,7 +192,50 @@ public sealed class Gpt2Tokenizer
     public bool TryGetId(string token, out int id) => _ids.TryGetValue(token, out id);
 
     private IReadOnlyList<int> EncodeOrdinary(string text)
-        => _bpe.EncodeToIds(_addPrefixSpace && text.Length > 0 && text[0] != ' ' ? ' ' + text : text);
+    {
+        if (_addPrefixSpace && text.Length > 0 && text[0] != ' ')
+        {
+            text = ' ' + text;
+        }
+
+        // The package stops at a byte that the vocabulary lacks, where HuggingFace's tokenizer leaves it out.
+        if (_longPieces.HasEveryByte && !HasLongPiece(text))
+        {
+            return _bpe.EncodeToIds(text);
+        }
+
+        var ids = new List<int>();
+        foreach (var (offset, length) in s_split.PreTokenize(text))
+        {
+            var piece = text.AsSpan(offset, length);
+            if (_longPieces.HasEveryByte && length <= LongestPackagePiece)
+            {
+                ids.AddRange(_bpe.EncodeToIds(piece, considerPreTokenization: false));
+            }
+            else
+            {
+                _longPieces.Encode(piece, ids);
+            }
+        }
+
+        return ids;
+    }
+
+    private static bool HasLongPiece(ReadOnlySpan<char> text)
+    {
+        while (text.Length > LongestPackagePiece)
+        {
+            var length = Gpt2PreTokenizer.PieceLength(text);
+            if (length > LongestPackagePiece)
+            {
+                return true;
+            }
+
+            text = text[length..];
+        }
+
+        return false;
+    }
 
     private static string WellFormed(string text)
     {
