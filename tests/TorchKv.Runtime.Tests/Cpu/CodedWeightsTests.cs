@@ -20,7 +20,7 @@ public sealed unsafe class CodedWeightsTests
     [InlineData(300)]
     public void AWeightComesBackAsTheBFloat16ThatItIs(int inputs)
     {
-        foreach (var apart in new[] { 0, 1, CodedPanel.Apart })
+        foreach (var apart in new[] { 0, 1, CodedPanel.MaxOutliers })
         {
             using var panel = new CodedExample(inputs, outputs: 29, apart, seed: inputs + apart);
             Assert.True(panel.Fits);
@@ -42,7 +42,7 @@ public sealed unsafe class CodedWeightsTests
     [InlineData(300)]
     public void AProductIsTheChainOverKWithTheWeightsThatAreListedApartAtItsEnd(int inputs)
     {
-        foreach (var apart in new[] { 0, 5, CodedPanel.Apart })
+        foreach (var apart in new[] { 0, 5, CodedPanel.MaxOutliers })
         {
             using var panel = new CodedExample(inputs, outputs: 32, apart, seed: inputs + apart);
             foreach (var width in Enum.GetValues<VectorWidth>().Where(width => width <= KernelSet.Widest))
@@ -116,7 +116,7 @@ public sealed unsafe class CodedWeightsTests
     [Fact]
     public void AStretchWithTooManyWeightsThatHaveNoCodeDoesNotFit()
     {
-        using var panel = new CodedExample(inputs: 128, outputs: 32, apart: CodedPanel.Apart + 1, seed: 1);
+        using var panel = new CodedExample(inputs: 128, outputs: 32, apart: CodedPanel.MaxOutliers + 1, seed: 1);
         Assert.False(panel.Fits);
     }
 
@@ -199,7 +199,7 @@ public sealed unsafe class CodedWeightsTests
 
         public PackedMatrix Matrix { get; }
 
-        public bool Fits => !Matrix.Misfit;
+        public bool Fits => !Matrix.NeedsWiderFormat;
 
         public float Weight(int input, int output) => weights[(input * Width) + output];
 
