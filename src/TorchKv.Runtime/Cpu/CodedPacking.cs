@@ -3,18 +3,22 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>Float32 weights into a stretch of a <see cref="CodedPanel"/>, rounded to bfloat16, and back.</summary>
+/// <summary>
+/// Packs float32 weights into stretches of a <see cref="CodedPanel"/>, rounded to bfloat16, and unpacks them.
+/// </summary>
 internal static unsafe class CodedPacking
 {
     private const int Width = PackedMatrix.PanelWidth;
 
     /// <summary>Packs a stretch.</summary>
-    /// <param name="stretch">Where to.</param>
+    /// <param name="stretch">The destination.</param>
     /// <param name="inputs">1 … 128.</param>
-    /// <param name="source">(inputs, 32), rows <paramref name="stride"/> apart.</param>
+    /// <param name="source">(inputs, outputs), rows <paramref name="stride"/> apart.</param>
     /// <param name="stride">Floats from input to input.</param>
-    /// <param name="outputs">How many of the 32 there are; the others become zeros.</param>
-    /// <returns>False if more weights than can be listed apart have none of the sixteen upper bytes: the stretch is then no use.</returns>
+    /// <param name="outputs">Outputs of the panel, at most 32. The weights of the others become zero.</param>
+    /// <returns>
+    /// False if there are more outliers than <see cref="CodedPanel.MaxOutliers"/>. The packed data is then invalid.
+    /// </returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
     public static bool TryPack(byte* stretch, int inputs, float* source, nint stride, int outputs)
@@ -37,7 +41,7 @@ internal static unsafe class CodedPacking
         var units = (inputs + CodedPanel.Unit - 1) / CodedPanel.Unit;
         new Span<byte>(stretch, CodedPanel.HeaderBytes + (units * CodedPanel.UnitBytes)).Clear();
 
-        // Which code an upper byte has; those without one become the zero of code 0 and are listed.
+        // The code of every upper byte. Outliers have none: they are stored as zero, with code 0, and listed.
         var codes = stackalloc byte[256];
         new Span<byte>(codes, 256).Fill(byte.MaxValue);
         codes[0] = 0;
@@ -60,8 +64,8 @@ internal static unsafe class CodedPacking
             stretch[code] = (byte)most;
         }
 
-        var listed = (uint*)(stretch + CodedPanel.Codes);
-        var apart = 0;
+        var outliers = (uint*)(stretch + CodedPanel.Codes);
+        var count = 0;
         for (var i = 0; i < inputs; i++)
         {
             var unit = stretch + CodedPanel.HeaderBytes + (i / CodedPanel.Unit * CodedPanel.UnitBytes);
@@ -73,12 +77,12 @@ internal static unsafe class CodedPacking
                 var code = codes[value >> 8];
                 if (code == byte.MaxValue)
                 {
-                    if (apart == CodedPanel.Apart)
+                    if (count == CodedPanel.MaxOutliers)
                     {
                         return false;
                     }
 
-                    listed[apart++] = CodedPanel.Listed(i, o, value);
+                    outliers[count++] = CodedPanel.Outlier(i, o, value);
                     continue;
                 }
 
@@ -91,7 +95,7 @@ internal static unsafe class CodedPacking
         return true;
     }
 
-    /// <summary>One weight of a stretch.</summary>
+    /// <summary>Unpacks one weight of a stretch.</summary>
     public static float Unpack(byte* stretch, int input, int output)
     {
         var unit = stretch + CodedPanel.HeaderBytes + (input / CodedPanel.Unit * CodedPanel.UnitBytes);
@@ -103,14 +107,14 @@ internal static unsafe class CodedPacking
             return BFloat16.Widen(value);
         }
 
-        // Zero, or listed apart.
-        var listed = (uint*)(stretch + CodedPanel.Codes);
-        var tag = CodedPanel.Listed(input, output, 0);
-        for (var i = 0; i < CodedPanel.Apart; i++)
+        // The weight is zero or an outlier.
+        var outliers = (uint*)(stretch + CodedPanel.Codes);
+        var tag = CodedPanel.Outlier(input, output, 0);
+        for (var i = 0; i < CodedPanel.MaxOutliers; i++)
         {
-            if ((listed[i] & 0xFFFF0000) == tag && listed[i] != 0)
+            if ((outliers[i] & 0xFFFF0000) == tag && outliers[i] != 0)
             {
-                return BFloat16.Widen((ushort)listed[i]);
+                return BFloat16.Widen((ushort)outliers[i]);
             }
         }
 

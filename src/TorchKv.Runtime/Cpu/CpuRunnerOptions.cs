@@ -2,27 +2,35 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>How a <see cref="CpuRunner"/> keeps a model and how much it may use. Immutable.</summary>
+/// <summary>The storage formats, threads and memory of a <see cref="CpuRunner"/>. Immutable.</summary>
 public sealed record CpuRunnerOptions
 {
-    /// <summary>How weights are kept.</summary>
+    /// <summary>The storage format of weights.</summary>
     public CpuDType DType { get; init; } = CpuDType.Float32;
 
-    /// <summary>How keys and values are kept: float32 or bfloat16; null: float32 beside float32 weights, bfloat16 beside narrower ones.</summary>
+    /// <summary>
+    /// The storage format of keys and values: float32 or bfloat16. null: float32 if weights are float32, else bfloat16.
+    /// </summary>
     public CpuDType? KvDType { get; init; }
 
-    /// <summary>Threads that compute, the caller's included, 1 to 1,024; 0: one for each processor.</summary>
+    /// <summary>Threads that compute, including the caller's: 1 to 1,024. 0: one for each processor.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Blocks of 16 tokens in the pool; 0: as many as eight sequences of the full context take. Blocks cost memory once they are written.</summary>
+    /// <summary>
+    /// Blocks of 16 tokens in the pool. 0: enough for eight sequences of the full context. A block takes memory when it
+    /// is first written.
+    /// </summary>
     public int BlockCount { get; init; }
 
     /// <summary>The most tokens of one step, over all rows: 1 to 65,536.</summary>
     public int MaxTokensPerStep { get; init; } = 512;
 
-    /// <summary>How keys and values are kept, null resolved.</summary>
+    /// <summary><see cref="KvDType"/>, or its default if it is null.</summary>
     internal CpuDType KeptKvDType => KvDType ?? (DType == CpuDType.Float32 ? CpuDType.Float32 : CpuDType.BFloat16);
 
-    /// <summary>The vectors to use; null: the widest that there are. The results are the same bits.</summary>
+    /// <summary>
+    /// The width of vectors. null: the widest that the machine has. Every width gives the same bits; tests compare
+    /// them.
+    /// </summary>
     internal VectorWidth? VectorWidth { get; init; }
 }

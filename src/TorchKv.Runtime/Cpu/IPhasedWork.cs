@@ -1,34 +1,41 @@
-using System.Diagnostics;
-
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>Work in phases of numbered tasks. All tasks of a phase may run at once; a phase begins when the one before is published.</summary>
+/// <summary>
+/// Work for a <see cref="ThreadTeam"/>: phases in order, each of numbered tasks. The tasks of a phase may run at the
+/// same time. A phase begins when every task of the phase before is published.
+/// </summary>
 internal interface IPhasedWork
 {
+    /// <summary>The number of phases.</summary>
     int PhaseCount { get; }
 
+    /// <summary>The number of tasks of a phase.</summary>
     int TaskCount(int phase);
 
     /// <summary>
-    /// Computes a task into the workspace: a pure function of what earlier phases published, so that two threads that compute it get
-    /// the same bits. A thread that was put to sleep in the middle may go on here after the phase, or the step, is over; then its inputs
-    /// change under it, and its result is dropped. It must stay within memory whatever it reads.
+    /// Computes a task into the workspace. Its result must depend only on data that earlier phases published: two
+    /// threads may compute the same task, and must get the same bits.
     /// </summary>
+    /// <remarks>
+    /// The operating system may preempt a thread in this method until the phase, or even the step, is over. Such a late
+    /// thread reads data that other threads are changing. Its result is dropped, but it must not leave its buffers,
+    /// whatever values it reads.
+    /// </remarks>
     void Compute(int phase, int task, Workspace workspace);
 
     /// <summary>
-    /// Puts the workspace's result where later phases read it. Called once for each task, while its phase lasts, and the phase lasts until it
-    /// returns: it copies, and computes nothing.
+    /// Copies the result from the workspace to the place where later phases read it. It is called once for each task.
+    /// The phase cannot end before it returns, so it must be short.
     /// </summary>
     void Publish(int phase, int task, Workspace workspace);
 
     /// <summary>
-    /// Called by a thread that finds nothing to claim, again and again while it waits for the others: it may fetch into its caches a little
-    /// of what it will read next. It changes nothing, and returns within a microsecond.
+    /// Prefetches data that the thread reads in a later phase. A thread calls it repeatedly while it has no task and
+    /// waits for the others. It must change nothing and return within a microsecond.
     /// </summary>
     /// <param name="phase">The phase that is about to end.</param>
-    /// <param name="thread">Which of the threads it is.</param>
-    /// <param name="threads">How many there are.</param>
-    /// <param name="call">0 for the first call in this phase, then 1, 2, ….</param>
+    /// <param name="thread">The number of the calling thread.</param>
+    /// <param name="threads">The number of threads.</param>
+    /// <param name="call">0 for the thread's first call in this phase, then 1, 2, ….</param>
     void Anticipate(int phase, int thread, int threads, int call);
 }

@@ -4,54 +4,65 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>Blocks of keys and values: (layers, blocks, <see cref="KvLayout.Bytes"/>). Memory is taken as blocks are first written.</summary>
+/// <summary>
+/// The blocks of keys and values: (layers, blocks, <see cref="KvLayout.Bytes"/>). A block takes memory when it is first
+/// written.
+/// </summary>
 internal sealed unsafe class KvPool : IDisposable
 {
-    private readonly NativeBuffer memory;
-    private readonly int layers;
+    private readonly NativeBuffer _memory;
+    private readonly int _layers;
 
     public KvPool(Gpt2Config config, CpuDType dtype, int blockCount)
     {
         Layout = new KvLayout(config.HeadCount, config.HeadDim, dtype == CpuDType.Float32 ? 4 : 2);
-        layers = config.LayerCount;
+        _layers = config.LayerCount;
         BlockCount = blockCount;
-        memory = new NativeBuffer((long)layers * blockCount * Layout.Bytes);
+        _memory = new NativeBuffer((long)_layers * blockCount * Layout.Bytes);
     }
 
+    /// <summary>The layout of one layer's part of a block.</summary>
     public KvLayout Layout { get; }
 
+    /// <summary>Blocks in the pool.</summary>
     public int BlockCount { get; }
 
-    public int BytesPerBlock => layers * Layout.Bytes;
+    /// <summary>Bytes of a block: the keys and values of all layers.</summary>
+    public int BytesPerBlock => _layers * Layout.Bytes;
 
-    /// <summary>A layer's blocks.</summary>
-    public byte* Layer(int layer) => memory.Pointer + ((long)layer * BlockCount * Layout.Bytes);
+    /// <summary>The first block of a layer.</summary>
+    public byte* Layer(int layer) => _memory.Pointer + ((long)layer * BlockCount * Layout.Bytes);
 
+    /// <summary>Copies all layers of a block to another block.</summary>
     public void Copy(int source, int destination)
     {
-        for (var layer = 0; layer < layers; layer++)
+        for (var layer = 0; layer < _layers; layer++)
         {
             Block(layer, source).CopyTo(Block(layer, destination));
         }
     }
 
+    /// <summary>Reads a block, layer after layer: <see cref="BytesPerBlock"/> bytes.</summary>
     public void Read(int block, Span<byte> destination)
     {
-        for (var layer = 0; layer < layers; layer++)
+        for (var layer = 0; layer < _layers; layer++)
         {
             Block(layer, block).CopyTo(destination[(layer * Layout.Bytes)..]);
         }
     }
 
+    /// <summary>Writes a block that <see cref="Read"/> read.</summary>
     public void Write(int block, ReadOnlySpan<byte> source)
     {
-        for (var layer = 0; layer < layers; layer++)
+        for (var layer = 0; layer < _layers; layer++)
         {
             source.Slice(layer * Layout.Bytes, Layout.Bytes).CopyTo(Block(layer, block));
         }
     }
 
-    /// <summary>One layer's keys and values of a sequence's first tokens, each (heads, tokens, head_dim), as float32.</summary>
+    /// <summary>
+    /// Copies one layer's keys and values of a sequence's first tokens as float32, each (heads, tokens, head_dim).
+    /// </summary>
     public void Export(int layer, ReadOnlySpan<int> blockTable, int tokens, Span<float> keys, Span<float> values)
     {
         var headDim = Layout.HeadDim;
@@ -65,19 +76,20 @@ internal sealed unsafe class KvPool : IDisposable
                 var to = ((head * tokens) + token) * headDim;
                 for (var i = 0; i < headDim; i++)
                 {
-                    keys[to + i] = Element(block, (((head * headDim) + i) * KvLayout.BlockSize) + slot);
-                    values[to + i] = Element(block[Layout.ValuesAt..], (((head * KvLayout.BlockSize) + slot) * Layout.ValueStride) + i);
+                    var key = (((head * headDim) + i) * KvLayout.BlockSize) + slot;
+                    var value = (((head * KvLayout.BlockSize) + slot) * Layout.ValueStride) + i;
+                    keys[to + i] = Element(block, key);
+                    values[to + i] = Element(block[Layout.ValuesAt..], value);
                 }
             }
         }
     }
 
-    public void Dispose() => memory.Dispose();
+    public void Dispose() => _memory.Dispose();
 
-    // A bfloat16 is the upper half of a float32.
-    private float Element(ReadOnlySpan<byte> bytes, int index) => Layout.ElementBytes == sizeof(float)
+    private float Element(ReadOnlySpan<byte> bytes, int index) => Layout.IsFloat32
         ? MemoryMarshal.Read<float>(bytes[(index * sizeof(float))..])
-        : BitConverter.UInt32BitsToSingle((uint)MemoryMarshal.Read<ushort>(bytes[(index * sizeof(ushort))..]) << 16);
+        : BFloat16.Widen(MemoryMarshal.Read<ushort>(bytes[(index * sizeof(ushort))..]));
 
     private Span<byte> Block(int layer, int block) => new(Layer(layer) + ((long)block * Layout.Bytes), Layout.Bytes);
 }

@@ -2,33 +2,35 @@ using System.Runtime.InteropServices;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>Zeroed memory outside the managed heap, aligned to a page at least; large buffers ask for huge pages.</summary>
-/// <remarks>Untouched pages cost no memory.</remarks>
+/// <summary>
+/// Zeroed memory outside the managed heap, aligned to a page. Buffers of 4 MiB and more ask the system for huge pages.
+/// </summary>
+/// <remarks>Pages take memory when they are first written.</remarks>
 internal sealed unsafe partial class NativeBuffer : IDisposable
 {
     private const nuint HugePage = 2 << 20;
-    private void* allocation;
+    private void* _allocation;
 
-    /// <param name="bytes">Size.</param>
-    /// <exception cref="OutOfMemoryException">There is not that much address space.</exception>
+    /// <param name="bytes">Size in bytes.</param>
+    /// <exception cref="OutOfMemoryException">The system cannot reserve that many bytes.</exception>
     public NativeBuffer(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         var huge = bytes >= 2 * (long)HugePage;
         var alignment = huge ? HugePage : 4096;
-        allocation = NativeMemory.AllocZeroed((nuint)bytes + alignment);
-        Pointer = (byte*)(((nuint)allocation + alignment - 1) & ~(alignment - 1));
+        _allocation = NativeMemory.AllocZeroed((nuint)bytes + alignment);
+        Pointer = (byte*)(((nuint)_allocation + alignment - 1) & ~(alignment - 1));
         Bytes = bytes;
         if (huge && OperatingSystem.IsLinux())
         {
             try
             {
-                // Fewer page faults at the start, fewer misses of the translation cache afterwards. A refusal changes nothing else.
+                // Huge pages mean fewer page faults and fewer TLB misses. If the system refuses, nothing else changes.
                 _ = MAdvise(Pointer, (nuint)bytes, MAdvHugePage);
             }
             catch (Exception error) when (error is DllNotFoundException or EntryPointNotFoundException)
             {
-                // A C library of another name.
+                // The C library has another name here, so the buffer keeps its normal pages.
             }
         }
     }
@@ -54,8 +56,8 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
 
     private void Free()
     {
-        NativeMemory.Free(allocation);
-        allocation = null;
+        NativeMemory.Free(_allocation);
+        _allocation = null;
         Pointer = null;
     }
 }

@@ -4,17 +4,21 @@ using TorchKv.Runtime.Cpu.Kernels;
 namespace TorchKv.Runtime.Cpu;
 
 /// <summary>
-/// What is per step: the activations of all its tokens and where their keys and values go. Allocated once, for the largest step.
-/// Rows are a multiple of 64 floats apart, and there is memory for twelve rows more than tokens (a tile may be read whole). The rows that
-/// matrices multiply (<see cref="Normed"/>, <see cref="Attended"/>, <see cref="Hidden"/>) have zeros at the end, which nobody ever writes
-/// anything else to: a group, or a unit of <see cref="CodedPanel"/>, may be read whole.
+/// The data of one step: the activations of all its tokens, and the places of their keys and values. It is allocated
+/// once, for the largest step.
 /// </summary>
+/// <remarks>
+/// Rows are a multiple of 64 floats apart. There is memory for twelve rows more than tokens, because kernels read whole
+/// tiles. The rows that are multiplied with matrices (<see cref="Normed"/>, <see cref="Attended"/>,
+/// <see cref="Hidden"/>) always end in zeros, because kernels read whole groups and whole units of
+/// <see cref="CodedPanel"/>.
+/// </remarks>
 internal sealed unsafe class Scratch : IDisposable
 {
-    private readonly NativeBuffer memory;
-    private readonly float* quantizedScales;
-    private readonly int* quantizedStarts;
-    private readonly sbyte* quantizedValues;
+    private readonly NativeBuffer _memory;
+    private readonly float* _quantizedScales;
+    private readonly int* _quantizedStarts;
+    private readonly sbyte* _quantizedValues;
 
     public Scratch(Gpt2Config config, int maxTokens)
     {
@@ -25,15 +29,15 @@ internal sealed unsafe class Scratch : IDisposable
         var widest = Math.Max(Width, Inner);
         long rows = maxTokens + Tiles.TallRows;
         var groups = widest / Int4Elements.Group;
-        memory = new NativeBuffer((rows * ((4L * Width) + Inner + (2L * groups)) * 4) + (rows * widest));
-        Residual = (float*)memory.Pointer;
+        _memory = new NativeBuffer((rows * ((4L * Width) + Inner + (2L * groups)) * 4) + (rows * widest));
+        Residual = (float*)_memory.Pointer;
         Normed = Residual + (rows * Width);
         Queries = Normed + (rows * Width);
         Attended = Queries + (rows * Width);
         Hidden = Attended + (rows * Width);
-        quantizedScales = Hidden + (rows * Inner);
-        quantizedStarts = (int*)(quantizedScales + (rows * groups));
-        quantizedValues = (sbyte*)(quantizedStarts + (rows * groups));
+        _quantizedScales = Hidden + (rows * Inner);
+        _quantizedStarts = (int*)(_quantizedScales + (rows * groups));
+        _quantizedValues = (sbyte*)(_quantizedStarts + (rows * groups));
 
         Tokens = new int[maxTokens];
         Positions = new int[maxTokens];
@@ -42,71 +46,88 @@ internal sealed unsafe class Scratch : IDisposable
         Rows = new Row[maxTokens];
         Chunks = new Chunk[maxTokens];
 
-        // The last rows' worth more than can be in use, so that a late thread that reads a mixture of two steps stays inside.
+        // One table more than rows: a late thread (see IPhasedWork.Compute) may combine values of two steps and still
+        // reads inside the array.
         Tables = GC.AllocateArray<int>((maxTokens + 1) * BlocksPerSequence, pinned: true);
     }
 
-    /// <summary>A row of a step, and where it lies in the arrays.</summary>
+    /// <summary>A row of the step: consecutive tokens of one sequence.</summary>
+    /// <param name="FirstToken">The index of its first token in the step.</param>
+    /// <param name="Position">The position of its first token in the sequence.</param>
+    /// <param name="Table">The index of its block table in <see cref="Tables"/>.</param>
     internal record struct Row(int FirstToken, int Position, int Table);
 
-    /// <summary>Queries of a row that one attention task takes: tokens Start … Start + Count of the row.</summary>
+    /// <summary>The queries of one attention task: <paramref name="Count"/> consecutive tokens of a row.</summary>
+    /// <param name="Row">The index of the row.</param>
+    /// <param name="Start">The index of the first token within the row.</param>
+    /// <param name="Count">The number of tokens, at most <see cref="Workspace.Queries"/>.</param>
     internal record struct Chunk(int Row, int Start, int Count);
 
+    /// <summary>The most tokens of a step.</summary>
     public int MaxTokens { get; }
 
+    /// <summary>Blocks of a sequence of the full context.</summary>
     public int BlocksPerSequence { get; }
 
-    /// <summary>Floats from row to row of all but <see cref="Hidden"/>.</summary>
+    /// <summary>Floats from row to row of all arrays but <see cref="Hidden"/>.</summary>
     public int Width { get; }
 
     /// <summary>Floats from row to row of <see cref="Hidden"/>.</summary>
     public int Inner { get; }
 
-    /// <summary>(tokens, width): the residual stream. What lies at the end of a row may be anything.</summary>
+    /// <summary>(tokens, width): the residual stream. The padding at the end of a row may hold anything.</summary>
     public float* Residual { get; }
 
-    /// <summary>(tokens, width): after a LayerNorm.</summary>
+    /// <summary>(tokens, width): the output of the latest LayerNorm.</summary>
     public float* Normed { get; }
 
-    /// <summary>(tokens, heads · head_dim).</summary>
+    /// <summary>(tokens, heads · head_dim): the queries.</summary>
     public float* Queries { get; }
 
-    /// <summary>(tokens, heads · head_dim): what attention gives.</summary>
+    /// <summary>(tokens, heads · head_dim): the output of attention, before the projection.</summary>
     public float* Attended { get; }
 
-    /// <summary>(tokens, inner): after the activation.</summary>
+    /// <summary>(tokens, inner): the hidden layer of the MLP, after the activation.</summary>
     public float* Hidden { get; }
 
+    /// <summary>The ids of the tokens.</summary>
     public int[] Tokens { get; }
 
-    /// <summary>Absolute position of each token.</summary>
+    /// <summary>The position of each token in its sequence.</summary>
     public int[] Positions { get; }
 
-    /// <summary>The block that each token's keys and values go to.</summary>
+    /// <summary>The block that receives each token's keys and values.</summary>
     public int[] Blocks { get; }
 
-    /// <summary>Tokens whose logits are wanted.</summary>
+    /// <summary>The indices of the tokens whose logits are wanted.</summary>
     public int[] Wanted { get; }
 
+    /// <summary>The rows of the step.</summary>
     public Row[] Rows { get; }
 
+    /// <summary>The chunks of queries of all rows.</summary>
     public Chunk[] Chunks { get; }
 
-    /// <summary>Block tables, row after row; pinned.</summary>
+    /// <summary>
+    /// The block tables of all rows, <see cref="BlocksPerSequence"/> entries each. The array is pinned.
+    /// </summary>
     public int[] Tables { get; }
 
+    /// <summary>Tokens of the present step.</summary>
     public int TokenCount { get; set; }
 
+    /// <summary>Entries of <see cref="Wanted"/> in the present step.</summary>
     public int WantedCount { get; set; }
 
+    /// <summary>Entries of <see cref="Chunks"/> in the present step.</summary>
     public int ChunkCount { get; set; }
 
-    /// <summary>Rows of activations quantized for a matrix.</summary>
+    /// <summary>The activations of all rows, quantized for a matrix.</summary>
     public QuantizedRows Quantized(PackedMatrix matrix) =>
-        new(quantizedValues, quantizedScales, quantizedStarts, matrix.Groups * matrix.Group, matrix.Groups);
+        new(_quantizedValues, _quantizedScales, _quantizedStarts, matrix.Groups * matrix.Group, matrix.Groups);
 
-    /// <summary>A row's stride in floats.</summary>
+    /// <summary>Floats from row to row for rows of a width: the width rounded up to 64.</summary>
     public static int Stride(int width) => (width + 63) / 64 * 64;
 
-    public void Dispose() => memory.Dispose();
+    public void Dispose() => _memory.Dispose();
 }

@@ -2,56 +2,57 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>Attention: queries of a chunk × heads over a sequence's blocks.</summary>
+/// <summary>The attention phase.</summary>
 internal sealed unsafe partial class StepWork
 {
     /// <summary>
-    /// Attention's tasks: a chunk of queries × a run of heads. Where sequences are many and short a head takes no longer than claiming it.
+    /// The tasks of attention: a chunk of queries × a group of consecutive heads. With many short sequences one head
+    /// takes no longer than claiming a task, so a task then has several heads.
     /// </summary>
-    private (int Tasks, int Runs, int Heads) AttentionTasks()
+    private (int Tasks, int HeadGroups, int HeadsPerTask) AttentionTasks()
     {
         const int MostHeads = 4, TasksPerThread = 32;
-        int heads = weights.Config.HeadCount, chunks = scratch.ChunkCount;
-        var fit = Workspace.TileFloats / (Workspace.Queries * pool.Layout.ValueStride);
-        var run = Math.Max(1, Math.Min(Math.Min(MostHeads, fit), chunks * heads / (threads * TasksPerThread)));
-        var runs = (heads + run - 1) / run;
-        return (chunks * runs, runs, run);
+        int heads = _weights.Config.HeadCount, chunks = _scratch.ChunkCount;
+        var fit = Workspace.TileFloats / (Workspace.Queries * _pool.Layout.ValueStride);
+        var perTask = Math.Max(1, Math.Min(Math.Min(MostHeads, fit), chunks * heads / (_threads * TasksPerThread)));
+        var groups = (heads + perTask - 1) / perTask;
+        return (chunks * groups, groups, perTask);
     }
 
     private void Attend(int layer, int task, Workspace workspace)
     {
-        var config = weights.Config;
-        var layout = pool.Layout;
-        var (_, runs, heads) = AttentionTasks();
-        if (task / runs >= scratch.MaxTokens)
+        var config = _weights.Config;
+        var layout = _pool.Layout;
+        var (_, groups, heads) = AttentionTasks();
+        if (task / groups >= _scratch.MaxTokens)
         {
-            return; // a late thread's task of a step that was cut up another way
+            return; // A late thread: the present step has other tasks than the one that this task belongs to.
         }
 
-        var chunk = scratch.Chunks[task / runs];
-        var row = scratch.Rows[chunk.Row];
+        var chunk = _scratch.Chunks[task / groups];
+        var row = _scratch.Rows[chunk.Row];
         var position = row.Position + chunk.Start;
         var first = row.FirstToken + chunk.Start;
-        if (first + chunk.Count > scratch.MaxTokens || position + chunk.Count > config.ContextLength)
+        if (first + chunk.Count > _scratch.MaxTokens || position + chunk.Count > config.ContextLength)
         {
-            return;
+            return; // A late thread: these values belong to two steps.
         }
 
         var tile = workspace.Tile;
-        var head = task % runs * heads;
+        var head = task % groups * heads;
         for (var end = Math.Min(config.HeadCount, head + heads); head < end; head++)
         {
-            fixed (int* table = &scratch.Tables[row.Table])
+            fixed (int* table = &_scratch.Tables[row.Table])
             {
                 for (var i = 0; i < chunk.Count; i += Tiles.Rows)
                 {
-                    kernels.Attend(
+                    _kernels.Attend(
                         layout,
-                        pool.Layer(layer),
+                        _pool.Layer(layer),
                         table,
                         head,
-                        scratch.Queries + ((long)(first + i) * scratch.Width) + (head * config.HeadDim),
-                        scratch.Width,
+                        _scratch.Queries + ((long)(first + i) * _scratch.Width) + (head * config.HeadDim),
+                        _scratch.Width,
                         Math.Min(Tiles.Rows, chunk.Count - i),
                         position + i,
                         config.AttentionScale(layer),
@@ -68,21 +69,22 @@ internal sealed unsafe partial class StepWork
 
     private void PublishAttended(int task, Workspace workspace)
     {
-        var config = weights.Config;
-        var (_, runs, heads) = AttentionTasks();
-        var chunk = scratch.Chunks[task / runs];
+        var config = _weights.Config;
+        var (_, groups, heads) = AttentionTasks();
+        var chunk = _scratch.Chunks[task / groups];
         var tile = workspace.Tile;
-        var head = task % runs * heads;
+        var head = task % groups * heads;
         for (var end = Math.Min(config.HeadCount, head + heads); head < end; head++)
         {
             for (var i = 0; i < chunk.Count; i++)
             {
-                long token = scratch.Rows[chunk.Row].FirstToken + chunk.Start + i;
-                new ReadOnlySpan<float>(tile + (i * pool.Layout.ValueStride), config.HeadDim)
-                    .CopyTo(new Span<float>(scratch.Attended + (token * scratch.Width) + (head * config.HeadDim), config.HeadDim));
+                long token = _scratch.Rows[chunk.Row].FirstToken + chunk.Start + i;
+                var to = _scratch.Attended + (token * _scratch.Width) + (head * config.HeadDim);
+                new ReadOnlySpan<float>(tile + (i * _pool.Layout.ValueStride), config.HeadDim)
+                    .CopyTo(new Span<float>(to, config.HeadDim));
             }
 
-            tile += Workspace.Queries * pool.Layout.ValueStride;
+            tile += Workspace.Queries * _pool.Layout.ValueStride;
         }
     }
 }

@@ -3,15 +3,17 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>The products: rows × matrices, and where their results go.</summary>
+/// <summary>The phases that multiply rows with a matrix.</summary>
 internal sealed unsafe partial class StepWork
 {
-    /// <summary>Rows in blocks of equal size, a multiple of six unless there is one.</summary>
+    /// <summary>
+    /// Splits rows into blocks of equal size. If there are more than six rows, the size is a multiple of six.
+    /// </summary>
     private static (int Count, int Rows) Blocks(int rows)
     {
         if (rows <= Tiles.Rows)
         {
-            // At least one: a late thread may find the count of a step that wants no logits.
+            // At least 1: a late thread of the head's phase may find that the present step wants no logits.
             return (1, Math.Max(rows, 1));
         }
 
@@ -21,50 +23,52 @@ internal sealed unsafe partial class StepWork
     }
 
     /// <summary>
-    /// A product's tasks: runs of panels × blocks of rows. Few rows: some tasks for each thread, so that the last ones end together,
-    /// but not so many that claiming shows. Which panels go together changes no result.
+    /// The tasks of a product: consecutive panels × a block of rows. With enough panels every thread gets about eight
+    /// tasks: enough for the threads to end at about the same time, few enough for claiming to cost little. The split
+    /// changes no result.
     /// </summary>
     private (int Tasks, int BlockCount, int BlockRows, int PanelsPerTask) Products(PackedMatrix matrix, int rows)
     {
         var (count, size) = Blocks(rows);
         var padded = Tiles.PaddedRows(size);
         var most = Workspace.TileFloats / (padded * PackedMatrix.PanelWidth);
-        var run = Math.Clamp(matrix.Panels / (threads * 8), 1, most);
-        return ((matrix.Panels + run - 1) / run * count, count, size, run);
+        var panelsPerTask = Math.Clamp(matrix.Panels / (_threads * 8), 1, most);
+        return ((matrix.Panels + panelsPerTask - 1) / panelsPerTask * count, count, size, panelsPerTask);
     }
 
     private void Multiply(Kind kind, int layer, PackedMatrix matrix, int task, Workspace workspace)
     {
-        var rows = kind == Kind.Head ? scratch.WantedCount : scratch.TokenCount;
-        var (_, blocks, size, run) = Products(matrix, rows);
+        var rows = kind == Kind.Head ? _scratch.WantedCount : _scratch.TokenCount;
+        var (_, blocks, size, panelsPerTask) = Products(matrix, rows);
         var first = task % blocks * size;
         var count = Math.Min(size, rows - first);
         if (count <= 0)
         {
-            return;
+            return; // A late thread: the present step has fewer rows.
         }
 
-        var (x, ldx) = kind switch
+        var x = kind switch
         {
-            Kind.Project => (Ref.Of(scratch.Attended), scratch.Width),
-            Kind.Down => (Ref.Of(scratch.Hidden), scratch.Inner),
-            _ => (Ref.Of(scratch.Normed), scratch.Width),
+            Kind.Project => _scratch.Attended,
+            Kind.Down => _scratch.Hidden,
+            _ => _scratch.Normed,
         };
+        var ldx = kind == Kind.Down ? _scratch.Inner : _scratch.Width;
         var padded = Tiles.PaddedRows(count);
         var tile = workspace.Tile;
-        var end = Math.Min(matrix.Panels, ((task / blocks) + 1) * run);
-        for (var panel = task / blocks * run; panel < end; panel++)
+        var end = Math.Min(matrix.Panels, ((task / blocks) + 1) * panelsPerTask);
+        for (var panel = task / blocks * panelsPerTask; panel < end; panel++)
         {
             if (kind is Kind.Qkv or Kind.Head && count <= FewRows)
             {
-                FetchDestination(kind, layer, matrix, panel, first, count);
+                PrefetchDestination(kind, layer, matrix, panel, first, count);
             }
 
-            kernels.Multiply(matrix, panel, x.Pointer, ldx, scratch.Quantized(matrix), first, count, tile);
-            kernels.AddBias(tile, count, matrix.Bias + (panel * PackedMatrix.PanelWidth));
+            _kernels.Multiply(matrix, panel, x, ldx, _scratch.Quantized(matrix), first, count, tile);
+            _kernels.AddBias(tile, count, matrix.Bias + (panel * PackedMatrix.PanelWidth));
             if (kind == Kind.Up)
             {
-                kernels.Activate(weights.Config.Activation, tile, count * PackedMatrix.PanelWidth);
+                _kernels.Activate(_weights.Config.Activation, tile, count * PackedMatrix.PanelWidth);
             }
 
             tile += padded * PackedMatrix.PanelWidth;
@@ -74,7 +78,7 @@ internal sealed unsafe partial class StepWork
     private void PublishProducts(Kind kind, int layer, int task, Workspace workspace)
     {
         var matrix = Matrix(kind, layer);
-        var rows = kind == Kind.Head ? scratch.WantedCount : scratch.TokenCount;
+        var rows = kind == Kind.Head ? _scratch.WantedCount : _scratch.TokenCount;
         var (_, blocks, size, run) = Products(matrix, rows);
         var first = task % blocks * size;
         var count = Math.Min(size, rows - first);
@@ -91,19 +95,19 @@ internal sealed unsafe partial class StepWork
                 switch (kind)
                 {
                     case Kind.Qkv when part == 0:
-                        from.CopyTo(new Span<float>(scratch.Queries + (row * scratch.Width) + output, lanes));
+                        from.CopyTo(new Span<float>(_scratch.Queries + (row * _scratch.Width) + output, lanes));
                         break;
                     case Kind.Qkv:
                         Store(layer, (int)row, part == 1, output, from);
                         break;
                     case Kind.Up:
-                        from.CopyTo(new Span<float>(scratch.Hidden + (row * scratch.Inner) + output, lanes));
+                        from.CopyTo(new Span<float>(_scratch.Hidden + (row * _scratch.Inner) + output, lanes));
                         break;
                     case Kind.Head:
-                        from.CopyTo(new Span<float>(logits + (row * weights.Config.VocabSize) + output, lanes));
+                        from.CopyTo(new Span<float>(_logits + (row * _weights.Config.VocabSize) + output, lanes));
                         break;
                     default:
-                        var to = new Span<float>(scratch.Residual + (row * scratch.Width) + output, lanes);
+                        var to = new Span<float>(_scratch.Residual + (row * _scratch.Width) + output, lanes);
                         Add(to, from);
                         break;
                 }
@@ -128,17 +132,19 @@ internal sealed unsafe partial class StepWork
     }
 
     /// <summary>
-    /// Fetches what the results of a panel will be stored to, where that comes from memory: logits, and keys and values. A key's dimensions are a cache line apart.
+    /// Prefetches the destination of a panel's results if it is in no cache: logits, keys and values. The dimensions of
+    /// a key are a cache line apart.
     /// </summary>
-    private void FetchDestination(Kind kind, int layer, PackedMatrix matrix, int panel, int first, int count)
+    private void PrefetchDestination(Kind kind, int layer, PackedMatrix matrix, int panel, int first, int count)
     {
-        var layout = pool.Layout;
+        var layout = _pool.Layout;
         var (part, output, lanes) = matrix.Outputs(panel);
         for (var row = first; row < first + count; row++)
         {
             if (kind == Kind.Head)
             {
-                Fetch.Lines((byte*)(logits + ((long)row * weights.Config.VocabSize) + output), lanes * sizeof(float));
+                var to = _logits + ((long)row * _weights.Config.VocabSize) + output;
+                Prefetch.Lines((byte*)to, lanes * sizeof(float));
                 continue;
             }
 
@@ -147,25 +153,27 @@ internal sealed unsafe partial class StepWork
                 return;
             }
 
-            var block = pool.Layer(layer) + ((long)scratch.Blocks[row] * layout.Bytes);
+            var block = _pool.Layer(layer) + ((long)_scratch.Blocks[row] * layout.Bytes);
             if (part == 1)
             {
-                Fetch.Lines(block + ((long)output * KvLayout.BlockSize * layout.ElementBytes), lanes * KvLayout.BlockSize * layout.ElementBytes);
+                var bytes = KvLayout.BlockSize * layout.ElementBytes;
+                Prefetch.Lines(block + ((long)output * bytes), lanes * bytes);
                 continue;
             }
 
             var (head, dimension) = Math.DivRem(output, layout.HeadDim);
-            var slot = (head * KvLayout.BlockSize) + (scratch.Positions[row] % KvLayout.BlockSize);
-            Fetch.Lines(block + layout.ValuesAt + ((((long)slot * layout.ValueStride) + dimension) * layout.ElementBytes), lanes * layout.ElementBytes);
+            var slot = (head * KvLayout.BlockSize) + (_scratch.Positions[row] % KvLayout.BlockSize);
+            var element = ((long)slot * layout.ValueStride) + dimension;
+            Prefetch.Lines(block + layout.ValuesAt + (element * layout.ElementBytes), lanes * layout.ElementBytes);
         }
     }
 
-    /// <summary>A token's keys or values of consecutive outputs into its block.</summary>
+    /// <summary>Stores consecutive dimensions of a token's keys or values to its block.</summary>
     private void Store(int layer, int token, bool keys, int output, ReadOnlySpan<float> from)
     {
-        var layout = pool.Layout;
-        var block = pool.Layer(layer) + ((long)scratch.Blocks[token] * layout.Bytes);
-        var slot = scratch.Positions[token] % KvLayout.BlockSize;
+        var layout = _pool.Layout;
+        var block = _pool.Layer(layer) + ((long)_scratch.Blocks[token] * layout.Bytes);
+        var slot = _scratch.Positions[token] % KvLayout.BlockSize;
         if (keys)
         {
             Store(from, block, (output * KvLayout.BlockSize) + slot, KvLayout.BlockSize);
@@ -177,13 +185,14 @@ internal sealed unsafe partial class StepWork
         {
             var (head, dimension) = Math.DivRem(output + j, layout.HeadDim);
             run = Math.Min(from.Length - j, layout.HeadDim - dimension);
-            Store(from.Slice(j, run), block, (((head * KvLayout.BlockSize) + slot) * layout.ValueStride) + dimension, 1);
+            var first = (((head * KvLayout.BlockSize) + slot) * layout.ValueStride) + dimension;
+            Store(from.Slice(j, run), block, first, 1);
         }
     }
 
     private void Store(ReadOnlySpan<float> from, byte* to, nint first, nint stride)
     {
-        if (pool.Layout.ElementBytes == sizeof(float))
+        if (_pool.Layout.IsFloat32)
         {
             var floats = (float*)to + first;
             foreach (var value in from)

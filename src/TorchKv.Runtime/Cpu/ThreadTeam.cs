@@ -3,16 +3,22 @@ using System.Diagnostics;
 namespace TorchKv.Runtime.Cpu;
 
 /// <summary>
-/// Runs phased work on the calling thread and helpers. Nobody waits for a thread that is not running: whoever finds no task left to claim
-/// computes again what has been claimed and not published for longer than such a task takes, and takes the right to publish
-/// it with one compare-and-swap; the late thread finds that right gone. Any thread moves the work on to its next phase.
-/// The one exception is a thread put to sleep while it copies a result that it has the right to publish, for which the others give their processors up.
+/// Runs phased work on the calling thread and on helper threads. It does not wait for a thread that the operating
+/// system has preempted. A thread that finds no task to claim waits for twice the time that such a task takes. Then it
+/// computes the claimed but unpublished tasks itself. A compare-and-swap gives one thread the right to publish a task;
+/// the late thread does not get it and drops its result.
 /// </summary>
 /// <remarks>
-/// A phase's tasks are shared out in as many runs as there are threads. A thread claims from its own run, which keeps what it reads in one
-/// stream of memory, and from the others' once its own is claimed. A claim is a hint, not a right: where two threads get the same task, both
-/// compute the same bits and one publishes them.
-/// One Run at a time. Helpers spin for some microseconds after a run and then sleep.
+/// <para>
+/// The tasks of a phase are split into as many ranges as there are threads. A thread claims tasks of its own range
+/// first, so that it reads one contiguous stream of memory, and then tasks of the other ranges. A claim is only a hint:
+/// if two threads compute the same task, they get the same bits and one of them publishes.
+/// </para>
+/// <para>
+/// Any thread that finds all tasks published starts the next phase. Threads do wait for one that was preempted while it
+/// publishes; they yield their processors meanwhile. Only one <see cref="Run"/> may be in progress. Helpers spin for
+/// tens of microseconds after a run and then sleep.
+/// </para>
 /// </remarks>
 internal sealed class ThreadTeam : IDisposable
 {
@@ -22,80 +28,91 @@ internal sealed class ThreadTeam : IDisposable
     /// <summary>The most tasks that a phase may have.</summary>
     public const int MostTasks = (int)TaskMask / 2;
 
-    /// <summary>Spins before a helper sleeps: tens of microseconds, which covers what a caller does between two decode steps.</summary>
+    /// <summary>
+    /// Spins before a helper sleeps. They take tens of microseconds, longer than a caller takes between two decode
+    /// steps.
+    /// </summary>
     private const int SpinsBeforeSleep = 2_000;
 
-    private static readonly long ShortestWait = Stopwatch.Frequency / 50_000; // 20 µs
+    /// <summary>20 µs: the shortest wait before a thread computes a task that another one has claimed.</summary>
+    private static readonly long ShortestWait = Stopwatch.Frequency / 50_000;
 
-    /// <summary>Longs between two threads' claims: two cache lines, since processors fetch them in pairs.</summary>
-    private const int Apart = 16;
+    /// <summary>
+    /// Longs between the claims of two ranges: two cache lines, because processors fetch lines in pairs.
+    /// </summary>
+    private const int ClaimStride = 16;
 
-    private readonly object gate = new();
-    private readonly Thread[] helpers;
-    private readonly Workspace[] workspaces;
+    private readonly object _gate = new();
+    private readonly Thread[] _helpers;
+    private readonly Workspace[] _workspaces;
 
-    // Per task: 2 · serial − 1 while phase `serial` publishes it, 2 · serial once it has. It only grows, so a late thread never fits.
-    private readonly long[] published;
+    // Per task: 2 · serial − 1 while a thread publishes it in the phase of that serial number, 2 · serial afterwards.
+    // Values only grow, so a late thread's compare-and-swap fails.
+    private readonly long[] _published;
 
-    // Per thread's run: low bits of the phase's serial number << 24 | tasks claimed. A word of another serial number counts as none claimed.
-    private readonly long[] claims;
+    // Per range: low bits of the phase's serial number << 24 | tasks claimed. If the serial number is another one, no
+    // task of the range is claimed.
+    private readonly long[] _claims;
 
-    private IPhasedWork? work;
-    private long firstSerial;
-    private long endSerial;
-    private int sleeping;
-    private volatile bool stopping;
-    private volatile bool abandoned;
+    private IPhasedWork? _work;
+    private long _firstSerial;
+    private long _endSerial;
+    private int _sleeping;
+    private volatile bool _stopping;
+    private volatile bool _abandoned;
 
-    // Serial number of the phase in progress.
-    private long state = 1;
+    // The serial number of the phase in progress. Serial numbers count the phases of all runs.
+    private long _state = 1;
 
-    /// <param name="threads">Threads that work, the caller's included.</param>
-    /// <param name="mostTasks">The most tasks that a phase may have.</param>
-    /// <param name="workspace">Makes a thread's own scratch memory.</param>
+    /// <param name="threads">Threads that compute, including the caller's.</param>
+    /// <param name="mostTasks">The most tasks that a phase will have.</param>
+    /// <param name="workspace">Makes the scratch memory of a thread.</param>
     public ThreadTeam(int threads, int mostTasks, Func<Workspace> workspace)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(mostTasks, MostTasks);
-        published = new long[mostTasks];
-        claims = new long[(threads + 1) * Apart];
-        workspaces = new Workspace[threads];
+        _published = new long[mostTasks];
+        _claims = new long[(threads + 1) * ClaimStride];
+        _workspaces = new Workspace[threads];
         for (var i = 0; i < threads; i++)
         {
-            workspaces[i] = workspace();
+            _workspaces[i] = workspace();
         }
 
-        helpers = new Thread[threads - 1];
-        for (var i = 0; i < helpers.Length; i++)
+        _helpers = new Thread[threads - 1];
+        for (var i = 0; i < _helpers.Length; i++)
         {
             var own = i + 1;
-            helpers[i] = new Thread(() => Help(own)) { IsBackground = true, Name = $"torchkv-{own}" };
-            helpers[i].Start();
+            _helpers[i] = new Thread(() => Help(own)) { IsBackground = true, Name = $"torchkv-{own}" };
+            _helpers[i].Start();
         }
     }
 
-    /// <summary>Helpers that sleep: all of them while nothing runs.</summary>
-    public int Sleeping => Volatile.Read(ref sleeping);
+    /// <summary>Helpers that sleep. Tests use it: they check that an idle team uses no processor.</summary>
+    internal int Sleeping => Volatile.Read(ref _sleeping);
 
-    /// <summary>Threads beside the caller's.</summary>
-    public int Helpers => helpers.Length;
+    /// <summary>The number of helpers, which tests compare with <see cref="Sleeping"/>.</summary>
+    internal int Helpers => _helpers.Length;
 
-    /// <summary>Runs all phases. On cancellation nothing is published any more once this has thrown.</summary>
-    /// <exception cref="OperationCanceledException">The token was cancelled, or the run abandoned, before the last phase was over.</exception>
+    /// <summary>Runs all phases. After it has thrown, no task is published.</summary>
+    /// <exception cref="OperationCanceledException">
+    /// The token was cancelled, or <see cref="Abandon"/> was called, before the end of the last phase.
+    /// </exception>
     public void Run(IPhasedWork phases, CancellationToken cancellationToken)
     {
-        var serial = Volatile.Read(ref state) + 1;
+        var serial = Volatile.Read(ref _state) + 1;
         var end = serial + phases.PhaseCount;
-        work = phases;
+        _work = phases;
 
-        // Written in this order and read in the reverse one, so that nobody takes the last run's state for a phase of this one.
-        Volatile.Write(ref firstSerial, serial);
-        Volatile.Write(ref endSerial, end);
-        Interlocked.Exchange(ref state, serial);
-        if (Volatile.Read(ref sleeping) > 0)
+        // These are written in this order and read in the reverse order. So no thread takes the last run's state for a
+        // phase of this run.
+        Volatile.Write(ref _firstSerial, serial);
+        Volatile.Write(ref _endSerial, end);
+        Interlocked.Exchange(ref _state, serial);
+        if (Volatile.Read(ref _sleeping) > 0)
         {
-            lock (gate)
+            lock (_gate)
             {
-                Monitor.PulseAll(gate);
+                Monitor.PulseAll(_gate);
             }
         }
 
@@ -106,49 +123,49 @@ internal sealed class ThreadTeam : IDisposable
         }
     }
 
-    /// <summary>Ends the run in progress, and every later one, as a cancellation does. From any thread.</summary>
-    public void Abandon() => abandoned = true;
+    /// <summary>Cancels the run in progress and every later one. Any thread may call it.</summary>
+    public void Abandon() => _abandoned = true;
 
-    /// <summary>Stops the helpers and waits until they are gone. Not during a run.</summary>
+    /// <summary>Stops the helpers and waits for their end. It must not be called during a run.</summary>
     public void Dispose()
     {
-        stopping = true;
-        lock (gate)
+        _stopping = true;
+        lock (_gate)
         {
-            Monitor.PulseAll(gate);
+            Monitor.PulseAll(_gate);
         }
 
-        foreach (var helper in helpers)
+        foreach (var helper in _helpers)
         {
             helper.Join();
         }
 
-        foreach (var workspace in workspaces)
+        foreach (var workspace in _workspaces)
         {
             workspace.Dispose();
         }
     }
 
-    private bool Ended(CancellationToken cancellationToken) => abandoned || cancellationToken.IsCancellationRequested;
+    private bool Ended(CancellationToken cancellationToken) => _abandoned || cancellationToken.IsCancellationRequested;
 
-    /// <summary>Whether a phase of the run in progress has that serial number, and which.</summary>
+    /// <summary>Whether a serial number belongs to the run in progress, and to which of its phases.</summary>
     private bool Running(long serial, out int phase)
     {
-        var end = Volatile.Read(ref endSerial);
-        var first = Volatile.Read(ref firstSerial);
+        var end = Volatile.Read(ref _endSerial);
+        var first = Volatile.Read(ref _firstSerial);
         phase = (int)(serial - first);
         return serial >= first && serial < end;
     }
 
-    private bool Running() => !abandoned && Running(Volatile.Read(ref state), out _);
+    private bool Running() => !_abandoned && Running(Volatile.Read(ref _state), out _);
 
     private void Help(int thread)
     {
-        while (!stopping)
+        while (!_stopping)
         {
             Work(thread, CancellationToken.None);
             var spins = 0;
-            while (!stopping && !Running())
+            while (!_stopping && !Running())
             {
                 if (++spins < SpinsBeforeSleep)
                 {
@@ -156,16 +173,16 @@ internal sealed class ThreadTeam : IDisposable
                     continue;
                 }
 
-                lock (gate)
+                lock (_gate)
                 {
-                    sleeping++;
+                    _sleeping++;
                     Interlocked.MemoryBarrier();
-                    if (!stopping && !Running())
+                    if (!_stopping && !Running())
                     {
-                        Monitor.Wait(gate);
+                        Monitor.Wait(_gate);
                     }
 
-                    sleeping--;
+                    _sleeping--;
                 }
 
                 spins = 0;
@@ -173,15 +190,15 @@ internal sealed class ThreadTeam : IDisposable
         }
     }
 
-    /// <summary>Claims and runs tasks until the run is over or cancelled.</summary>
+    /// <summary>Claims and computes tasks until the run is complete or cancelled.</summary>
     private void Work(int thread, CancellationToken cancellationToken)
     {
-        var workspace = workspaces[thread];
+        var workspace = _workspaces[thread];
         long timed = -1, taskTime = 0;
-        while (!abandoned && !cancellationToken.IsCancellationRequested)
+        while (!_abandoned && !cancellationToken.IsCancellationRequested)
         {
-            var serial = Volatile.Read(ref state);
-            if (!Running(serial, out var phase) || work is not { } current || phase >= current.PhaseCount)
+            var serial = Volatile.Read(ref _state);
+            if (!Running(serial, out var phase) || _work is not { } current || phase >= current.PhaseCount)
             {
                 return;
             }
@@ -200,23 +217,26 @@ internal sealed class ThreadTeam : IDisposable
         }
     }
 
-    /// <summary>A task that nobody has claimed yet: of the thread's own run, or else of the next one's that has any left.</summary>
+    /// <summary>
+    /// Claims an unclaimed task: of the thread's own range, or of the next range that has one.
+    /// </summary>
     private bool TryClaim(long serial, int thread, int count, out int task)
     {
-        var threads = workspaces.Length;
+        var threads = _workspaces.Length;
         var tag = serial << TaskBits;
         for (var i = 0; i < threads; i++)
         {
-            var run = thread + i < threads ? thread + i : thread + i - threads;
-            var first = FirstTask(run, threads, count);
-            var size = FirstTask(run + 1, threads, count) - first;
-            ref var word = ref claims[(run + 1) * Apart];
+            var range = thread + i < threads ? thread + i : thread + i - threads;
+            var first = FirstTask(range, threads, count);
+            var size = FirstTask(range + 1, threads, count) - first;
+            ref var word = ref _claims[(range + 1) * ClaimStride];
             var seen = Volatile.Read(ref word);
             while (true)
             {
-                // The state is looked at again because a thread that was asleep would set the next phase's claims back, and tasks be computed twice.
+                // The state is read again because a thread that was preempted here could reset the claims of the next
+                // phase. Its tasks would then be computed twice.
                 var next = (seen & ~TaskMask) == tag ? (int)(seen & TaskMask) : 0;
-                if (next >= size || Volatile.Read(ref state) != serial)
+                if (next >= size || Volatile.Read(ref _state) != serial)
                 {
                     break;
                 }
@@ -236,7 +256,7 @@ internal sealed class ThreadTeam : IDisposable
         return false;
     }
 
-    /// <summary>Where a thread's run of tasks begins.</summary>
+    /// <summary>The first task of a thread's range.</summary>
     internal static int FirstTask(int thread, int threads, int count) => (int)((long)thread * count / threads);
 
     private void Execute(IPhasedWork current, long serial, int phase, int task, Workspace workspace)
@@ -245,33 +265,53 @@ internal sealed class ThreadTeam : IDisposable
         if (TakeRight(serial, task))
         {
             current.Publish(phase, task, workspace);
-            Volatile.Write(ref published[task], 2 * serial);
+            Volatile.Write(ref _published[task], 2 * serial);
         }
     }
 
+    /// <summary>Takes the right to publish a task. False if another thread has it, or if the phase is over.</summary>
     private bool TakeRight(long serial, int task)
     {
-        var seen = Volatile.Read(ref published[task]);
-        return seen < (2 * serial) - 1 && Interlocked.CompareExchange(ref published[task], (2 * serial) - 1, seen) == seen;
+        var seen = Volatile.Read(ref _published[task]);
+        return seen < (2 * serial) - 1
+            && Interlocked.CompareExchange(ref _published[task], (2 * serial) - 1, seen) == seen;
     }
 
-    /// <summary>Sees to it that every task of the phase is published, and moves on to the next phase.</summary>
-    private void Finish(IPhasedWork current, long serial, int phase, int count, long wait, int thread, CancellationToken cancellationToken)
+    /// <summary>
+    /// Waits until every task of the phase is published, computes overdue tasks, and starts the next phase.
+    /// </summary>
+    /// <param name="current">The work.</param>
+    /// <param name="serial">The serial number of the phase.</param>
+    /// <param name="phase">The phase.</param>
+    /// <param name="count">Its number of tasks.</param>
+    /// <param name="wait">
+    /// Stopwatch ticks after which a task is overdue, if more than <see cref="ShortestWait"/>.
+    /// </param>
+    /// <param name="thread">The number of the calling thread.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    private void Finish(
+        IPhasedWork current,
+        long serial,
+        int phase,
+        int count,
+        long wait,
+        int thread,
+        CancellationToken cancellationToken)
     {
         var calls = 0;
         long began = 0;
-        current.Anticipate(phase, thread, workspaces.Length, calls++);
+        current.Anticipate(phase, thread, _workspaces.Length, calls++);
         wait = Math.Max(wait, ShortestWait);
         for (var task = 0; task < count; task++)
         {
-            for (var spins = 1; Volatile.Read(ref published[task]) < 2 * serial; spins++)
+            for (var spins = 1; Volatile.Read(ref _published[task]) < 2 * serial; spins++)
             {
-                if (Volatile.Read(ref state) != serial || Ended(cancellationToken))
+                if (Volatile.Read(ref _state) != serial || Ended(cancellationToken))
                 {
                     return;
                 }
 
-                current.Anticipate(phase, thread, workspaces.Length, calls++);
+                current.Anticipate(phase, thread, _workspaces.Length, calls++);
                 Thread.SpinWait(1);
                 if (spins % 16 != 0)
                 {
@@ -285,43 +325,46 @@ internal sealed class ThreadTeam : IDisposable
                     continue;
                 }
 
-                if (Volatile.Read(ref published[task]) < (2 * serial) - 1)
+                if (Volatile.Read(ref _published[task]) < (2 * serial) - 1)
                 {
-                    Execute(current, serial, phase, task, workspaces[thread]);
+                    Execute(current, serial, phase, task, _workspaces[thread]);
                 }
                 else
                 {
-                    // Put to sleep in the middle of publishing, perhaps for this thread's sake.
+                    // The publisher was preempted; yield.
                     Thread.Yield();
                 }
             }
         }
 
-        Interlocked.CompareExchange(ref state, serial + 1, serial);
+        Interlocked.CompareExchange(ref _state, serial + 1, serial);
     }
 
-    /// <summary>Ends a cancelled run: takes the right to publish of every task that has it left. False if the run was over already.</summary>
+    /// <summary>
+    /// Ends a cancelled run: takes the right to publish of every unpublished task, so that no thread publishes any
+    /// more. False if the run was complete.
+    /// </summary>
     private bool Seal(long end)
     {
         var sealedAny = false;
         while (true)
         {
-            var serial = Volatile.Read(ref state);
+            var serial = Volatile.Read(ref _state);
             if (serial >= end)
             {
                 return sealedAny;
             }
 
             sealedAny = true;
-            var count = work!.TaskCount((int)(serial - firstSerial));
+            var count = _work!.TaskCount((int)(serial - _firstSerial));
             for (var task = 0; task < count; task++)
             {
                 if (TakeRight(serial, task))
                 {
-                    Volatile.Write(ref published[task], 2 * serial);
+                    Volatile.Write(ref _published[task], 2 * serial);
                 }
 
-                for (var spins = 1; Volatile.Read(ref published[task]) < 2 * serial; spins++)
+                for (var spins = 1; Volatile.Read(ref _published[task]) < 2 * serial; spins++)
                 {
                     Thread.SpinWait(1);
                     if (spins % 1024 == 0)
@@ -331,8 +374,8 @@ internal sealed class ThreadTeam : IDisposable
                 }
             }
 
-            // Past the last phase; a helper that has moved on to the next one meanwhile is sealed there.
-            Interlocked.CompareExchange(ref state, end, serial);
+            // Skip the remaining phases. If a helper has started the next phase meanwhile, the loop seals that one.
+            Interlocked.CompareExchange(ref _state, end, serial);
         }
     }
 }

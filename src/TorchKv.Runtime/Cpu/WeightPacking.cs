@@ -4,21 +4,25 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>Float32 weights into a panel, in the matrix's format, and back.</summary>
+/// <summary>Packs float32 weights into a panel, in the format of the matrix, and unpacks them.</summary>
 internal static unsafe class WeightPacking
 {
     private const int Width = PackedMatrix.PanelWidth;
 
-    /// <summary>Packs a stretch of inputs of one panel. Sets <see cref="PackedMatrix.Misfit"/> if weights do not fit the format; what it wrote is then no use.</summary>
-    /// <param name="matrix">Where to.</param>
-    /// <param name="panel">Which panel.</param>
-    /// <param name="firstInput">A multiple of the matrix's group.</param>
-    /// <param name="inputs">A multiple of the group, or what is left.</param>
-    /// <param name="source">(inputs, 32), rows <paramref name="stride"/> apart.</param>
+    /// <summary>
+    /// Packs consecutive inputs of one panel. If weights do not fit the format, it sets
+    /// <see cref="PackedMatrix.NeedsWiderFormat"/>, and the packed data is invalid.
+    /// </summary>
+    /// <param name="matrix">The destination.</param>
+    /// <param name="panel">The panel.</param>
+    /// <param name="firstInput">The first input: a multiple of the matrix's group.</param>
+    /// <param name="inputs">The number of inputs: a multiple of the group, or all that are left.</param>
+    /// <param name="source">(inputs, outputs), rows <paramref name="stride"/> apart.</param>
     /// <param name="stride">Floats from input to input.</param>
-    /// <param name="outputs">How many of the 32 there are; the others become zeros.</param>
+    /// <param name="outputs">Outputs of the panel, at most 32. The weights of the others become zero.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Pack(PackedMatrix matrix, int panel, int firstInput, int inputs, float* source, nint stride, int outputs)
+    public static void Pack(
+        PackedMatrix matrix, int panel, int firstInput, int inputs, float* source, nint stride, int outputs)
     {
         var to = matrix.Panel(panel) + ((nint)(firstInput / matrix.Group) * matrix.GroupBytes);
         switch (matrix.Format)
@@ -37,7 +41,8 @@ internal static unsafe class WeightPacking
                 {
                     for (var o = 0; o < Width; o++)
                     {
-                        ((ushort*)to)[(i * Width) + o] = o < outputs ? BFloat16.Round(source[(i * stride) + o]) : (ushort)0;
+                        var weight = o < outputs ? BFloat16.Round(source[(i * stride) + o]) : (ushort)0;
+                        ((ushort*)to)[(i * Width) + o] = weight;
                     }
                 }
 
@@ -45,9 +50,10 @@ internal static unsafe class WeightPacking
             case WeightFormat.CodedBFloat16:
                 for (var i = 0; i < inputs; i += matrix.Group)
                 {
-                    if (!CodedPacking.TryPack(to, Math.Min(matrix.Group, inputs - i), source + (i * stride), stride, outputs))
+                    var count = Math.Min(matrix.Group, inputs - i);
+                    if (!CodedPacking.TryPack(to, count, source + (i * stride), stride, outputs))
                     {
-                        matrix.Misfit = true;
+                        matrix.NeedsWiderFormat = true;
                     }
 
                     to += matrix.GroupBytes;
@@ -59,7 +65,8 @@ internal static unsafe class WeightPacking
                 var integers = stackalloc Vector256<int>[64];
                 for (var i = 0; i < inputs; i += matrix.Group)
                 {
-                    PackGroup(matrix, to, Math.Min(matrix.Group, inputs - i), source + (i * stride), stride, outputs, values, integers);
+                    var count = Math.Min(matrix.Group, inputs - i);
+                    PackGroup(matrix, to, count, source + (i * stride), stride, outputs, values, integers);
                     to += matrix.GroupBytes;
                 }
 
@@ -67,7 +74,7 @@ internal static unsafe class WeightPacking
         }
     }
 
-    /// <summary>One weight as the matrix keeps it.</summary>
+    /// <summary>Unpacks one weight.</summary>
     public static float Unpack(PackedMatrix matrix, int panel, int input, int output)
     {
         var group = matrix.Panel(panel) + ((nint)(input / matrix.Group) * matrix.GroupBytes);
@@ -80,7 +87,8 @@ internal static unsafe class WeightPacking
             case WeightFormat.CodedBFloat16:
                 return CodedPacking.Unpack(group, input % matrix.Group, output);
             default:
-                var scale = BFloat16.Widen(((ushort*)(group + matrix.GroupBytes - (Width * sizeof(ushort))))[output]);
+                var scales = (ushort*)(group + matrix.GroupBytes - (Width * sizeof(ushort)));
+                var scale = BFloat16.Widen(scales[output]);
                 return scale * (ReadInteger(matrix, group, input % matrix.Group, output) - matrix.Offset);
         }
     }
@@ -95,7 +103,9 @@ internal static unsafe class WeightPacking
 
         var both = quad[Nibbles(input, output)];
         var lower = (output & 8) == 0 ? both & 15 : both >> 4;
-        return matrix.Format == WeightFormat.Int4 ? lower : lower | (((quad[UpperBits(input, output)] >> UpperShift(output)) & 3) << 4);
+        return matrix.Format == WeightFormat.Int4
+            ? lower
+            : lower | (((quad[UpperBits(input, output)] >> UpperShift(output)) & 3) << 4);
     }
 
     private static void WriteInteger(PackedMatrix matrix, byte* group, int input, int output, int stored)
@@ -129,9 +139,17 @@ internal static unsafe class WeightPacking
 
     private static int UpperShift(int output) => output / 8 * 2;
 
+    /// <summary>Quantizes and packs one group of inputs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackGroup(
-        PackedMatrix matrix, byte* to, int inputs, float* source, nint stride, int outputs, Vector256<float>* values, Vector256<int>* integers)
+        PackedMatrix matrix,
+        byte* to,
+        int inputs,
+        float* source,
+        nint stride,
+        int outputs,
+        Vector256<float>* values,
+        Vector256<int>* integers)
     {
         new Span<byte>(to, matrix.GroupBytes).Clear();
         var scales = (ushort*)(to + matrix.GroupBytes - (Width * sizeof(ushort)));
@@ -143,7 +161,8 @@ internal static unsafe class WeightPacking
                 values[i] = default;
                 if (i < inputs)
                 {
-                    new ReadOnlySpan<float>(source + (i * stride) + first, there).CopyTo(new Span<float>((float*)(values + i), there));
+                    new ReadOnlySpan<float>(source + (i * stride) + first, there)
+                        .CopyTo(new Span<float>((float*)(values + i), there));
                 }
             }
 

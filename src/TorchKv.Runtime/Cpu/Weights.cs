@@ -6,30 +6,29 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>What is fixed: a checkpoint's parameters, matrices packed in panels. Nothing of it changes once it is loaded.</summary>
+/// <summary>The parameters of a checkpoint, with matrices packed in panels. They do not change after loading.</summary>
 internal sealed unsafe class Weights : IDisposable
 {
     private const int Width = PackedMatrix.PanelWidth;
 
-    /// <summary>Inputs that one packing job reads at a time: a multiple of every group.</summary>
-    private const int Stretch = 128;
+    /// <summary>Inputs of one packing job: a multiple of the group of every format.</summary>
+    private const int JobInputs = 128;
 
-    private readonly NativeBuffer matrices;
-    private readonly NativeBuffer vectors;
-    private readonly List<Job> jobs = [];
-    private byte* nextPanel;
-    private float* nextVector;
+    private readonly NativeBuffer _matrices;
+    private readonly NativeBuffer _vectors;
+    private readonly List<Job> _jobs = [];
+    private byte* _nextPanel;
+    private float* _nextVector;
 
     private Weights(Gpt2Config config, CpuDType dtype)
     {
         Config = config;
-        DType = dtype;
         int width = config.EmbeddingSize, inner = config.InnerSize;
         var format = FormatOf(dtype);
-        Layers = new Layer[config.LayerCount];
+        Layers = new LayerWeights[config.LayerCount];
         for (var i = 0; i < Layers.Length; i++)
         {
-            Layers[i] = new Layer
+            Layers[i] = new LayerWeights
             {
                 Qkv = new PackedMatrix(format, width, 3, width),
                 Projection = new PackedMatrix(format, width, 1, width),
@@ -38,56 +37,59 @@ internal sealed unsafe class Weights : IDisposable
             };
         }
 
-        // The head decides between neighbouring tokens, and as the embedding it feeds every layer: llama.cpp, too, keeps it in six bits.
+        // The head has six bits because its errors cost most: it decides between similar tokens, and as the tied
+        // embedding it feeds every layer. llama.cpp does the same.
         Head = new PackedMatrix(format == WeightFormat.Int4 ? WeightFormat.Int6 : format, width, 1, config.VocabSize);
         Matrices = [.. Layers.SelectMany(layer => layer.Matrices), Head];
-        EmbeddingStride = config.TieWordEmbeddings ? 0 : width;
-        var bytes = Matrices.Sum(matrix => Page(matrix.MostBytes));
+        var bytes = Matrices.Sum(matrix => RoundUpToPage(matrix.MostBytes));
         var vectorFloats = Matrices.Sum(matrix => (long)matrix.Panels * Width)
-            + ((long)Layers.Length * 4 * Vector(width)) + (2 * Vector(width))
-            + ((long)config.ContextLength * width)
-            + (config.TieWordEmbeddings ? 0 : (long)config.VocabSize * width);
-        matrices = new NativeBuffer(bytes);
-        vectors = new NativeBuffer((vectorFloats + 64) * sizeof(float));
-        nextPanel = matrices.Pointer;
-        nextVector = (float*)vectors.Pointer;
+            + ((long)Layers.Length * 4 * RoundUpTo16(width)) + (2 * RoundUpTo16(width))
+            + RoundUpTo16((long)config.ContextLength * width)
+            + (config.TieWordEmbeddings ? 0 : RoundUpTo16((long)config.VocabSize * width));
+        _matrices = new NativeBuffer(bytes);
+        _vectors = new NativeBuffer(vectorFloats * sizeof(float));
+        _nextPanel = _matrices.Pointer;
+        _nextVector = (float*)_vectors.Pointer;
         foreach (var matrix in Matrices)
         {
-            matrix.Place(nextPanel, Take(matrix.Panels * Width));
-            nextPanel += Page(matrix.MostBytes);
+            matrix.Place(_nextPanel, Take(matrix.Panels * Width));
+            _nextPanel += RoundUpToPage(matrix.MostBytes);
         }
     }
 
+    /// <summary>The configuration of the model.</summary>
     public Gpt2Config Config { get; }
 
-    public CpuDType DType { get; }
+    /// <summary>The layers in order.</summary>
+    public LayerWeights[] Layers { get; }
 
-    public Layer[] Layers { get; }
-
-    /// <summary>The output head, which is the token embedding too where they are tied.</summary>
+    /// <summary>The output head. If embeddings are tied, it is also the token embedding.</summary>
     public PackedMatrix Head { get; }
 
+    /// <summary>All matrices: those of the layers in order, then the head.</summary>
     public IReadOnlyList<PackedMatrix> Matrices { get; }
 
-    /// <summary>(context, width).</summary>
+    /// <summary>The position embedding, (context, width).</summary>
     public float* Positions { get; private set; }
 
+    /// <summary>The weight of the final LayerNorm, (width).</summary>
     public float* FinalNormWeight { get; private set; }
 
+    /// <summary>The bias of the final LayerNorm, (width).</summary>
     public float* FinalNormBias { get; private set; }
 
-    /// <summary>Bytes that a decode step reads: all matrices once.</summary>
+    /// <summary>Bytes of matrices, which a decode step reads once.</summary>
     public long BytesPerPass => Matrices.Sum(matrix => matrix.Bytes);
 
-    /// <summary>Bytes of memory kept: bfloat16 matrices in 12 bits have room for two bytes a weight, of which they leave a quarter untouched.</summary>
-    public long Bytes => matrices.Bytes + vectors.Bytes;
+    /// <summary>
+    /// Bytes of reserved memory. Matrices of bfloat16 in 12 bits reserve two bytes a weight and leave a quarter unused.
+    /// </summary>
+    public long Bytes => _matrices.Bytes + _vectors.Bytes;
 
-    /// <summary>(vocabulary, width) where it is not the head's.</summary>
+    /// <summary>The token embedding, (vocabulary, width), if it is not tied to the head; else null.</summary>
     private float* Embedding { get; set; }
 
-    private int EmbeddingStride { get; }
-
-    /// <summary>How matrices are kept under a dtype, if their weights fit.</summary>
+    /// <summary>The format of matrices for a dtype. A matrix whose weights do not fit it gets a wider one.</summary>
     public static WeightFormat FormatOf(CpuDType dtype) => dtype switch
     {
         CpuDType.Float32 => WeightFormat.Float32,
@@ -114,14 +116,15 @@ internal sealed unsafe class Weights : IDisposable
         }
     }
 
-    /// <summary>The token's embedding, (width), as the matrix that holds it keeps it.</summary>
+    /// <summary>Copies the embedding of a token, (width). A tied embedding has the precision of the head.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Embed(int token, float* destination)
     {
         var width = Config.EmbeddingSize;
         if (Embedding is not null)
         {
-            new ReadOnlySpan<float>(Embedding + ((nint)token * EmbeddingStride), width).CopyTo(new Span<float>(destination, width));
+            new ReadOnlySpan<float>(Embedding + ((nint)token * width), width)
+                .CopyTo(new Span<float>(destination, width));
             return;
         }
 
@@ -145,21 +148,24 @@ internal sealed unsafe class Weights : IDisposable
 
     public void Dispose()
     {
-        matrices.Dispose();
-        vectors.Dispose();
+        _matrices.Dispose();
+        _vectors.Dispose();
     }
 
-    private static long Page(long bytes) => (bytes + 4095) & ~4095L;
+    private static long RoundUpToPage(long bytes) => (bytes + 4095) & ~4095L;
 
-    private static long Vector(int floats) => (floats + 15) & ~15;
+    /// <summary>Rounds a number of floats up to 16: every vector begins at a multiple of 64 bytes.</summary>
+    private static long RoundUpTo16(long floats) => (floats + 15) & ~15L;
 
+    /// <summary>Takes memory for a vector.</summary>
     private float* Take(long floats)
     {
-        var taken = nextVector;
-        nextVector += Vector((int)Math.Min(floats, int.MaxValue - 16)) is var rounded && floats < int.MaxValue - 16 ? rounded : floats;
+        var taken = _nextVector;
+        _nextVector += RoundUpTo16(floats);
         return taken;
     }
 
+    /// <summary>Assigns memory to every tensor and lists the jobs that read them.</summary>
     private void Plan(Checkpoint checkpoint)
     {
         long width = Config.EmbeddingSize;
@@ -178,7 +184,8 @@ internal sealed unsafe class Weights : IDisposable
             layer.Norm2Weight = PlanVector(checkpoint[block + "ln_2.weight"]);
             layer.Norm2Bias = PlanVector(checkpoint[block + "ln_2.bias"]);
             PlanLinear(layer.Qkv, checkpoint[block + "attn.c_attn.weight"], checkpoint[block + "attn.c_attn.bias"]);
-            PlanLinear(layer.Projection, checkpoint[block + "attn.c_proj.weight"], checkpoint[block + "attn.c_proj.bias"]);
+            PlanLinear(
+                layer.Projection, checkpoint[block + "attn.c_proj.weight"], checkpoint[block + "attn.c_proj.bias"]);
             PlanLinear(layer.Up, checkpoint[block + "mlp.c_fc.weight"], checkpoint[block + "mlp.c_fc.bias"]);
             PlanLinear(layer.Down, checkpoint[block + "mlp.c_proj.weight"], checkpoint[block + "mlp.c_proj.bias"]);
         }
@@ -191,20 +198,22 @@ internal sealed unsafe class Weights : IDisposable
     private float* PlanVector(CheckpointTensor tensor)
     {
         var destination = Take(tensor.ElementCount);
-        jobs.Add(new(null, 0, _ => ReadFloats(tensor, destination, 0, tensor.ElementCount)));
+        _jobs.Add(new(null, 0, _ => ReadFloats(tensor, destination, 0, tensor.ElementCount)));
         return destination;
     }
 
-    /// <summary>HuggingFace's Conv1D, (inputs, outputs): K-major as it is, to be cut into panels.</summary>
+    /// <summary>
+    /// Plans HuggingFace's Conv1D, (inputs, outputs). It is K-major like a panel, so it needs no transposition.
+    /// </summary>
     private void PlanLinear(PackedMatrix matrix, CheckpointTensor weight, CheckpointTensor bias)
     {
         var outputs = matrix.Parts * matrix.PartOutputs;
-        for (var first = 0; first < matrix.Inputs; first += Stretch)
+        for (var first = 0; first < matrix.Inputs; first += JobInputs)
         {
-            var (start, count) = (first, Math.Min(Stretch, matrix.Inputs - first));
-            jobs.Add(new(
+            var (start, count) = (first, Math.Min(JobInputs, matrix.Inputs - first));
+            _jobs.Add(new(
                 matrix,
-                (long)Stretch * outputs,
+                (long)JobInputs * outputs,
                 buffer =>
                 {
                     var source = (float*)buffer.Pointer;
@@ -212,12 +221,13 @@ internal sealed unsafe class Weights : IDisposable
                     for (var panel = 0; panel < matrix.Panels; panel++)
                     {
                         var (part, output, lanes) = matrix.Outputs(panel);
-                        WeightPacking.Pack(matrix, panel, start, count, source + (part * matrix.PartOutputs) + output, outputs, lanes);
+                        var from = source + (part * matrix.PartOutputs) + output;
+                        WeightPacking.Pack(matrix, panel, start, count, from, outputs, lanes);
                     }
                 }));
         }
 
-        jobs.Add(new(
+        _jobs.Add(new(
             null,
             0,
             _ =>
@@ -225,19 +235,20 @@ internal sealed unsafe class Weights : IDisposable
                 for (var panel = 0; panel < matrix.Panels; panel++)
                 {
                     var (part, output, lanes) = matrix.Outputs(panel);
-                    ReadFloats(bias, matrix.Bias + (panel * Width), (part * matrix.PartOutputs) + output, lanes);
+                    var start = (part * matrix.PartOutputs) + output;
+                    ReadFloats(bias, matrix.Bias + (panel * Width), start, lanes);
                 }
             }));
     }
 
-    /// <summary>The head, (outputs, inputs): 32 rows at a time, transposed.</summary>
+    /// <summary>Plans the head, (outputs, inputs), which is transposed 32 outputs at a time.</summary>
     private void PlanHead(CheckpointTensor weight)
     {
         const int PanelsPerJob = 8;
         for (var first = 0; first < Head.Panels; first += PanelsPerJob)
         {
             var (start, end) = (first, Math.Min(Head.Panels, first + PanelsPerJob));
-            jobs.Add(new(
+            _jobs.Add(new(
                 Head,
                 2L * Width * Head.Inputs,
                 buffer =>
@@ -255,6 +266,7 @@ internal sealed unsafe class Weights : IDisposable
         }
     }
 
+    /// <summary>Transposes (rows, columns) to (columns, 32), in runs of 16 columns that fit the cache.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Transpose(float* source, int rows, int columns, float* destination)
     {
@@ -281,22 +293,26 @@ internal sealed unsafe class Weights : IDisposable
         }
     }
 
+    /// <summary>Runs all jobs, then packs again the matrices that need a wider format.</summary>
     private void RunJobs(int threads)
     {
-        Run(jobs, threads);
-        if (Array.FindAll([.. Matrices], matrix => matrix.Misfit) is { Length: > 0 } misfits)
+        Run(_jobs, threads);
+        if (Array.FindAll([.. Matrices], matrix => matrix.NeedsWiderFormat) is { Length: > 0 } unfit)
         {
-            foreach (var matrix in misfits)
+            foreach (var matrix in unfit)
             {
-                matrix.FallBack();
+                matrix.UseBFloat16();
             }
 
-            Run(jobs.FindAll(job => job.Matrix is { } matrix && Array.IndexOf(misfits, matrix) >= 0), threads);
+            Run(_jobs.FindAll(job => job.Matrix is { } matrix && Array.IndexOf(unfit, matrix) >= 0), threads);
         }
 
-        jobs.Clear();
+        _jobs.Clear();
     }
 
+    /// <summary>
+    /// Runs jobs on <paramref name="threads"/> threads. Jobs of a matrix that already needs a wider format are skipped.
+    /// </summary>
     private static void Run(List<Job> jobs, int threads)
     {
         var largest = jobs.Max(job => job.Floats);
@@ -309,7 +325,7 @@ internal sealed unsafe class Weights : IDisposable
                 using var buffer = new NativeBuffer(largest * sizeof(float));
                 for (int job; failure is null && (job = Interlocked.Increment(ref next)) < jobs.Count;)
                 {
-                    if (jobs[job].Matrix is not { Misfit: true })
+                    if (jobs[job].Matrix is not { NeedsWiderFormat: true })
                     {
                         jobs[job].Run(buffer);
                     }
@@ -321,7 +337,9 @@ internal sealed unsafe class Weights : IDisposable
             }
         }
 
-        var helpers = Enumerable.Range(1, Math.Min(threads, jobs.Count) - 1).Select(_ => new Thread(Work) { IsBackground = true }).ToArray();
+        var helpers = Enumerable.Range(1, Math.Min(threads, jobs.Count) - 1)
+            .Select(_ => new Thread(Work) { IsBackground = true })
+            .ToArray();
         foreach (var helper in helpers)
         {
             helper.Start();
@@ -339,32 +357,9 @@ internal sealed unsafe class Weights : IDisposable
         }
     }
 
-    /// <summary>A piece of loading: what it fills, the floats that it needs room for, and the work.</summary>
+    /// <summary>A part of loading that any thread can run.</summary>
+    /// <param name="Matrix">The matrix that it packs; null if it reads a vector.</param>
+    /// <param name="Floats">The floats that its buffer must hold.</param>
+    /// <param name="Run">Reads and packs, with that buffer as scratch memory.</param>
     private sealed record Job(PackedMatrix? Matrix, long Floats, Action<NativeBuffer> Run);
-
-    /// <summary>One transformer block's parameters.</summary>
-    internal sealed class Layer
-    {
-        public float* Norm1Weight { get; set; }
-
-        public float* Norm1Bias { get; set; }
-
-        /// <summary>(width) → queries, keys, values of (width) each.</summary>
-        public required PackedMatrix Qkv { get; init; }
-
-        /// <summary>(width) → (width).</summary>
-        public required PackedMatrix Projection { get; init; }
-
-        public float* Norm2Weight { get; set; }
-
-        public float* Norm2Bias { get; set; }
-
-        /// <summary>(width) → (inner).</summary>
-        public required PackedMatrix Up { get; init; }
-
-        /// <summary>(inner) → (width).</summary>
-        public required PackedMatrix Down { get; init; }
-
-        public IEnumerable<PackedMatrix> Matrices => [Qkv, Projection, Up, Down];
-    }
 }

@@ -3,22 +3,28 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
 
-/// <summary>One thread's own scratch memory: where a task's result lies until it is published.</summary>
+/// <summary>The scratch memory of one thread. It holds the result of a task until it is published.</summary>
 internal sealed unsafe class Workspace : IDisposable
 {
-    /// <summary>Rows of a task that goes row by row (embedding, norm, quantization).</summary>
+    /// <summary>Rows of an embedding, norm or quantization task.</summary>
     public const int Rows = 8;
 
-    /// <summary>Rows of a product's task, at most: its tile stays in the first-level cache beside a stretch of x.</summary>
+    /// <summary>
+    /// The most rows of a product's task. The tile of one panel and the part of x in use then fit the first-level
+    /// cache.
+    /// </summary>
     public const int ProductRows = 96;
 
-    /// <summary>Queries of an attention task, at most.</summary>
+    /// <summary>The most queries of an attention task.</summary>
     public const int Queries = 24;
 
-    /// <summary>Floats of a product's tiles.</summary>
+    /// <summary>Floats of the tiles of a product's task.</summary>
     public const int TileFloats = 16 * 1024;
 
-    private readonly NativeBuffer memory;
+    private readonly NativeBuffer _memory;
+    private readonly float* _quantizedScales;
+    private readonly int* _quantizedStarts;
+    private readonly sbyte* _quantizedValues;
 
     public Workspace(Gpt2Config config)
     {
@@ -27,29 +33,27 @@ internal sealed unsafe class Workspace : IDisposable
         ScoreStride = Scratch.Stride(config.ContextLength);
         var tile = Math.Max(TileFloats, Math.Max(Queries * valueStride, Rows * widest));
         var groups = widest / Int4Elements.Group;
-        memory = new NativeBuffer((((long)tile + ((long)Tiles.Rows * ScoreStride) + (2L * Rows * groups)) * 4) + (Rows * widest));
-        Tile = (float*)memory.Pointer;
+        var words = tile + ((long)Tiles.Rows * ScoreStride) + (2L * Rows * groups);
+        _memory = new NativeBuffer((words * 4) + (Rows * widest));
+        Tile = (float*)_memory.Pointer;
         Scores = Tile + tile;
-        quantizedScales = Scores + ((long)Tiles.Rows * ScoreStride);
-        quantizedStarts = (int*)(quantizedScales + (Rows * groups));
-        quantizedValues = (sbyte*)(quantizedStarts + (Rows * groups));
+        _quantizedScales = Scores + ((long)Tiles.Rows * ScoreStride);
+        _quantizedStarts = (int*)(_quantizedScales + (Rows * groups));
+        _quantizedValues = (sbyte*)(_quantizedStarts + (Rows * groups));
     }
 
-    private readonly float* quantizedScales;
-    private readonly int* quantizedStarts;
-    private readonly sbyte* quantizedValues;
-
-    /// <summary>A task's result.</summary>
+    /// <summary>The result of a task, in float32.</summary>
     public float* Tile { get; }
 
-    /// <summary>(6, <see cref="ScoreStride"/>): scores of six queries.</summary>
+    /// <summary>(6, <see cref="ScoreStride"/>): the attention scores of six queries.</summary>
     public float* Scores { get; }
 
+    /// <summary>Floats from query to query of <see cref="Scores"/>.</summary>
     public int ScoreStride { get; }
 
-    /// <summary>Rows quantized for a matrix.</summary>
+    /// <summary>The result of a norm or quantization task, quantized for a matrix.</summary>
     public QuantizedRows Quantized(PackedMatrix matrix) =>
-        new(quantizedValues, quantizedScales, quantizedStarts, matrix.Groups * matrix.Group, matrix.Groups);
+        new(_quantizedValues, _quantizedScales, _quantizedStarts, matrix.Groups * matrix.Group, matrix.Groups);
 
-    public void Dispose() => memory.Dispose();
+    public void Dispose() => _memory.Dispose();
 }

@@ -9,7 +9,7 @@ public sealed unsafe class ActivationTests
 
     [Theory]
     [MemberData(nameof(All))]
-    public void EveryActivationOfAConfigurationIsItsDefinition(Gpt2Activation activation)
+    public void EveryActivationMatchesItsDefinition(Gpt2Activation activation)
     {
         for (var x = -30f; x <= 30f; x += 0.0101f)
         {
@@ -17,7 +17,9 @@ public sealed unsafe class ActivationTests
             Functions.Activate<Lanes1, float>(activation, &value, 1);
 
             var expected = Definition(activation, x);
-            Assert.True(Math.Abs(value - expected) <= 1e-6 + (2e-6 * Math.Abs(expected)), $"{activation}({x}) = {value}, not {expected}");
+            Assert.True(
+                Math.Abs(value - expected) <= 1e-6 + (2e-6 * Math.Abs(expected)),
+                $"{activation}({x}) = {value}, not {expected}");
         }
     }
 
@@ -38,7 +40,7 @@ public sealed unsafe class ActivationTests
         _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, null),
     };
 
-    /// <summary>Φ(x) = ½ + φ(x)·(x + x³/3 + x⁵/15 + …), a series that converges everywhere.</summary>
+    /// <summary>Φ(x) = ½ + φ(x)·(x + x³/3 + x⁵/15 + …). The series converges for every x.</summary>
     private static double NormalDistribution(double x)
     {
         if (Math.Abs(x) > 7)

@@ -4,10 +4,13 @@ using TorchKv.Runtime.Model;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
-/// <summary>Random models and batches: a sequence's logits are the same bits however they come about.</summary>
+/// <summary>
+/// A sequence's logits are the same bits for every batch, split of the prompt, number of threads and vector width.
+/// Models and batches are random.
+/// </summary>
 public sealed class BitExactnessTests
 {
-    /// <summary>Every way to keep weights and keys, with models of several shapes.</summary>
+    /// <summary>Every dtype of weights, both dtypes of keys and values, and models of several shapes.</summary>
     public static TheoryData<CpuDType, CpuDType, int> Kinds
     {
         get
@@ -27,7 +30,7 @@ public sealed class BitExactnessTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void APromptInPiecesGivesTheBitsOfThePromptInOne(CpuDType dtype, CpuDType kv, int seed)
+    public void APromptInPiecesGivesTheBitsOfAWholePrompt(CpuDType dtype, CpuDType kv, int seed)
     {
         using var models = new Models(seed);
         using var runner = models.Load(new CpuRunnerOptions { DType = dtype, KvDType = kv, Threads = 2 });
@@ -57,10 +60,13 @@ public sealed class BitExactnessTests
         var random = new Random(seed);
         var vocabulary = models.Config.VocabSize;
 
-        // Blocks in random order, so that no sequence's are neighbours; rows in a new random order every step.
+        // The blocks are in random order, so that a sequence's blocks are not neighbours. Every step has its rows in a
+        // new random order.
         var blocks = Enumerable.Range(0, 200).ToArray();
         random.Shuffle(blocks);
-        var texts = Enumerable.Range(0, 20).Select(_ => Models.Ids(models.Config, random.Next(1, models.Config.ContextLength + 1), random)).ToArray();
+        var texts = Enumerable.Range(0, 20)
+            .Select(_ => Models.Ids(models.Config, random.Next(1, models.Config.ContextLength + 1), random))
+            .ToArray();
         var sequences = texts.Select((_, i) => new RunnerSequence(batched, blocks[(i * 9)..((i + 1) * 9)])).ToArray();
         var expected = texts.Select(ids => RunnerSequence.For(alone, ids.Length).Run(ids)).ToArray();
         var waiting = Enumerable.Range(0, texts.Length).ToArray();
@@ -73,7 +79,8 @@ public sealed class BitExactnessTests
             foreach (var i in waiting)
             {
                 var start = sequences[i].Position;
-                var count = Math.Min(random.Next(3) == 0 ? random.Next(1, 60) : 1, Math.Min(room, texts[i].Length - start));
+                var length = random.Next(3) == 0 ? random.Next(1, 60) : 1;
+                var count = Math.Min(length, Math.Min(room, texts[i].Length - start));
                 if (count > 0)
                 {
                     var wanted = (LogitsWanted)random.Next(3);
@@ -89,8 +96,9 @@ public sealed class BitExactnessTests
             var at = 0;
             foreach (var (text, start, count) in checks)
             {
-                Equal(expected[text].AsSpan(start * vocabulary, count * vocabulary), output.AsSpan(at, count * vocabulary));
-                at += count * vocabulary;
+                var floats = count * vocabulary;
+                Equal(expected[text].AsSpan(start * vocabulary, floats), output.AsSpan(at, floats));
+                at += floats;
             }
 
             waiting = [.. waiting.Where(i => sequences[i].Position < texts[i].Length)];
@@ -123,7 +131,7 @@ public sealed class BitExactnessTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void WhatOtherSequencesLeftInBlocksDoesNotMatter(CpuDType dtype, CpuDType kv, int seed)
+    public void OldContentsOfBlocksDoNotChangeLogits(CpuDType dtype, CpuDType kv, int seed)
     {
         using var models = new Models(seed);
         using var runner = models.Load(new CpuRunnerOptions { DType = dtype, KvDType = kv, Threads = 2 });
@@ -131,7 +139,7 @@ public sealed class BitExactnessTests
         var ids = Models.Ids(models.Config, 37, random);
         var fresh = RunnerSequence.For(runner, ids.Length).Run(ids, 20);
 
-        // Not a number everywhere, and infinities: whatever is past a query's position must not be multiplied.
+        // Fill the blocks with NaN and with huge numbers. Keys and values past a query's position must have no effect.
         var garbage = new byte[runner.BytesPerBlock];
         foreach (var fill in new byte[] { 0xFF, 0x7F })
         {
@@ -146,7 +154,7 @@ public sealed class BitExactnessTests
     }
 
     [Fact]
-    public void BlocksReadOutAndWrittenBackElsewhereGiveTheSameBits()
+    public void BlocksMovedToAnotherRunnerGiveTheSameBits()
     {
         using var models = new Models(5);
         using var runner = models.Load(new CpuRunnerOptions { KvDType = CpuDType.BFloat16 });
@@ -173,7 +181,8 @@ public sealed class BitExactnessTests
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < expected.Length; i++)
         {
-            if (BitConverter.SingleToInt32Bits(expected[i]) != BitConverter.SingleToInt32Bits(actual[i]) || !float.IsFinite(actual[i]))
+            var same = BitConverter.SingleToInt32Bits(expected[i]) == BitConverter.SingleToInt32Bits(actual[i]);
+            if (!same || !float.IsFinite(actual[i]))
             {
                 Assert.Fail($"element {i} of {expected.Length}: {expected[i]:R} and {actual[i]:R}");
             }

@@ -3,14 +3,14 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
-/// <summary>Logits in float32 against what HuggingFace recorded, for every configuration of the fixtures.</summary>
+/// <summary>Logits in float32 match the recorded HuggingFace fixtures, for every configuration.</summary>
 public sealed class HuggingFaceParityTests
 {
     public static TheoryData<string> Cases => [.. HuggingFaceCase.Names];
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void LogitsOfAWholePromptAreHuggingFaces(string name)
+    public void LogitsOfAWholePromptMatchHuggingFace(string name)
     {
         var golden = HuggingFaceCase.Load(name);
         using var runner = CpuRunner.Load(golden.Folder);
@@ -22,28 +22,32 @@ public sealed class HuggingFaceParityTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void LogitsOfAPromptInPiecesAreHuggingFaces(string name)
+    public void LogitsOfAPromptInPiecesMatchHuggingFace(string name)
     {
         var golden = HuggingFaceCase.Load(name);
         using var runner = CpuRunner.Load(golden.Folder);
         foreach (var kind in new[] { "incremental", "chunked" })
         {
-            var pieces = golden.Golden.GetProperty($"{kind}.chunks").EnumerateArray().Select(size => size.GetInt32()).ToArray();
+            var sizes = golden.Golden.GetProperty($"{kind}.chunks").EnumerateArray();
+            var pieces = sizes.Select(size => size.GetInt32()).ToArray();
             foreach (var (ids, row) in golden.Ids("batch_ids").Select((ids, row) => (ids, row)))
             {
-                Close(golden.Tensors[$"{kind}.logits"].Row(row), RunnerSequence.For(runner, ids.Length).Run(ids, pieces));
+                var logits = RunnerSequence.For(runner, ids.Length).Run(ids, pieces);
+                Close(golden.Tensors[$"{kind}.logits"].Row(row), logits);
             }
         }
     }
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void RowsOfUnequalLengthInOneStepAreHuggingFacesLeftPaddedRows(string name)
+    public void RowsOfUnequalLengthMatchHuggingFacesLeftPaddedBatch(string name)
     {
         var golden = HuggingFaceCase.Load(name);
         using var runner = CpuRunner.Load(golden.Folder);
         var masks = golden.Ids("leftpad_mask");
-        var rows = golden.Ids("leftpad_ids").Select((ids, row) => ids.Where((_, i) => masks[row][i] != 0).ToArray()).ToArray();
+        var rows = golden.Ids("leftpad_ids")
+            .Select((ids, row) => ids.Where((_, i) => masks[row][i] != 0).ToArray())
+            .ToArray();
         var logits = new float[rows.Sum(row => row.Length) * runner.Config.VocabSize];
         runner.Step([.. rows.Select((row, i) => RunnerSequence.For(runner, row.Length, 4 * i).Next(row))], logits);
         var start = 0;
@@ -58,7 +62,7 @@ public sealed class HuggingFaceParityTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void GreedyTokensAreHuggingFaces(string name)
+    public void GreedyTokensMatchHuggingFace(string name)
     {
         var golden = HuggingFaceCase.Load(name);
         using var runner = CpuRunner.Load(golden.Folder);

@@ -6,10 +6,12 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
-/// <summary>Small models with random shapes and weights by the formula, and random token ids.</summary>
+/// <summary>
+/// A small model of random shape on disk, with the weights of <see cref="FormulaCheckpoint"/>; and random token ids.
+/// </summary>
 internal sealed class Models : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder _folder = new();
 
     public Models(int seed)
     {
@@ -29,19 +31,19 @@ internal sealed class Models : IDisposable
             BosTokenId = null,
             EosTokenIds = [],
         };
-        FormulaCheckpoint.Write(folder.Path, Config);
+        FormulaCheckpoint.Write(_folder.Path, Config);
     }
 
     public Gpt2Config Config { get; }
 
-    public string Folder => folder.Path;
+    public string Folder => _folder.Path;
 
-    public CpuRunner Load(CpuRunnerOptions options) => CpuRunner.Load(folder.Path, options);
+    public CpuRunner Load(CpuRunnerOptions options) => CpuRunner.Load(_folder.Path, options);
 
     public static int[] Ids(Gpt2Config config, int count, Random random) =>
         [.. Enumerable.Range(0, count).Select(_ => random.Next(config.VocabSize))];
 
     public static ReadOnlySpan<int> Bits(ReadOnlySpan<float> values) => MemoryMarshal.Cast<float, int>(values);
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 }

@@ -36,7 +36,7 @@ public sealed class RunnerLifetimeTests
     }
 
     [Fact]
-    public void AStepCancelledInItsMiddleLeavesOtherSequencesAndCanBeRunAgain()
+    public void ACancelledStepLeavesOtherSequencesAndCanRunAgain()
     {
         using var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { Threads = 3 });
         var vocabulary = runner.Config.VocabSize;
@@ -71,7 +71,7 @@ public sealed class RunnerLifetimeTests
     }
 
     [Fact]
-    public void DisposingInTheMiddleOfAStepEndsIt()
+    public void DisposingDuringAStepEndsIt()
     {
         for (var trial = 0; trial < 10; trial++)
         {
@@ -98,7 +98,7 @@ public sealed class RunnerLifetimeTests
     }
 
     [Fact]
-    public void CompetitorsForTheProcessorsDoNotChangeResults()
+    public void BusyProcessorsDoNotChangeResults()
     {
         using var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { Threads = 4 });
         var ids = Models.Ids(runner.Config, 120, new Random(4));
@@ -112,7 +112,9 @@ public sealed class RunnerLifetimeTests
             }
         }
 
-        var competitors = Enumerable.Range(0, Environment.ProcessorCount + 1).Select(_ => new Thread(Compete) { IsBackground = true }).ToArray();
+        var competitors = Enumerable.Range(0, Environment.ProcessorCount + 1)
+            .Select(_ => new Thread(Compete) { IsBackground = true })
+            .ToArray();
         foreach (var competitor in competitors)
         {
             competitor.Start();

@@ -5,6 +5,14 @@ namespace TorchKv.Runtime.Tests.Cpu;
 
 public sealed class ThreadTeamTests
 {
+    private static readonly Gpt2Config SmallConfig = new()
+    {
+        EmbeddingSize = 8,
+        HeadCount = 1,
+        InnerSize = 8,
+        ContextLength = 16,
+    };
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -21,7 +29,7 @@ public sealed class ThreadTeamTests
     }
 
     [Fact]
-    public void AHelperThatIsPutToSleepInATaskHoldsNobodyUpAndItsLateResultIsDropped()
+    public void ARunDoesNotWaitForAPreemptedHelperAndDropsItsLateResult()
     {
         using var team = Team(2);
         using var wake = new ManualResetEventSlim();
@@ -44,7 +52,7 @@ public sealed class ThreadTeamTests
 
         Assert.Equal(1, caught);
 
-        // It wakes in the middle of later runs, with a result for a phase that is long over.
+        // The helper continues during a later run, with a result for a phase that is over.
         for (var run = 0; run < 50; run++)
         {
             var work = new CountedWork(new Random(run), phases: 4, mostTasks: 30);
@@ -64,7 +72,7 @@ public sealed class ThreadTeamTests
         using var team = Team(3);
         for (var run = 0; run < 200; run++)
         {
-            // Not disposed: a late helper may cancel it after the run.
+            // The source is not disposed, because a late helper may cancel it after the run.
             var cancel = new CancellationTokenSource();
             var tasks = 0;
             var work = new CountedWork(new Random(run), phases: 12, mostTasks: 40)
@@ -108,55 +116,5 @@ public sealed class ThreadTeamTests
     }
 
     private static ThreadTeam Team(int threads) =>
-        new(threads, 64, () => new Workspace(new Gpt2Config { EmbeddingSize = 8, HeadCount = 1, InnerSize = 8, ContextLength = 16 }));
-
-    /// <summary>Phases of random numbers of tasks of random lengths; counts what is published, and when.</summary>
-    private sealed class CountedWork : IPhasedWork
-    {
-        private readonly int[][] published;
-        private readonly int[] spins;
-        private int outOfOrder;
-
-        public CountedWork(Random random, int phases, int mostTasks)
-        {
-            published = [.. Enumerable.Range(0, phases).Select(_ => new int[random.Next(1, mostTasks + 1)])];
-            spins = [.. Enumerable.Range(0, 64).Select(_ => random.Next(200))];
-        }
-
-        public Action? OnCompute { get; init; }
-
-        public int PhaseCount => published.Length;
-
-        public int Published => published.Sum(phase => phase.Sum());
-
-        public int Total => published.Sum(phase => phase.Length);
-
-        public int TaskCount(int phase) => published[phase].Length;
-
-        public void Compute(int phase, int task, Workspace workspace)
-        {
-            OnCompute?.Invoke();
-            Thread.SpinWait(spins[(phase + task) % spins.Length]);
-        }
-
-        public void Anticipate(int phase, int thread, int threads, int call)
-        {
-        }
-
-        public void Publish(int phase, int task, Workspace workspace)
-        {
-            if (phase > 0 && published[phase - 1].Any(count => Volatile.Read(ref count) != 1))
-            {
-                Interlocked.Increment(ref outOfOrder);
-            }
-
-            Interlocked.Increment(ref published[phase][task]);
-        }
-
-        public void CheckComplete()
-        {
-            Assert.All(published, phase => Assert.All(phase, count => Assert.Equal(1, count)));
-            Assert.Equal(0, outOfOrder);
-        }
-    }
+        new(threads, 64, () => new Workspace(SmallConfig));
 }

@@ -6,13 +6,19 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
-/// <summary>The same bits where the hardware has less: child processes of this executable, in which .NET does not use it.</summary>
+/// <summary>
+/// Processors with less vector hardware give the same bits. Child processes of this executable stand in for them: there
+/// .NET is told not to use the hardware.
+/// </summary>
 public sealed class VectorHardwareTests
 {
     private const string ExpectedDigest = "TORCHKV_TEST_DIGEST";
     private const string ExpectedWidth = "TORCHKV_TEST_WIDTH";
 
-    /// <summary>.NET 10's switches, and the widest vectors that are left with each on x64 with AVX-512, on x64 with AVX2, on Arm64.</summary>
+    /// <summary>
+    /// The switches of .NET 10. For each: the widest vectors that remain on x64 with AVX-512, on x64 with AVX2 and on
+    /// Arm64.
+    /// </summary>
     public static TheoryData<string, string, string, string> Switches => new()
     {
         { "DOTNET_EnableAVX512", "Bits256", "Bits256", "Bits128" },
@@ -23,7 +29,8 @@ public sealed class VectorHardwareTests
 
     [Theory]
     [MemberData(nameof(Switches))]
-    public async Task AProcessWithLessVectorHardwareGivesTheSameBits(string name, string withAvx512, string withAvx2, string withNeon)
+    public async Task AProcessWithLessVectorHardwareGivesTheSameBits(
+        string name, string withAvx512, string withAvx2, string withNeon)
     {
         var width = KernelSet.Widest switch
         {
@@ -32,14 +39,19 @@ public sealed class VectorHardwareTests
             VectorWidth.Bits128 => withNeon,
             _ => "Scalar",
         };
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Environment.ProcessPath!)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         if (Path.GetFileNameWithoutExtension(start.FileName) == "dotnet")
         {
             start.ArgumentList.Add(typeof(VectorHardwareTests).Assembly.Location);
         }
 
+        var type = typeof(VectorHardwareTests).FullName;
         start.ArgumentList.Add("-method");
-        start.ArgumentList.Add($"{typeof(VectorHardwareTests).FullName}.{nameof(InAChildProcessTheDigestIsTheParents)}");
+        start.ArgumentList.Add($"{type}.{nameof(AChildProcessGetsTheDigestOfItsParent)}");
         start.Environment[name] = "0";
         start.Environment[ExpectedDigest] = Digest();
         start.Environment[ExpectedWidth] = width;
@@ -52,22 +64,25 @@ public sealed class VectorHardwareTests
     }
 
     [Fact]
-    public void InAChildProcessTheDigestIsTheParents()
+    public void AChildProcessGetsTheDigestOfItsParent()
     {
         var expected = Environment.GetEnvironmentVariable(ExpectedDigest);
-        Assert.SkipWhen(expected is null, "It runs in the child processes of the test beside it.");
+        Assert.SkipWhen(
+            expected is null,
+            $"This test runs only in the child processes of {nameof(AProcessWithLessVectorHardwareGivesTheSameBits)}.");
         Assert.Equal(Environment.GetEnvironmentVariable(ExpectedWidth), KernelSet.Widest.ToString());
         Assert.Equal(expected, Digest());
     }
 
-    /// <summary>Over the logits of models of every dtype, a prompt and some tokens each.</summary>
+    /// <summary>A digest of the logits of one model for every dtype, for a prompt and some further tokens.</summary>
     private static string Digest()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var dtype in Enum.GetValues<CpuDType>())
         {
             using var models = new Models(100 + (int)dtype);
-            using var runner = models.Load(new CpuRunnerOptions { DType = dtype, KvDType = (int)dtype % 2 == 0 ? CpuDType.Float32 : CpuDType.BFloat16, Threads = 2 });
+            var kv = (int)dtype % 2 == 0 ? CpuDType.Float32 : CpuDType.BFloat16;
+            using var runner = models.Load(new CpuRunnerOptions { DType = dtype, KvDType = kv, Threads = 2 });
             var ids = Models.Ids(models.Config, 40, new Random(100));
             hash.AppendData(MemoryMarshal.AsBytes<float>(RunnerSequence.For(runner, ids.Length).Run(ids, 31, 1, 2, 1)));
         }

@@ -3,38 +3,61 @@ using System.Runtime.CompilerServices;
 namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>
-/// Causal attention of one head over a sequence's blocks. Each number has one order of operations, fixed by absolute key positions:
-/// a score is a chain of FMAs over the head's dimensions; the greatest score; e^(score − greatest); their sum in sixteen lanes, key j in
-/// lane j mod 16, and the lanes in a tree; an output is a chain of FMAs over keys 0, 1, …, divided by the sum. Which queries
-/// are computed together changes nothing, and no key past the query is ever multiplied: what lies there may be anything.
+/// Causal attention of one head over the blocks of one sequence.
+/// Every number has one order of operations, and absolute key positions fix it:
+/// a score is a chain of FMAs over the head's dimensions;
+/// the softmax subtracts the greatest score, its sum adds key j in lane j mod 16, and a fixed tree adds the lanes;
+/// an output is a chain of FMAs over keys 0, 1, …, divided by that sum.
+/// So the result of a query does not depend on which queries are computed with it.
 /// </summary>
+/// <remarks>
+/// Memory of keys and values past the query's position may hold anything, NaN included. Whole blocks are scored, but
+/// −∞ replaces the scores past the position before they are used, and values past it are never read.
+/// </remarks>
 internal static unsafe class Attention
 {
     private const int Block = KvLayout.BlockSize;
 
     /// <summary>
-    /// Blocks of a sequence up to which one query fetches the next head's keys and values with its own: a head's part of a block is too short a stream for
-    /// the processor to run ahead of. Longer sequences would push them out of the second-level cache again, and have streams enough.
+    /// The longest sequence, in blocks, for which a single query prefetches the next head's keys and values.
+    /// One head's part of a block is too short for the hardware prefetcher to run ahead of it. In longer sequences the
+    /// prefetched data would leave the second-level cache before it is read, and enough streams are in flight already.
     /// </summary>
-    private const int FetchingBlocks = 16;
+    private const int PrefetchBlocks = 16;
 
-    /// <summary>Queries of consecutive positions from <paramref name="position"/> on, up to six.</summary>
+    /// <summary>Computes one head for up to six queries at consecutive positions.</summary>
     /// <param name="layout">Where keys and values lie in a block.</param>
     /// <param name="pool">This layer's blocks.</param>
-    /// <param name="table">The sequence's blocks.</param>
+    /// <param name="table">The sequence's block table.</param>
     /// <param name="head">The head.</param>
-    /// <param name="q">(queries, head_dim), rows <paramref name="ldq"/> apart; memory reaches to six rows.</param>
+    /// <param name="q">(queries, head_dim), rows <paramref name="ldq"/> apart; six rows must be readable.</param>
     /// <param name="ldq">Floats from query to query.</param>
     /// <param name="queries">1 … 6.</param>
     /// <param name="position">Position of the first query.</param>
-    /// <param name="scale">What a score is multiplied by.</param>
-    /// <param name="more">Whether the next head comes next.</param>
-    /// <param name="scores">Scratch: six rows of <paramref name="lds"/> floats.</param>
+    /// <param name="scale">The factor of the scores.</param>
+    /// <param name="nextHead">
+    /// Whether the caller computes the next head after this one; its keys and values may then be prefetched.
+    /// </param>
+    /// <param name="scores">Scratch memory: six rows of <paramref name="lds"/> floats.</param>
     /// <param name="lds">At least position + queries, rounded up to 16.</param>
-    /// <param name="output">Receives (queries, head_dim); memory is (6, <see cref="KvLayout.ValueStride"/>).</param>
+    /// <param name="output">
+    /// Receives (queries, head_dim), rows <see cref="KvLayout.ValueStride"/> apart; six rows are overwritten.
+    /// </param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Head<L, V, E>(
-        in KvLayout layout, byte* pool, int* table, int head, float* q, nint ldq, int queries, int position, float scale, bool more, float* scores, nint lds, float* output)
+        in KvLayout layout,
+        byte* pool,
+        int* table,
+        int head,
+        float* q,
+        nint ldq,
+        int queries,
+        int position,
+        float scale,
+        bool nextHead,
+        float* scores,
+        nint lds,
+        float* output)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -42,10 +65,11 @@ internal static unsafe class Attention
         var blocks = (position + queries + Block - 1) / Block;
         var keys = pool + ((nint)head * layout.HeadDim * Block * E.Bytes);
         var values = pool + layout.ValuesAt + ((nint)head * Block * layout.ValueStride * E.Bytes);
-        var fetches = queries == 1 && more && blocks <= FetchingBlocks;
+        var prefetches = queries == 1 && nextHead && blocks <= PrefetchBlocks;
         if (queries == 1)
         {
-            RowScores<L, V, E>(layout, keys, table, blocks, q, fetches ? layout.HeadDim * Block * E.Bytes : 0, scores);
+            RowScores<L, V, E>(
+                layout, keys, table, blocks, q, prefetches ? layout.HeadDim * Block * E.Bytes : 0, scores);
         }
         else
         {
@@ -62,7 +86,7 @@ internal static unsafe class Attention
         var common = 0;
         if (queries > 1)
         {
-            // Keys that all queries see, together; then each query's own.
+            // The keys that all queries attend to are computed together, the rest for each query apart.
             common = position + 1;
             TileValues<L, V, E>(layout, values, table, scores, lds, common, output);
         }
@@ -70,7 +94,15 @@ internal static unsafe class Attention
         for (var i = 0; i < queries; i++)
         {
             var to = output + (i * layout.ValueStride);
-            RowValues<L, V, E>(layout, values, table, scores + (i * lds), common, position + i + 1, fetches ? Block * layout.ValueStride * E.Bytes : 0, to);
+            RowValues<L, V, E>(
+                layout,
+                values,
+                table,
+                scores + (i * lds),
+                common,
+                position + i + 1,
+                prefetches ? Block * layout.ValueStride * E.Bytes : 0,
+                to);
             var sum = L.All(sums[i]);
             for (var o = 0; o < layout.ValueStride; o += L.Count)
             {
@@ -79,9 +111,13 @@ internal static unsafe class Attention
         }
     }
 
-    /// <summary>Scores of all keys of the blocks, those past the query's position included, for six queries. Roofline: the FMA units.</summary>
+    /// <summary>
+    /// Scores six queries against all keys of the blocks, including those past the queries' positions.
+    /// Roofline: the FMA units.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TileScores<L, V, E>(in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint ldq, float* scores, nint lds)
+    private static void TileScores<L, V, E>(
+        in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint ldq, float* scores, nint lds)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -93,58 +129,73 @@ internal static unsafe class Attention
 
         for (var block = 0; block < blocks; block += 2)
         {
-            // Two blocks at once; at an odd end the same one twice.
+            // Two blocks at once. If the number of blocks is odd, the last one is computed twice.
             var second = block + 1 < blocks ? Block : 0;
             var k0 = keys + ((nint)table[block] * layout.Bytes);
             var k1 = second != 0 ? keys + ((nint)table[block + 1] * layout.Bytes) : k0;
 
-            // The two after them, of which each is a stream too short for the processor to run ahead of.
+            // Prefetch the next two blocks: each is too short for the hardware prefetcher to run ahead of.
             var ahead = keys + ((nint)table[Math.Min(block + 2, blocks - 1)] * layout.Bytes);
-            Fetch.Lines(keys + ((nint)table[Math.Min(block + 3, blocks - 1)] * layout.Bytes), Block * E.Bytes * 16);
+            Prefetch.Lines(keys + ((nint)table[Math.Min(block + 3, blocks - 1)] * layout.Bytes), Block * E.Bytes * 16);
             for (var o = 0; o < Block; o += L.Count)
             {
                 byte* w = k0 + (o * E.Bytes), w2 = k1 + (o * E.Bytes);
-                Tiles.Tile<L, V, E>(q, ldq, w, w2, Block, layout.HeadDim, scores + (block * Block) + o, second, lds, ahead, o == 0 ? Block * E.Bytes : 0);
+                Tiles.Tile<L, V, E>(
+                    q,
+                    ldq,
+                    w,
+                    w2,
+                    Block,
+                    layout.HeadDim,
+                    scores + (block * Block) + o,
+                    second,
+                    lds,
+                    ahead,
+                    o == 0 ? Block * E.Bytes : 0);
             }
         }
     }
 
     /// <summary>
-    /// Scores of all keys of the blocks for one query. Roofline: memory (the keys). Four blocks at once: one chain takes four cycles an FMA, and four
-    /// streams keep more loads under way.
+    /// Scores one query against all keys of the blocks.
+    /// Roofline: memory (the keys). Four blocks are scored at once: an FMA takes four cycles, which four chains hide,
+    /// and four streams keep more loads in flight.
     /// </summary>
     /// <param name="layout">Where keys and values lie in a block.</param>
-    /// <param name="keys">The head's keys in block 0.</param>
-    /// <param name="table">The sequence's blocks.</param>
-    /// <param name="blocks">How many.</param>
+    /// <param name="keys">The head's keys in block 0 of the pool.</param>
+    /// <param name="table">The sequence's block table.</param>
+    /// <param name="blocks">The number of blocks to score.</param>
     /// <param name="q">(head_dim).</param>
-    /// <param name="next">Bytes to what is fetched meanwhile, the next head's keys; 0 for nothing.</param>
+    /// <param name="next">Bytes from this head's keys to the next head's, which are prefetched; 0: no prefetch.</param>
     /// <param name="scores">Receives (blocks · 16).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RowScores<L, V, E>(in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint next, float* scores)
+    private static void RowScores<L, V, E>(
+        in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint next, float* scores)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
     {
         for (var block = 0; block < blocks; block += 4)
         {
-            // At the end the last one again: it is computed and stored again, and is the same.
+            // If fewer than four blocks are left, the last one is computed and stored again, with the same result.
             var last = blocks - 1;
             int i1 = Math.Min(block + 1, last), i2 = Math.Min(block + 2, last), i3 = Math.Min(block + 3, last);
             for (var o = 0; o < Block; o += L.Count)
             {
                 var at = o * E.Bytes;
-                byte* w0 = keys + ((nint)table[block] * layout.Bytes) + at, w1 = keys + ((nint)table[i1] * layout.Bytes) + at;
-                byte* w2 = keys + ((nint)table[i2] * layout.Bytes) + at, w3 = keys + ((nint)table[i3] * layout.Bytes) + at;
+                byte* w0 = keys + ((nint)table[block] * layout.Bytes) + at;
+                byte* w1 = keys + ((nint)table[i1] * layout.Bytes) + at;
+                byte* w2 = keys + ((nint)table[i2] * layout.Bytes) + at;
+                byte* w3 = keys + ((nint)table[i3] * layout.Bytes) + at;
                 V a = L.All(0), b = a, c = a, d = a;
                 for (nint i = 0; i < layout.HeadDim; i++)
                 {
                     if (next != 0)
                     {
-                        Fetch.Line(w0 + next);
-                        Fetch.Line(w1 + next);
-                        Fetch.Line(w2 + next);
-                        Fetch.Line(w3 + next);
+                        Prefetch.Line(w0 + next);
+                        Prefetch.Line(w1 + next);
+                        Prefetch.Line(w2 + next);
+                        Prefetch.Line(w3 + next);
                     }
 
                     var t = L.All(q[i]);
@@ -166,7 +217,10 @@ internal static unsafe class Attention
         }
     }
 
-    /// <summary>Scores to e^(score − greatest), zero past <paramref name="count"/>; returns their sum. Roofline: exp's 15 instructions a vector.</summary>
+    /// <summary>
+    /// Replaces scores by e^(scale · score − greatest), those from <paramref name="count"/> on by 0; returns their sum.
+    /// Roofline: arithmetic, exp's 15 instructions per vector.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Softmax<L, V>(float* scores, int count, int padded, float scale)
         where L : IFloatLanes<V>
@@ -219,9 +273,13 @@ internal static unsafe class Attention
         return Normalization.Tree(part);
     }
 
-    /// <summary>Weighted values of keys 0 … <paramref name="count"/> for six queries. Roofline: the FMA units.</summary>
+    /// <summary>
+    /// Adds the weighted values of the first <paramref name="count"/> keys to the outputs of six queries.
+    /// Roofline: the FMA units.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TileValues<L, V, E>(in KvLayout layout, byte* values, int* table, float* weights, nint lds, int count, float* output)
+    private static void TileValues<L, V, E>(
+        in KvLayout layout, byte* values, int* table, float* weights, nint lds, int count, float* output)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -251,10 +309,21 @@ internal static unsafe class Attention
         }
     }
 
-    /// <summary>Weighted values of keys <paramref name="from"/> … <paramref name="to"/> for one query, added to <paramref name="output"/>. Roofline: memory (the values).</summary>
-    /// <remarks><paramref name="next"/> bytes on lie the next head's values, which are fetched meanwhile; 0 for nothing.</remarks>
+    /// <summary>
+    /// Adds the weighted values of keys <paramref name="from"/> to <paramref name="to"/> − 1 to one query's output.
+    /// Roofline: memory (the values).
+    /// </summary>
+    /// <param name="layout">Where keys and values lie in a block.</param>
+    /// <param name="values">The head's values in block 0 of the pool.</param>
+    /// <param name="table">The sequence's block table.</param>
+    /// <param name="weights">The attention weight of every key.</param>
+    /// <param name="from">The first key.</param>
+    /// <param name="to">The key after the last one.</param>
+    /// <param name="next">Bytes from this head's values to the next's, which are prefetched; 0: no prefetch.</param>
+    /// <param name="output">(<see cref="KvLayout.ValueStride"/>): the sums are added to it.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RowValues<L, V, E>(in KvLayout layout, byte* values, int* table, float* weights, int from, int to, nint next, float* output)
+    private static void RowValues<L, V, E>(
+        in KvLayout layout, byte* values, int* table, float* weights, int from, int to, nint next, float* output)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -264,7 +333,8 @@ internal static unsafe class Attention
         var o = 0;
         for (; o + (4 * n) <= layout.ValueStride; o += 4 * n)
         {
-            V a = L.Load(output + o), b = L.Load(output + o + n), c = L.Load(output + o + (2 * n)), d = L.Load(output + o + (3 * n));
+            V a = L.Load(output + o), b = L.Load(output + o + n);
+            V c = L.Load(output + o + (2 * n)), d = L.Load(output + o + (3 * n));
             for (var key = from; key < to;)
             {
                 var w = values + ((nint)table[key / Block] * layout.Bytes) + (key % Block * stride) + (o * E.Bytes);
@@ -272,8 +342,8 @@ internal static unsafe class Attention
                 {
                     if (next != 0)
                     {
-                        Fetch.Line(w + next);
-                        Fetch.Line(w + next + (2 * step));
+                        Prefetch.Line(w + next);
+                        Prefetch.Line(w + next + (2 * step));
                     }
 
                     var t = L.All(weights[key]);

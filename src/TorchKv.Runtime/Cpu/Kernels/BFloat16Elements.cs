@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>Stored as bfloat16: a shift widens it.</summary>
+/// <summary>Numbers stored as bfloat16. A shift widens them to float32.</summary>
 internal readonly struct BFloat16Elements : IElements
 {
     public static int Bytes

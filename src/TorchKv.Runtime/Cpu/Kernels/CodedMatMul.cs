@@ -3,20 +3,24 @@ using System.Runtime.CompilerServices;
 namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>
-/// Products of float32 rows with a panel of bfloat16 weights in 12 bits each (<see cref="CodedPanel"/>). Each output is one chain of
-/// <c>acc = fma(x[k], w[k, output], acc)</c>: k = 0, 1, … with zero in place of the weights that are listed apart, on to a multiple of four,
-/// where x and the weights are zeros (which count: they turn −0 into 0), then the weights apart, in order of k.
+/// Products of float32 rows with a panel of bfloat16 weights in 12 bits each (<see cref="CodedPanel"/>).
+/// Each output is one chain of <c>acc = fma(x[k], w[k, output], acc)</c>. It runs over k = 0, 1, … up to a multiple of
+/// four inputs, with zero in place of the outliers (weights without a code), and then over the outliers in order of k.
 /// </summary>
+/// <remarks>
+/// From the last input to the multiple of four, x and the weights are zero. These steps count: they turn −0 into +0.
+/// </remarks>
 internal static unsafe class CodedMatMul
 {
     private const int Width = PackedMatrix.PanelWidth;
 
     /// <summary>
     /// One row (decode): y[0 … 32) = x · panel.
-    /// Roofline: memory. 192 bytes are 128 weights: with 512-bit vectors 8 FMAs, 8 shifts and masks, 4 interleavings, 2 look-ups and 3 more make them, on
-    /// four units, 7 cycles or so, in which memory delivers a fifth of them.
+    /// Roofline: memory. 128 weights are 192 bytes. With 512-bit vectors they take 8 FMAs, 8 shifts and masks,
+    /// 4 interleavings, 2 look-ups and 3 other instructions: about 7 cycles on four units. Memory takes five times as
+    /// long to deliver the bytes.
     /// </summary>
-    /// <param name="x">(k), and zeros up to a multiple of four.</param>
+    /// <param name="x">(k), followed by zeros up to a multiple of four.</param>
     /// <param name="panel">The panel.</param>
     /// <param name="k">Inputs.</param>
     /// <param name="y">Receives 32 outputs.</param>
@@ -36,12 +40,12 @@ internal static unsafe class CodedMatMul
                 var from = x + start;
                 var unit = stretch + CodedPanel.HeaderBytes;
                 var end = unit + (Units(k - start) * CodedPanel.UnitBytes);
-                Fetch.Ahead(stretch);
+                Prefetch.Ahead(stretch);
                 for (; unit < end; unit += CodedPanel.UnitBytes)
                 {
-                    Fetch.Ahead(unit);
-                    Fetch.Ahead(unit + 64);
-                    Fetch.Ahead(unit + 128);
+                    Prefetch.Ahead(unit);
+                    Prefetch.Ahead(unit + 64);
+                    Prefetch.Ahead(unit + 128);
                     L.Decode(table, stretch, unit, unit + 64, 0, false, out var p, out var q, out var r, out var s);
                     V t = L.All(from[0]), u = L.All(from[1]);
                     a = L.Fma(t, p, a);
@@ -63,7 +67,7 @@ internal static unsafe class CodedMatMul
 
             L.Store(a, y);
             L.Store(b, y + n);
-            AddApart(x, 0, 1, panel, k, y);
+            AddOutliers(x, 0, 1, panel, k, y);
             return;
         }
 
@@ -72,7 +76,8 @@ internal static unsafe class CodedMatMul
             y[o] = 0;
         }
 
-        // Narrower vectors take several passes over a stretch, which fits the first-level cache; the first one fetches.
+        // Narrower vectors take several passes over a stretch, which fits the first-level cache.
+        // The first pass prefetches.
         for (nint start = 0; start < k; start += CodedPanel.Stretch)
         {
             var table = L.LoadTable(stretch);
@@ -86,9 +91,9 @@ internal static unsafe class CodedMatMul
                 {
                     if (o == 0)
                     {
-                        Fetch.Ahead(unit);
-                        Fetch.Ahead(unit + 64);
-                        Fetch.Ahead(unit + 128);
+                        Prefetch.Ahead(unit);
+                        Prefetch.Ahead(unit + 64);
+                        Prefetch.Ahead(unit + 128);
                     }
 
                     for (var half = 0; half < 2; half++)
@@ -116,16 +121,20 @@ internal static unsafe class CodedMatMul
             stretch += CodedPanel.HeaderBytes + (units * CodedPanel.UnitBytes);
         }
 
-        AddApart(x, 0, 1, panel, k, y);
+        AddOutliers(x, 0, 1, panel, k, y);
     }
 
     /// <summary>
-    /// Rows × panel into a tile of (rows rounded up to <see cref="Tiles.PaddedRows"/>, 32) floats, which is overwritten. A stretch is widened to
-    /// float32 once for all rows: a few hundred instructions beside the thousands that multiply it.
+    /// Rows × panel into a tile of (<see cref="Tiles.PaddedRows"/>, 32) floats, which is overwritten.
+    /// Each stretch is widened to float32 once for all rows. That takes a few hundred instructions; the products take
+    /// thousands.
     /// </summary>
-    /// <param name="x">(rows, k), rows <paramref name="ldx"/> apart, each with zeros up to a multiple of four; memory reaches to the padded rows.</param>
+    /// <param name="x">
+    /// (rows, k), rows <paramref name="ldx"/> apart, each followed by zeros up to a multiple of four.
+    /// <see cref="Tiles.PaddedRows"/> rows must be readable.
+    /// </param>
     /// <param name="ldx">Floats from row to row.</param>
-    /// <param name="rows">Rows wanted.</param>
+    /// <param name="rows">The number of rows.</param>
     /// <param name="panel">The panel.</param>
     /// <param name="k">Inputs.</param>
     /// <param name="tile">Receives (rows, 32).</param>
@@ -154,10 +163,10 @@ internal static unsafe class CodedMatMul
                 x + start, ldx, rows, widened, units * CodedPanel.Unit, tile, stretch, CodedPanel.StretchBytes);
         }
 
-        AddApart(x, ldx, rows, panel, k, tile);
+        AddOutliers(x, ldx, rows, panel, k, tile);
     }
 
-    /// <summary>A stretch in float32: (units · 4, 32), zero where a weight is listed apart.</summary>
+    /// <summary>Widens a stretch to float32, (units · 4, 32), with zeros in place of outliers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Widen<L, V>(byte* stretch, nint units, float* to)
         where L : IFloatLanes<V>
@@ -172,7 +181,17 @@ internal static unsafe class CodedMatMul
             {
                 for (var o = 0; o < 16; o += n)
                 {
-                    L.Decode(table, stretch, unit, unit + 64 + (half * 64), o, half != 0, out var p, out var q, out var r, out var s);
+                    L.Decode(
+                        table,
+                        stretch,
+                        unit,
+                        unit + 64 + (half * 64),
+                        o,
+                        half != 0,
+                        out var p,
+                        out var q,
+                        out var r,
+                        out var s);
                     L.Store(p, to + o);
                     L.Store(q, to + o + 16);
                     L.Store(r, to + o + Width);
@@ -186,18 +205,20 @@ internal static unsafe class CodedMatMul
         }
     }
 
-    /// <summary>The weights listed apart, to the end of each row's chains. Trained weights have one in some ten thousand.</summary>
+    /// <summary>
+    /// Appends the outliers to each row's chains. In trained models about one weight in ten thousand is an outlier.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddApart(float* x, nint ldx, int rows, byte* panel, nint k, float* tile)
+    private static void AddOutliers(float* x, nint ldx, int rows, byte* panel, nint k, float* tile)
     {
         for (nint start = 0; start < k; start += CodedPanel.Stretch)
         {
-            var listed = (uint*)(panel + CodedPanel.Codes);
-            for (var i = 0; i < CodedPanel.Apart && listed[i] != 0; i++)
+            var outliers = (uint*)(panel + CodedPanel.Codes);
+            for (var i = 0; i < CodedPanel.MaxOutliers && outliers[i] != 0; i++)
             {
-                var weight = BFloat16.Widen((ushort)listed[i]);
-                var output = tile + ((listed[i] >> 16) & 31);
-                var input = x + start + (nint)(listed[i] >> 21);
+                var weight = BFloat16.Widen((ushort)outliers[i]);
+                var output = tile + ((outliers[i] >> 16) & 31);
+                var input = x + start + (nint)(outliers[i] >> 21);
                 for (var row = 0; row < rows; row++)
                 {
                     *output = MathF.FusedMultiplyAdd(*input, weight, *output);
@@ -210,7 +231,8 @@ internal static unsafe class CodedMatMul
         }
     }
 
-    /// <summary>Units of a stretch that begins with so many inputs left.</summary>
+    /// <summary>Units of the stretch that begins <paramref name="left"/> inputs before the end of the panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nint Units(nint left) => (Math.Min(CodedPanel.Stretch, left) + CodedPanel.Unit - 1) / CodedPanel.Unit;
+    private static nint Units(nint left) =>
+        (Math.Min(CodedPanel.Stretch, left) + CodedPanel.Unit - 1) / CodedPanel.Unit;
 }

@@ -1,6 +1,6 @@
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>One lane: the definition.</summary>
+/// <summary>One lane. It defines what <see cref="Dots4"/> and <see cref="Dots8"/> compute.</summary>
 internal readonly struct Dots1 : IDotLanes<int, float>
 {
     public static int Count => 1;

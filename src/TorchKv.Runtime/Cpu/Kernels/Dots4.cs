@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>Four lanes in 128 bits: Arm's <c>sdot</c>, or 16-bit multiply-adds.</summary>
+/// <summary>Four lanes in 128 bits: Arm's <c>sdot</c> where the processor has it, else 16-bit multiply-adds.</summary>
 internal readonly struct Dots4 : IDotLanes<Vector128<int>, Vector128<float>>
 {
     public static int Count
@@ -28,9 +28,10 @@ internal readonly struct Dots4 : IDotLanes<Vector128<int>, Vector128<float>>
     {
         if (Dp.IsSupported)
         {
-            // sdot is signed × signed: w − 128 is signed, and 128 · Σx is put back.
+            // sdot multiplies signed bytes. So it takes w − 128, and 128 · Σx is added afterwards.
             var signed = Dp.DotProduct(sum, (w ^ Vector128.Create(unchecked((int)0x80808080))).AsSByte(), x.AsSByte());
-            return signed + Vector128.ShiftLeft(Dp.DotProduct(Vector128<int>.Zero, Vector128.Create((sbyte)1), x.AsSByte()), 7);
+            return signed
+                + Vector128.ShiftLeft(Dp.DotProduct(Vector128<int>.Zero, Vector128.Create((sbyte)1), x.AsSByte()), 7);
         }
 
         var evenW = w.AsInt16() & Vector128.Create((short)0xFF);
@@ -42,7 +43,7 @@ internal readonly struct Dots4 : IDotLanes<Vector128<int>, Vector128<float>>
             return sum + Sse2.MultiplyAddAdjacent(evenW, evenX) + Sse2.MultiplyAddAdjacent(oddW, oddX);
         }
 
-        // A 16-bit lane's product has up to 16 bits and a sign: widened before it is multiplied.
+        // A product has up to 16 bits and a sign, so the factors are widened to 32 bits first.
         var low = Low(evenW) * Low(evenX) + (High(evenW) * High(evenX));
         return sum + low + (Low(oddW) * Low(oddX)) + (High(oddW) * High(oddX));
     }
@@ -55,7 +56,8 @@ internal readonly struct Dots4 : IDotLanes<Vector128<int>, Vector128<float>>
         Vector128.ShiftRightLogical(value, 4) & Vector128.Create(0x0F0F0F0F);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void WithUpperBits(Vector128<int> nibbles, Vector128<int> upper, int shift, out Vector128<int> first, out Vector128<int> second)
+    public static void WithUpperBits(
+        Vector128<int> nibbles, Vector128<int> upper, int shift, out Vector128<int> first, out Vector128<int> second)
     {
         upper = Vector128.ShiftRightLogical(upper, shift);
         first = LowNibbles(nibbles) | (Vector128.ShiftLeft(upper, 4) & Vector128.Create(0x30303030));
@@ -73,8 +75,10 @@ internal readonly struct Dots4 : IDotLanes<Vector128<int>, Vector128<float>>
             Vector128.Load(c)).Store(c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Low(Vector128<short> value) => Vector128.ShiftRightArithmetic(Vector128.ShiftLeft(value.AsInt32(), 16), 16);
+    private static Vector128<int> Low(Vector128<short> value) =>
+        Vector128.ShiftRightArithmetic(Vector128.ShiftLeft(value.AsInt32(), 16), 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> High(Vector128<short> value) => Vector128.ShiftRightArithmetic(value.AsInt32(), 16);
+    private static Vector128<int> High(Vector128<short> value) =>
+        Vector128.ShiftRightArithmetic(value.AsInt32(), 16);
 }

@@ -4,7 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>Eight lanes in 256 bits: <c>vpdpbusd</c> where there is one, else two 16-bit multiply-adds.</summary>
+/// <summary>
+/// Eight lanes in 256 bits: <c>vpdpbusd</c> where the processor has it, else two 16-bit multiply-adds.
+/// </summary>
 internal readonly struct Dots8 : IDotLanes<Vector256<int>, Vector256<float>>
 {
     public static int Count
@@ -30,7 +32,7 @@ internal readonly struct Dots8 : IDotLanes<Vector256<int>, Vector256<float>>
             return AvxVnni.MultiplyWideningAndAdd(sum, w.AsByte(), x.AsSByte());
         }
 
-        // Not vpmaddubsw: its 16-bit sums saturate. Bytes 0 and 2 of a lane, then bytes 1 and 3.
+        // vpmaddubsw would not do: its 16-bit sums saturate. First bytes 0 and 2 of each lane, then bytes 1 and 3.
         var even = Avx2.MultiplyAddAdjacent(
             Vector256.BitwiseAnd(w.AsInt16(), Vector256.Create((short)0xFF)),
             Vector256.ShiftRightArithmetic(Vector256.ShiftLeft(x.AsInt16(), 8), 8));
@@ -48,7 +50,8 @@ internal readonly struct Dots8 : IDotLanes<Vector256<int>, Vector256<float>>
         Vector256.ShiftRightLogical(value, 4) & Vector256.Create(0x0F0F0F0F);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void WithUpperBits(Vector256<int> nibbles, Vector256<int> upper, int shift, out Vector256<int> first, out Vector256<int> second)
+    public static void WithUpperBits(
+        Vector256<int> nibbles, Vector256<int> upper, int shift, out Vector256<int> first, out Vector256<int> second)
     {
         upper = Vector256.ShiftRightLogical(upper, shift);
         first = LowNibbles(nibbles) | (Vector256.ShiftLeft(upper, 4) & Vector256.Create(0x30303030));

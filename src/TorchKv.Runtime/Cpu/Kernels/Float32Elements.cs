@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>Stored as they are computed.</summary>
+/// <summary>Numbers stored as float32.</summary>
 internal readonly struct Float32Elements : IElements
 {
     public static int Bytes

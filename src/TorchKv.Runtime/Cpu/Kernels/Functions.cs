@@ -3,15 +3,22 @@ using TorchKv.Runtime.Configuration;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>exp and the activations, by our own polynomials, so that every width and machine gives the same bits.</summary>
+/// <summary>
+/// exp and the activations. They use polynomials of their own instead of the platform's functions, so that every vector
+/// width and every machine gives the same bits.
+/// </summary>
 internal static unsafe class Functions
 {
-    /// <summary>Adding it rounds a float below 2²² to an integer, to nearest even, and leaves the integer in the low bits.</summary>
+    /// <summary>
+    /// 1.5 · 2²³. Adding it rounds a float of magnitude below 2²² to an integer, ties to even, and leaves that integer
+    /// in the low bits of the sum.
+    /// </summary>
     internal const float Rounder = 12582912f;
 
     /// <summary>
-    /// eˣ within 1.5 ulp for −87 ≤ x ≤ 88; x is clamped to that: e⁻⁸⁷ is 1.6e-38, of no weight beside 1.
-    /// n = round(x / ln 2), r = x − n · ln 2 in two parts (Cody and Waite), e^r by a polynomial of degree 6, then · 2ⁿ.
+    /// eˣ within 1.5 ulp for −87 ≤ x ≤ 88. Other x are clamped to that range: e⁻⁸⁷ = 1.6e-38 is negligible against 1.
+    /// n = round(x / ln 2); r = x − n · ln 2, with ln 2 in two parts (Cody and Waite); eʳ by a polynomial of degree 6;
+    /// the result is eʳ · 2ⁿ.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Exp<L, V>(V x)
@@ -79,7 +86,9 @@ internal static unsafe class Functions
         where V : struct =>
         L.IfGreater(x, L.All(0), x, L.All(0));
 
-    /// <summary>x · tanh(ln(1 + eˣ)) = x · n / (n + 2) with n = eˣ · (eˣ + 2); past 20 the factor is 1 in float32.</summary>
+    /// <summary>
+    /// x · tanh(ln(1 + eˣ)) = x · n / (n + 2) with n = eˣ · (eˣ + 2). For x > 20 the factor of x is 1 in float32.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Mish<L, V>(V x)
         where L : IFloatLanes<V>
@@ -91,7 +100,10 @@ internal static unsafe class Functions
         return L.Multiply(x, L.Divide(n, L.Add(n, L.All(2))));
     }
 
-    /// <summary>The activation of values, a multiple of 16, in place. Roofline: about 25 instructions a vector, hidden behind the product's stream of weights.</summary>
+    /// <summary>
+    /// Applies an activation in place to <paramref name="count"/> values, a multiple of 16.
+    /// Roofline: about 25 instructions per vector, which overlap with the product's loads of weights.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Activate<L, V>(Gpt2Activation activation, float* values, int count)
         where L : IFloatLanes<V>
@@ -103,10 +115,12 @@ internal static unsafe class Functions
             L.Store(
                 activation switch
                 {
-                    // 0.5·x·(1 + tanh(u)) is x·σ(2u), which keeps its accuracy where tanh is near −1.
+                    // 0.5·x·(1 + tanh(u)) = x·σ(2u). The right side stays accurate where tanh is near −1.
                     Gpt2Activation.GeluNew => TimesSigmoid<L, V>(
                         x,
-                        L.Multiply(L.Multiply(L.All(1.5957691216f), x), L.Fma(L.Multiply(L.All(0.044715f), x), x, L.All(1)))),
+                        L.Multiply(
+                            L.Multiply(L.All(1.5957691216f), x),
+                            L.Fma(L.Multiply(L.All(0.044715f), x), x, L.All(1)))),
                     Gpt2Activation.Gelu => L.Multiply(
                         L.Multiply(L.All(0.5f), x),
                         L.Add(L.All(1), Erf<L, V>(L.Multiply(x, L.All(0.70710678f))))),

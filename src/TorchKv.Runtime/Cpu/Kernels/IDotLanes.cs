@@ -1,10 +1,11 @@
 namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>
-/// A vector of int32 lanes, each of which also stands for four bytes. Integer sums are exact, so every width gives the same bits.
+/// Integer arithmetic on a vector of int32 lanes, each of which may also hold four bytes (a quad).
+/// Integer sums are exact, so every vector width gives the same bits.
 /// </summary>
-/// <typeparam name="I">The vector of integers.</typeparam>
-/// <typeparam name="F">The vector of as many float32.</typeparam>
+/// <typeparam name="I">The vector of int32 lanes.</typeparam>
+/// <typeparam name="F">The vector of equally many float32 lanes.</typeparam>
 internal interface IDotLanes<I, F>
     where I : struct
     where F : struct
@@ -16,25 +17,38 @@ internal interface IDotLanes<I, F>
 
     static abstract I All(int value);
 
-    /// <summary>The same four bytes in every lane.</summary>
+    /// <summary>The same quad in every lane.</summary>
     static abstract unsafe I AllQuads(sbyte* source);
 
-    /// <summary>Per lane sum + Σ of the four products of an unsigned byte of <paramref name="w"/> with a signed byte of <paramref name="x"/>.</summary>
+    /// <summary>
+    /// Per lane: sum + the dot product of four unsigned bytes of <paramref name="w"/> and four signed bytes of
+    /// <paramref name="x"/>.
+    /// </summary>
     static abstract I Dot(I sum, I w, I x);
 
+    /// <summary>The lower four bits of every byte.</summary>
     static abstract I LowNibbles(I value);
 
+    /// <summary>The upper four bits of every byte.</summary>
     static abstract I HighNibbles(I value);
 
-    /// <summary>
-    /// Bytes of six bits: the lower and the upper nibbles of <paramref name="nibbles"/>, with bits (<paramref name="shift"/>, + 1) and
-    /// (<paramref name="shift"/> + 2, + 3) of <paramref name="upper"/>'s bytes above them.
-    /// </summary>
+    /// <summary>Builds bytes of six bits from two places.</summary>
+    /// <param name="nibbles">
+    /// The lower four bits: the low nibbles belong to <paramref name="first"/>, the high ones to
+    /// <paramref name="second"/>.
+    /// </param>
+    /// <param name="upper">The upper two bits of both, in every byte.</param>
+    /// <param name="shift">
+    /// The bit of <paramref name="upper"/> where the two bits of <paramref name="first"/> begin; those of
+    /// <paramref name="second"/> follow.
+    /// </param>
+    /// <param name="first">The first result.</param>
+    /// <param name="second">The second result.</param>
     static abstract void WithUpperBits(I nibbles, I upper, int shift, out I first, out I second);
 
-    /// <summary>Weight scales, from bfloat16.</summary>
+    /// <summary>Loads weight scales, which are stored as bfloat16.</summary>
     static abstract unsafe F LoadScales(ushort* source);
 
-    /// <summary>c = fma(sum, weightScale · rowScale, c).</summary>
+    /// <summary>Per lane: c = fma(sum, weightScale · rowScale, c).</summary>
     static abstract unsafe void Accumulate(I sum, F weightScales, float rowScale, float* c);
 }

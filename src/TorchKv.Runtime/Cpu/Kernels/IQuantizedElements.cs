@@ -1,20 +1,25 @@
-using System.Runtime.CompilerServices;
-
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>How a group's weights lie in a panel of 32 outputs.</summary>
+/// <summary>
+/// A storage type of quantized weights. A group, the inputs that share a scale, is stored as quads: four consecutive
+/// inputs of all 32 outputs of the panel.
+/// </summary>
 internal interface IQuantizedElements
 {
     /// <summary>Inputs that share a scale.</summary>
     static abstract int Group { get; }
 
-    /// <summary>Bytes of four inputs of all 32 outputs.</summary>
+    /// <summary>Bytes of a quad.</summary>
     static abstract int QuadBytes { get; }
 
-    /// <summary>What is added to a weight so that it is not negative.</summary>
+    /// <summary>The number added to every weight before it is stored, so that it is stored unsigned.</summary>
     static abstract int Offset { get; }
 
-    /// <summary>Four inputs each of the outputs from <paramref name="output"/> on (0 … 7, or 16 … 23) and of those 8 further.</summary>
+    /// <summary>Loads two vectors of weights, one output a lane, four inputs in its bytes.</summary>
+    /// <param name="quad">The quad.</param>
+    /// <param name="output">The first output of <paramref name="first"/>: 0 … 7 or 16 … 23.</param>
+    /// <param name="first">The outputs from <paramref name="output"/> on.</param>
+    /// <param name="second">The outputs from <paramref name="output"/> + 8 on.</param>
     static abstract unsafe void Load<D, I, F>(byte* quad, int output, out I first, out I second)
         where D : IDotLanes<I, F>
         where I : struct

@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>Half a byte a weight, w + 8; groups of 32. Outputs 8 … 15 lie in the upper halves of the bytes of 0 … 7, 24 … 31 in those of 16 … 23.</summary>
+/// <summary>
+/// Four bits a weight, stored as w + 8, in groups of 32. A byte holds two outputs: 0 … 7 in the lower four bits with
+/// 8 … 15 in the upper four, then 16 … 23 with 24 … 31.
+/// </summary>
 internal readonly struct Int4Elements : IQuantizedElements
 {
     public static int Group => 32;

@@ -3,8 +3,9 @@ using System.Runtime.CompilerServices;
 namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>
-/// Six bits a weight, w + 32; groups of 64. A quad is 64 bytes of the four lower bits, as <see cref="Int4Elements"/> has them, and 32 of the two upper ones:
-/// of outputs o, o + 8, o + 16 and o + 24 from the lowest bits of a byte up.
+/// Six bits a weight, stored as w + 32, in groups of 64. A quad is 64 bytes of the lower four bits, in the order of
+/// <see cref="Int4Elements"/>, and 32 bytes of the upper two bits: a byte holds those of outputs o, o + 8, o + 16 and
+/// o + 24, from its lowest bits up.
 /// </summary>
 internal readonly struct Int6Elements : IQuantizedElements
 {

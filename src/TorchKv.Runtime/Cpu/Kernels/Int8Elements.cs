@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>A byte a weight, w + 128; groups of 64.</summary>
+/// <summary>Eight bits a weight, stored as w + 128, in groups of 64.</summary>
 internal readonly struct Int8Elements : IQuantizedElements
 {
     public static int Group => 64;

@@ -2,19 +2,30 @@ using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>One lane: the definition of what every kernel computes, and what runs where there is no fused multiply-add in hardware.</summary>
+/// <summary>
+/// One lane. It defines what every kernel computes. It runs on processors without a fused multiply-add instruction.
+/// </summary>
 internal readonly struct Lanes1 : IFloatLanes<float>
 {
     public static int Count => 1;
 
     public static unsafe float Load(float* source) => *source;
 
-    public static unsafe float LoadBFloat16(ushort* source) => BitConverter.Int32BitsToSingle(*source << 16);
+    public static unsafe float LoadBFloat16(ushort* source) => BFloat16.Widen(*source);
 
     public static unsafe float LoadTable(byte* source) => 0;
 
     public static unsafe void Decode(
-        float table, byte* bytes, byte* codes, byte* lower, int o, bool upperHalf, out float even, out float even16, out float odd, out float odd16)
+        float table,
+        byte* bytes,
+        byte* codes,
+        byte* lower,
+        int o,
+        bool upperHalf,
+        out float even,
+        out float even16,
+        out float odd,
+        out float odd16)
     {
         var place = CodedPanel.Place(0, o);
         float At(int at) => BFloat16.Widen((ushort)((bytes[(codes[at] >> (upperHalf ? 4 : 0)) & 15] << 8) | lower[at]));
@@ -46,11 +57,13 @@ internal readonly struct Lanes1 : IFloatLanes<float>
     public static float CopySign(float magnitude, float sign) => MathF.CopySign(magnitude, sign);
 
     public static float Scale(float value, float shifted) =>
-        BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(value) + (BitConverter.SingleToInt32Bits(shifted) << 23));
+        BitConverter.Int32BitsToSingle(
+            BitConverter.SingleToInt32Bits(value) + (BitConverter.SingleToInt32Bits(shifted) << 23));
 
     public static float Greatest(float value) => value;
 
     public static float SumOfIntegers(float value) => value;
 
-    public static unsafe void StoreLowBytes(float value, sbyte* destination) => *destination = (sbyte)BitConverter.SingleToInt32Bits(value);
+    public static unsafe void StoreLowBytes(float value, sbyte* destination) =>
+        *destination = (sbyte)BitConverter.SingleToInt32Bits(value);
 }

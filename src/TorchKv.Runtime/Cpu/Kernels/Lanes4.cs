@@ -17,21 +17,32 @@ internal readonly struct Lanes4 : IFloatLanes<Vector128<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Vector128<float> LoadBFloat16(ushort* source) =>
-        Vector128.ShiftLeft(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16()), 16).AsSingle();
+        Vector128
+            .ShiftLeft(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16()), 16)
+            .AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Vector128<float> LoadTable(byte* source) => Vector128.Load((float*)source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Decode(
-        Vector128<float> table, byte* bytes, byte* codes, byte* lower, int o, bool upperHalf, out Vector128<float> even, out Vector128<float> even16, out Vector128<float> odd, out Vector128<float> odd16)
+        Vector128<float> table,
+        byte* bytes,
+        byte* codes,
+        byte* lower,
+        int o,
+        bool upperHalf,
+        out Vector128<float> even,
+        out Vector128<float> even16,
+        out Vector128<float> odd,
+        out Vector128<float> odd16)
     {
         var code = Vector128.Load(codes + (o * 4));
         code = upperHalf ? Vector128.ShiftRightLogical(code, 4) : code & Vector128.Create((byte)0x0F);
         var upper = Vector128.Shuffle(table.AsByte(), code);
         var low = Vector128.Load(lower + (o * 4));
 
-        // A 16-bit lane: the lower byte, and the upper one from the look-up, of two bytes side by side.
+        // Interleave: every 16-bit lane gets a lower byte and, above it, the upper byte from the look-up.
         var (first, firstUpper) = Vector128.Widen(low);
         var (second, secondUpper) = Vector128.Widen(upper);
         var evens = (first | Vector128.ShiftLeft(second, 8)).AsUInt32();
@@ -61,17 +72,20 @@ internal readonly struct Lanes4 : IFloatLanes<Vector128<float>>
     public static Vector128<float> Divide(Vector128<float> a, Vector128<float> b) => a / b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Fma(Vector128<float> a, Vector128<float> b, Vector128<float> c) => Vector128.FusedMultiplyAdd(a, b, c);
+    public static Vector128<float> Fma(Vector128<float> a, Vector128<float> b, Vector128<float> c) =>
+        Vector128.FusedMultiplyAdd(a, b, c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> IfGreater(Vector128<float> a, Vector128<float> b, Vector128<float> x, Vector128<float> y) =>
+    public static Vector128<float> IfGreater(
+        Vector128<float> a, Vector128<float> b, Vector128<float> x, Vector128<float> y) =>
         Vector128.ConditionalSelect(Vector128.GreaterThan(a, b), x, y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Abs(Vector128<float> value) => Vector128.Abs(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> CopySign(Vector128<float> magnitude, Vector128<float> sign) => Vector128.CopySign(magnitude, sign);
+    public static Vector128<float> CopySign(Vector128<float> magnitude, Vector128<float> sign) =>
+        Vector128.CopySign(magnitude, sign);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Scale(Vector128<float> value, Vector128<float> shifted) =>

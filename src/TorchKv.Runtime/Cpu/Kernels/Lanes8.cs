@@ -25,10 +25,20 @@ internal readonly struct Lanes8 : IFloatLanes<Vector256<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Decode(
-        Vector256<float> table, byte* bytes, byte* codes, byte* lower, int o, bool upperHalf, out Vector256<float> even, out Vector256<float> even16, out Vector256<float> odd, out Vector256<float> odd16)
+        Vector256<float> table,
+        byte* bytes,
+        byte* codes,
+        byte* lower,
+        int o,
+        bool upperHalf,
+        out Vector256<float> even,
+        out Vector256<float> even16,
+        out Vector256<float> odd,
+        out Vector256<float> odd16)
     {
         var code = Vector256.Load(codes + (o * 4));
-        code = (upperHalf ? Vector256.ShiftRightLogical(code.AsUInt16(), 4).AsByte() : code) & Vector256.Create((byte)0x0F);
+        code = (upperHalf ? Vector256.ShiftRightLogical(code.AsUInt16(), 4).AsByte() : code)
+            & Vector256.Create((byte)0x0F);
         var upper = Avx2.Shuffle(table.AsByte(), code);
         var low = Vector256.Load(lower + (o * 4));
         var first = Avx2.UnpackLow(low, upper).AsUInt32();
@@ -58,24 +68,28 @@ internal readonly struct Lanes8 : IFloatLanes<Vector256<float>>
     public static Vector256<float> Divide(Vector256<float> a, Vector256<float> b) => a / b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Fma(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Vector256.FusedMultiplyAdd(a, b, c);
+    public static Vector256<float> Fma(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
+        Vector256.FusedMultiplyAdd(a, b, c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> IfGreater(Vector256<float> a, Vector256<float> b, Vector256<float> x, Vector256<float> y) =>
+    public static Vector256<float> IfGreater(
+        Vector256<float> a, Vector256<float> b, Vector256<float> x, Vector256<float> y) =>
         Vector256.ConditionalSelect(Vector256.GreaterThan(a, b), x, y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Abs(Vector256<float> value) => Vector256.Abs(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> CopySign(Vector256<float> magnitude, Vector256<float> sign) => Vector256.CopySign(magnitude, sign);
+    public static Vector256<float> CopySign(Vector256<float> magnitude, Vector256<float> sign) =>
+        Vector256.CopySign(magnitude, sign);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Scale(Vector256<float> value, Vector256<float> shifted) =>
         (value.AsInt32() + Vector256.ShiftLeft(shifted.AsInt32(), 23)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Greatest(Vector256<float> value) => Lanes4.Greatest(Vector128.Max(value.GetLower(), value.GetUpper()));
+    public static float Greatest(Vector256<float> value) =>
+        Lanes4.Greatest(Vector128.Max(value.GetLower(), value.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float SumOfIntegers(Vector256<float> value) => Vector256.Sum(value);

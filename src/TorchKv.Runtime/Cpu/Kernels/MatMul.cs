@@ -4,9 +4,10 @@ namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>
 /// Products of float32 rows with a panel of float32 or bfloat16 weights.
-/// A panel is <see cref="PackedMatrix.PanelWidth"/> outputs wide and K-major: <c>panel[k, lane]</c>. Each output is one chain,
-/// <c>acc = fma(x[k], w[k, output], acc)</c> for k = 0, 1, …, whatever the number of rows, the width and where the chain is laid down
-/// in memory in between; so its bits depend on nothing but its row and its column.
+/// A panel holds <see cref="PackedMatrix.PanelWidth"/> outputs and is K-major: <c>panel[k, lane]</c>.
+/// Each output is one chain, <c>acc = fma(x[k], w[k, output], acc)</c> for k = 0, 1, …. The number of rows and the
+/// vector width do not change that order, nor does storing the chain to memory and loading it again. So the bits of an
+/// output depend only on its row and its column.
 /// </summary>
 internal static unsafe class MatMul
 {
@@ -14,8 +15,9 @@ internal static unsafe class MatMul
 
     /// <summary>
     /// One row (decode): y[0 … 32) = x · panel.
-    /// Roofline: memory. 2 flops for each weight of 4 (2) bytes; a core streams 128 bytes in 4 cycles or faster, which is several
-    /// times what memory delivers, so nothing but the stream of the panel counts. It is read once, front to back.
+    /// Roofline: memory. A weight of 4 (or 2) bytes takes 2 flops. A core processes 128 bytes in 4 cycles or less,
+    /// several times as fast as memory delivers them. So only the stream of the panel counts; it is read once, front to
+    /// back.
     /// </summary>
     /// <param name="x">(k).</param>
     /// <param name="panel">(k, 32).</param>
@@ -39,7 +41,7 @@ internal static unsafe class MatMul
                 b = L.Fma(t, E.Load<L, V>(panel + step), b);
                 if (E.Bytes < sizeof(float))
                 {
-                    Fetch.Ahead(panel);
+                    Prefetch.Ahead(panel);
                 }
 
                 panel += stride;
@@ -50,7 +52,7 @@ internal static unsafe class MatMul
             return;
         }
 
-        // Narrower vectors take several passes over a stretch that fits the first-level cache.
+        // Narrower vectors take several passes over a stretch (consecutive inputs) that fits the first-level cache.
         const int Stretch = 128;
         for (var o = 0; o < Width; o++)
         {
@@ -82,10 +84,14 @@ internal static unsafe class MatMul
         }
     }
 
-    /// <summary>Rows × panel into a tile of (rows rounded up to <see cref="Tiles.PaddedRows"/>, 32) floats, which is overwritten.</summary>
-    /// <param name="x">(rows, k), rows <paramref name="ldx"/> apart; memory reaches to the padded rows.</param>
+    /// <summary>
+    /// Rows × panel into a tile of (<see cref="Tiles.PaddedRows"/>, 32) floats, which is overwritten.
+    /// </summary>
+    /// <param name="x">
+    /// (rows, k), rows <paramref name="ldx"/> apart. <see cref="Tiles.PaddedRows"/> rows must be readable.
+    /// </param>
     /// <param name="ldx">Floats from row to row.</param>
-    /// <param name="rows">Rows wanted.</param>
+    /// <param name="rows">The number of rows.</param>
     /// <param name="panel">(k, 32).</param>
     /// <param name="k">Inputs.</param>
     /// <param name="tile">Receives (rows, 32).</param>
@@ -101,7 +107,7 @@ internal static unsafe class MatMul
             return;
         }
 
-        // A stretch of the panel that stays in the first-level cache while all rows pass: 24 KiB of float32.
+        // This many inputs of the panel stay in the first-level cache for all rows: 24 KiB of float32.
         const int Inputs = 192;
         nint stride = Width * E.Bytes;
         new Span<float>(tile, Tiles.PaddedRows(rows) * Width).Clear();
@@ -113,34 +119,41 @@ internal static unsafe class MatMul
         }
     }
 
-    /// <summary>Rows × a stretch of a panel, added to the tile.</summary>
-    /// <param name="x">(rows, k), rows <paramref name="ldx"/> apart; memory reaches to the padded rows.</param>
+    /// <summary>Adds rows × a stretch (consecutive inputs) of a panel to a tile.</summary>
+    /// <param name="x">
+    /// (rows, k), rows <paramref name="ldx"/> apart. <see cref="Tiles.PaddedRows"/> rows must be readable.
+    /// </param>
     /// <param name="ldx">Floats from row to row.</param>
-    /// <param name="rows">Rows wanted.</param>
+    /// <param name="rows">The number of rows.</param>
     /// <param name="stretch">(k, 32).</param>
     /// <param name="k">Inputs.</param>
-    /// <param name="tile">(rows, 32).</param>
-    /// <param name="ahead">What comes after it in memory: fetched meanwhile. Past the last panel a fetch does nothing.</param>
-    /// <param name="aheadBytes">Bytes of that.</param>
+    /// <param name="tile">(rows, 32); has room for <see cref="Tiles.PaddedRows"/> rows.</param>
+    /// <param name="ahead">The memory to prefetch, which is read next. It may lie past the last panel.</param>
+    /// <param name="aheadBytes">Bytes to prefetch.</param>
     /// <remarks>
-    /// Memory delivers a stretch in about the time that sixteen rows take to multiply one. So that both go on at once, the fetches are spread evenly over
-    /// the tiles of the first rows; a loop that waits for its loads computes too long per k to reach far ahead by itself, as that of <see cref="Row"/> does.
+    /// Memory delivers a stretch in about the time in which sixteen rows multiply one. To overlap the two, the
+    /// prefetches are spread evenly over the tiles of the first 48 rows. Without them a tile would wait for memory: it
+    /// computes so long per k that the core's own look-ahead does not reach the next stretch, as it does in
+    /// <see cref="Row"/>.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Stretch<L, V, E>(float* x, nint ldx, int rows, byte* stretch, nint k, float* tile, byte* ahead, nint aheadBytes)
+    public static void Stretch<L, V, E>(
+        float* x, nint ldx, int rows, byte* stretch, nint k, float* tile, byte* ahead, nint aheadBytes)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
     {
-        const int FetchingRows = 48;
+        const int PrefetchRows = 48;
         var n = L.Count;
-        var spread = k * Math.Min(rows, FetchingRows);
+        var spread = k * Math.Min(rows, PrefetchRows);
         for (var row = 0; row < rows;)
         {
             var height = Tiles.Height(rows - row, tall: n == 16);
 
-            // A tile taller than the rows there are would leave lines out.
-            var step = row < FetchingRows ? Math.Min(Tiles.MostAhead, ((aheadBytes * height) + spread - 1) / spread) : 0;
+            // The limit matters if the tile has more rows than are left: a greater step would skip lines.
+            var step = row < PrefetchRows
+                ? Math.Min(Tiles.MostAhead, ((aheadBytes * height) + spread - 1) / spread)
+                : 0;
             for (var o = 0; o < Width; o += 2 * n)
             {
                 var from = x + (row * ldx);
@@ -168,7 +181,9 @@ internal static unsafe class MatMul
         }
     }
 
-    /// <summary>Adds 32 biases to every row of a tile, which lies in the first-level cache.</summary>
+    /// <summary>
+    /// Adds 32 biases to every row of a tile of (rows, 32). Roofline: loads and stores of the first-level cache.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddBias<L, V>(float* tile, int rows, float* bias)
         where L : IFloatLanes<V>

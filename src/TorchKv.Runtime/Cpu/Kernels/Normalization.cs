@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>
-/// LayerNorm. Sums run in sixteen lanes, element i in lane i mod 16, added front to back, and the lanes are added in a fixed tree.
-/// Roofline: the row lies in the first-level cache; a chain of n / 16 additions, twice.
+/// LayerNorm. A sum adds element i in lane i mod 16, front to back; then a fixed tree adds the sixteen lanes.
+/// Roofline: latency. The row lies in the first-level cache; each of the two sums is a chain of n / 16 additions.
 /// </summary>
 internal static unsafe class Normalization
 {
@@ -58,7 +58,9 @@ internal static unsafe class Normalization
         var scale = L.All(inverse);
         for (var i = 0; i < whole; i += L.Count)
         {
-            L.Store(L.Fma(L.Multiply(L.Subtract(L.Load(x + i), center), scale), L.Load(weight + i), L.Load(bias + i)), y + i);
+            L.Store(
+                L.Fma(L.Multiply(L.Subtract(L.Load(x + i), center), scale), L.Load(weight + i), L.Load(bias + i)),
+                y + i);
         }
 
         for (var i = whole; i < n; i++)
@@ -67,7 +69,10 @@ internal static unsafe class Normalization
         }
     }
 
-    /// <summary>The sum of sixteen lanes, halves upon halves.</summary>
+    /// <summary>
+    /// The sum of sixteen lanes in a fixed order: the upper half is added to the lower half, until one is left.
+    /// Overwrites <paramref name="part"/>.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Tree(float* part)
     {

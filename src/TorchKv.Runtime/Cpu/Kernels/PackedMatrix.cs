@@ -1,21 +1,21 @@
 namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>
-/// A weight matrix in panels of 32 outputs, each a run of groups of inputs in order of k, and its bias. A matrix of several parts side by
-/// side (queries, keys, values) begins each part with a new panel, so that a panel belongs to one part; the outputs that its last panel lacks
-/// have weights of zero.
+/// A weight matrix and its bias. The weights are packed in panels of 32 outputs; a panel is a sequence of groups of
+/// inputs, in order of k. A matrix may have several parts (queries, keys, values). Each part begins with a new panel,
+/// so a panel belongs to one part; its outputs past the end of the part have weights of zero.
 /// </summary>
 internal sealed unsafe class PackedMatrix
 {
     /// <summary>Outputs of a panel.</summary>
     public const int PanelWidth = 32;
 
-    private byte* panels;
-    private volatile bool misfit;
+    private byte* _panels;
+    private volatile bool _needsWiderFormat;
 
-    /// <param name="format">How weights are kept.</param>
-    /// <param name="inputs">K.</param>
-    /// <param name="parts">Parts side by side.</param>
+    /// <param name="format">The storage format of the weights.</param>
+    /// <param name="inputs">Inputs (K).</param>
+    /// <param name="parts">Parts, such as queries, keys and values.</param>
     /// <param name="partOutputs">Outputs of one part.</param>
     public PackedMatrix(WeightFormat format, int inputs, int parts, int partOutputs)
     {
@@ -27,71 +27,92 @@ internal sealed unsafe class PackedMatrix
         SetFormat(format);
     }
 
+    /// <summary>The storage format of the weights.</summary>
     public WeightFormat Format { get; private set; }
 
-    /// <summary>Whether rows are quantized before they meet it.</summary>
+    /// <summary>Whether weights are integers with scales; the rows to multiply must then be quantized too.</summary>
     public bool Quantized => Format is WeightFormat.Int8 or WeightFormat.Int6 or WeightFormat.Int4;
 
+    /// <summary>Inputs (K).</summary>
     public int Inputs { get; }
 
+    /// <summary>Parts, such as queries, keys and values.</summary>
     public int Parts { get; }
 
+    /// <summary>Outputs of one part.</summary>
     public int PartOutputs { get; }
 
+    /// <summary>Panels of one part.</summary>
     public int PartPanels { get; }
 
+    /// <summary>Panels of all parts.</summary>
     public int Panels { get; }
 
-    /// <summary>Inputs that are packed together: those that share a scale, or codes; 1 where nothing is shared.</summary>
+    /// <summary>Inputs that are packed together because they share a scale or codes; 1 if nothing is shared.</summary>
     public int Group { get; private set; }
 
-    /// <summary>What stored integers are offset by; 0 where weights are floats.</summary>
+    /// <summary>The number added to every integer weight before it is stored; 0 if weights are floats.</summary>
     public int Offset { get; private set; }
 
-    /// <summary>Groups of a panel, the last of which may be short of inputs.</summary>
+    /// <summary>Groups of a panel. The last one may have fewer inputs.</summary>
     public int Groups { get; private set; }
 
-    /// <summary>Bytes of a whole group's weights for 32 outputs, with the scales or codes that they share.</summary>
+    /// <summary>Bytes of a whole group: the weights of 32 outputs and the scales or codes that they share.</summary>
     public int GroupBytes { get; private set; }
 
-    /// <summary>Bytes of a panel. A last group that is short takes less where groups share codes, and is filled up with zeros where they share scales.</summary>
+    /// <summary>
+    /// Bytes of a panel. If the last group has fewer inputs, it is shorter in <see cref="WeightFormat.CodedBFloat16"/>
+    /// and filled with zeros in the integer formats.
+    /// </summary>
     public nint PanelBytes { get; private set; }
 
+    /// <summary>Bytes of all panels.</summary>
     public long Bytes => (long)Panels * PanelBytes;
 
-    /// <summary>Bytes to keep room for, whichever format it ends up in.</summary>
+    /// <summary>
+    /// Bytes to reserve for the panels. They suffice for the present format and for <see cref="UseBFloat16"/>.
+    /// </summary>
     public long MostBytes => Format == WeightFormat.CodedBFloat16
         ? Math.Max(Bytes, (long)Panels * Inputs * PanelWidth * sizeof(ushort))
         : Bytes;
 
-    /// <summary>Whether some of the weights do not fit the format, so that the matrix has to be packed again (<see cref="FallBack"/>).</summary>
-    public bool Misfit
+    /// <summary>
+    /// Whether some weights do not fit <see cref="WeightFormat.CodedBFloat16"/>. The packed data is then invalid: call
+    /// <see cref="UseBFloat16"/> and pack the whole matrix again. Packing threads may set this at the same time.
+    /// </summary>
+    public bool NeedsWiderFormat
     {
-        get => misfit;
-        set => misfit = value;
+        get => _needsWiderFormat;
+        set => _needsWiderFormat = value;
     }
 
-    /// <summary>(Panels · 32) floats; zeros past a part's outputs.</summary>
+    /// <summary>(Panels · 32) floats; zero past the outputs of a part.</summary>
     public float* Bias { get; private set; }
 
-    /// <param name="panels">Room for <see cref="MostBytes"/>.</param>
-    /// <param name="bias">See <see cref="Bias"/>.</param>
+    /// <summary>Sets the memory of the matrix.</summary>
+    /// <param name="panels">Memory of <see cref="MostBytes"/> bytes.</param>
+    /// <param name="bias">Memory of <see cref="Bias"/>.</param>
     public void Place(byte* panels, float* bias)
     {
-        this.panels = panels;
+        _panels = panels;
         Bias = bias;
     }
 
-    /// <summary>Takes the format that fits every weight, in the same place; all of it has to be packed again.</summary>
-    public void FallBack()
+    /// <summary>
+    /// Changes the format to two bytes a weight, in the same memory. The matrix must be packed again.
+    /// </summary>
+    public void UseBFloat16()
     {
         SetFormat(WeightFormat.BFloat16);
-        misfit = false;
+        _needsWiderFormat = false;
     }
 
-    public byte* Panel(int panel) => panels + (panel * PanelBytes);
+    /// <summary>The first byte of a panel.</summary>
+    public byte* Panel(int panel) => _panels + (panel * PanelBytes);
 
-    /// <summary>The part that a panel belongs to, its first output within the part, and how many of its 32 outputs there are.</summary>
+    /// <summary>
+    /// The outputs of a panel: their part, the first one within that part, and their number, at most 32.
+    /// </summary>
     public (int Part, int Output, int Count) Outputs(int panel)
     {
         var part = panel / PartPanels;

@@ -3,12 +3,15 @@ using System.Runtime.CompilerServices;
 namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>
-/// Products of rows quantized to int8 with panels of int8, six-bit or int4 weights, both with a scale a group.
-/// A panel is a run of groups; a group is its quads, (group / 4, 32 outputs, 4 inputs), then 32 scales in bfloat16.
-/// Within a group the sum is an integer and exact. Groups are added front to back:
-/// <c>acc = fma(Σ, weightScale · rowScale, acc)</c>. Weights are stored unsigned (w + offset), for the sake of <c>vpdpbusd</c>;
-/// a sum therefore starts at −offset · Σx, which comes with the row.
+/// Products of rows quantized to int8 with panels of int8, six-bit or int4 weights. Rows and weights have a scale for
+/// every group of inputs. A panel is a sequence of groups; a group is its quads, (group / 4, 32 outputs, 4 inputs),
+/// then 32 bfloat16 scales. Within a group the sum is an exact integer. Groups are added front to back:
+/// <c>acc = fma(Σ, weightScale · rowScale, acc)</c>.
 /// </summary>
+/// <remarks>
+/// Weights are stored unsigned, as w + offset, because <c>vpdpbusd</c> multiplies unsigned by signed bytes. To cancel
+/// the offset, a sum starts at −offset · Σx, which is stored with the row (<see cref="QuantizedRows.Starts"/>).
+/// </remarks>
 internal static unsafe class QuantizedMatMul
 {
     private const int Width = PackedMatrix.PanelWidth;
@@ -19,8 +22,13 @@ internal static unsafe class QuantizedMatMul
 
     /// <summary>
     /// One row (decode): y[0 … 32) = x · panel.
-    /// Roofline: memory; a quad's 128 (int8), 96 (six bits) or 64 (int4) bytes take four dot products, 4 cycles of their latency.
+    /// Roofline: memory. The 128 (int8), 96 (six bits) or 64 (int4) bytes of a quad take four dot products, which are
+    /// chains of 4 cycles' latency.
     /// </summary>
+    /// <param name="x">The quantized rows.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="panel">The panel.</param>
+    /// <param name="y">Receives 32 outputs.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Row<D, I, F, Q>(QuantizedRows x, int row, byte* panel, float* y)
         where D : IDotLanes<I, F>
@@ -52,16 +60,16 @@ internal static unsafe class QuantizedMatMul
                     Q.Load<D, I, F>(quad, o + 16, out u, out v);
                     c = D.Dot(c, u, t);
                     d = D.Dot(d, v, t);
-                    Fetch.Ahead(quad);
+                    Prefetch.Ahead(quad);
                     if (Q.QuadBytes > 64)
                     {
-                        Fetch.Ahead(quad + 64);
+                        Prefetch.Ahead(quad + 64);
                     }
 
                     quad += Q.QuadBytes;
                 }
 
-                Fetch.Ahead(quad);
+                Prefetch.Ahead(quad);
                 var scale = scales[group];
                 D.Accumulate(a, D.LoadScales(weightScales + o), scale, y + o);
                 D.Accumulate(b, D.LoadScales(weightScales + o + 8), scale, y + o + 8);
@@ -75,10 +83,15 @@ internal static unsafe class QuantizedMatMul
     }
 
     /// <summary>
-    /// Six rows × two vectors of outputs over all groups, added to <paramref name="c"/>.
-    /// Roofline: the integer units. Per quad 12 dot products (6 cycles on two units) against 8 loads (4 cycles); int4 adds three
-    /// instructions of unpacking a quad, and every group 12 conversions and FMAs.
+    /// Adds six rows × two vectors of outputs, over all groups, to <paramref name="c"/>.
+    /// Roofline: the integer units. A quad takes 12 dot products (6 cycles on two units) and 8 loads (4 cycles). int4
+    /// takes three more instructions a quad to unpack. Every group takes 12 conversions and FMAs.
     /// </summary>
+    /// <param name="x">The quantized rows; six rows must be readable.</param>
+    /// <param name="row">The first row.</param>
+    /// <param name="panel">The panel.</param>
+    /// <param name="output">The first output of the first vector; the second vector begins 8 outputs later.</param>
+    /// <param name="c">(6, 32): the first row's first output.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile<D, I, F, Q>(QuantizedRows x, int row, byte* panel, int output, float* c)
         where D : IDotLanes<I, F>
@@ -95,7 +108,8 @@ internal static unsafe class QuantizedMatMul
             I a0 = D.All(*starts), a1 = D.All(starts[groups]), a2 = D.All(starts[2 * groups]);
             I a3 = D.All(starts[3 * groups]), a4 = D.All(starts[4 * groups]), a5 = D.All(starts[5 * groups]);
             I b0 = a0, b1 = a1, b2 = a2, b3 = a3, b4 = a4, b5 = a5;
-            sbyte* x0 = values, x1 = x0 + stride, x2 = x1 + stride, x3 = x2 + stride, x4 = x3 + stride, x5 = x4 + stride;
+            sbyte* x0 = values, x1 = x0 + stride, x2 = x1 + stride;
+            sbyte* x3 = x2 + stride, x4 = x3 + stride, x5 = x4 + stride;
             for (nint i = 0; i < Q.Group; i += 4)
             {
                 Q.Load<D, I, F>(panel, output, out var u, out var v);
@@ -141,6 +155,11 @@ internal static unsafe class QuantizedMatMul
     }
 
     /// <summary>Rows × panel into a tile of (rows rounded up to six, 32) floats, which is overwritten.</summary>
+    /// <param name="x">The quantized rows; memory of the rows rounded up to six must be readable.</param>
+    /// <param name="firstRow">The first row.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="panel">The panel.</param>
+    /// <param name="tile">Receives (rows, 32).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Panel<D, I, F, Q>(QuantizedRows x, int firstRow, int rows, byte* panel, float* tile)
         where D : IDotLanes<I, F>

@@ -2,10 +2,14 @@ using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>Rows of activations in int8, each group of a row with its own scale, so that a row does not depend on the rows beside it.</summary>
+/// <summary>
+/// Rows of activations in int8. Each group of a row has its own scale, so a row does not depend on other rows.
+/// </summary>
 /// <param name="values">(rows, stride); zeros past the row's end.</param>
 /// <param name="scales">(rows, groups): value = scale · int8.</param>
-/// <param name="starts">(rows, groups): −offset · Σ int8, where the products' sums begin.</param>
+/// <param name="starts">
+/// (rows, groups): −offset · Σ int8, with which <see cref="QuantizedMatMul"/> starts its sums.
+/// </param>
 /// <param name="stride">Bytes from row to row: groups · group size.</param>
 /// <param name="groups">Groups in a row.</param>
 internal readonly unsafe struct QuantizedRows(sbyte* values, float* scales, int* starts, int stride, int groups)
@@ -16,22 +20,25 @@ internal readonly unsafe struct QuantizedRows(sbyte* values, float* scales, int*
     public readonly int Stride = stride;
     public readonly int Groups = groups;
 
-    /// <summary>Copies the first rows to another set's rows from <paramref name="first"/> on.</summary>
+    /// <summary>Copies the first rows to rows <paramref name="first"/> and following of another set.</summary>
     public void CopyTo(in QuantizedRows other, int first, int rows)
     {
-        new ReadOnlySpan<sbyte>(Values, rows * Stride).CopyTo(new Span<sbyte>(other.Values + ((nint)first * Stride), rows * Stride));
-        new ReadOnlySpan<float>(Scales, rows * Groups).CopyTo(new Span<float>(other.Scales + ((nint)first * Groups), rows * Groups));
-        new ReadOnlySpan<int>(Starts, rows * Groups).CopyTo(new Span<int>(other.Starts + ((nint)first * Groups), rows * Groups));
+        new ReadOnlySpan<sbyte>(Values, rows * Stride)
+            .CopyTo(new Span<sbyte>(other.Values + ((nint)first * Stride), rows * Stride));
+        new ReadOnlySpan<float>(Scales, rows * Groups)
+            .CopyTo(new Span<float>(other.Scales + ((nint)first * Groups), rows * Groups));
+        new ReadOnlySpan<int>(Starts, rows * Groups)
+            .CopyTo(new Span<int>(other.Starts + ((nint)first * Groups), rows * Groups));
     }
 
     /// <summary>
-    /// Quantizes one row: scale = max|x| / 127 of the group, value = x / scale to nearest even.
-    /// Roofline: the row lies in the first-level cache; about one nanosecond for 8 elements.
+    /// Quantizes one row. Per group: scale = max|x| / 127, value = x / scale rounded to the nearest integer, ties to
+    /// even. Roofline: arithmetic. The row lies in the first-level cache; 8 elements take about one nanosecond.
     /// </summary>
-    /// <param name="x">(n), and zeros up to the next multiple of the group.</param>
+    /// <param name="x">(n), followed by zeros up to a multiple of the group.</param>
     /// <param name="row">The row to write.</param>
-    /// <param name="group">Elements in a group.</param>
-    /// <param name="offset">What weights are offset by.</param>
+    /// <param name="group">Elements of a group.</param>
+    /// <param name="offset">The offset of the weights that the row will be multiplied with.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Quantize<L, V>(float* x, int row, int group, int offset)
         where L : IFloatLanes<V>
@@ -53,7 +60,7 @@ internal readonly unsafe struct QuantizedRows(sbyte* values, float* scales, int*
             var sum = L.All(0);
             for (var i = 0; i < group; i += L.Count)
             {
-                // The integer is in the low bits of the rounded float.
+                // The low bits of the rounded float are the integer; see Functions.Rounder.
                 var rounded = L.Fma(L.Load(x + i), inverse, rounder);
                 L.StoreLowBytes(rounded, to + i);
                 sum = L.Add(sum, L.Subtract(rounded, rounder));

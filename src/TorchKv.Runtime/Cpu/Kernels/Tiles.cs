@@ -2,10 +2,16 @@ using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>Products of a few rows with two vectors of outputs, in registers; see <see cref="MatMul"/> for the order of summation.</summary>
+/// <summary>
+/// Products of a few rows with two vectors of outputs. The sums stay in registers. Every sum is a chain in order of k;
+/// see <see cref="MatMul"/>.
+/// </summary>
 internal static unsafe class Tiles
 {
-    /// <summary>Rows of <see cref="Tile"/>: 6 rows × 2 vectors are 12 chains, enough for two FMA units four cycles deep, in 15 registers.</summary>
+    /// <summary>
+    /// Rows of <see cref="Tile"/>. 6 rows × 2 vectors are 12 chains in 15 registers. Two FMA units of four cycles'
+    /// latency need 8.
+    /// </summary>
     public const int Rows = 6;
 
     /// <summary>Rows of <see cref="TallTile"/>.</summary>
@@ -17,13 +23,18 @@ internal static unsafe class Tiles
     /// <summary>Rows of <see cref="ShortTile"/>.</summary>
     public const int ShortRows = 4;
 
-    /// <summary>Bytes that a tile can fetch per k: two cache lines.</summary>
-    public const nint MostAhead = 2 * Fetch.CacheLine;
+    /// <summary>Bytes that a tile can prefetch per k: two cache lines.</summary>
+    public const nint MostAhead = 2 * Prefetch.CacheLine;
 
-    /// <summary>Rows that memory must reach to where tiles pass over a number of rows.</summary>
+    /// <summary>
+    /// Rows that must have memory when tiles cover <paramref name="rows"/> rows: the last tile may have more rows than
+    /// are left.
+    /// </summary>
     public static int PaddedRows(int rows) => (rows + TallRows - 1) / TallRows * TallRows;
 
-    /// <summary>The rows of the tile that takes the first of so many rows. The tall ones need 32 vector registers.</summary>
+    /// <summary>Rows of the next tile when <paramref name="rows"/> rows are left.</summary>
+    /// <param name="rows">The rows left.</param>
+    /// <param name="tall">Whether there are 32 vector registers, which tiles of 8 and 12 rows need.</param>
     public static int Height(int rows, bool tall) => rows switch
     {
         > 2 * EightRows when tall => TallRows,
@@ -35,23 +46,40 @@ internal static unsafe class Tiles
     };
 
     /// <summary>
-    /// Six rows × two vectors of outputs, added to <paramref name="c"/>.
-    /// Roofline: FMA units. Per k 12 FMAs (6 cycles on two units) against 8 loads (4 cycles); the panel's stretch and six rows of x
-    /// come from the first two cache levels.
+    /// Continues the chains of six rows × two vectors of outputs in <paramref name="c"/>.
+    /// Roofline: the FMA units. A step of k takes 12 FMAs (6 cycles on two units) and 8 loads (4 cycles). The weights
+    /// and the six rows of x come from the first two cache levels.
     /// </summary>
     /// <param name="x">(6, k), rows <paramref name="ldx"/> apart.</param>
     /// <param name="ldx">Floats from row to row.</param>
-    /// <param name="w">(k, vector), rows <paramref name="ldw"/> elements apart.</param>
-    /// <param name="w2">The second vector's, likewise.</param>
+    /// <param name="w">Weights of the first vector: (k, vector), rows <paramref name="ldw"/> elements apart.</param>
+    /// <param name="w2">Weights of the second vector, likewise.</param>
     /// <param name="ldw">Elements from row to row.</param>
     /// <param name="k">Inputs.</param>
-    /// <param name="c">(6, vector), rows <paramref name="ldc"/> apart; the chains go on from what it holds.</param>
-    /// <param name="second">Where in a row of <paramref name="c"/> the second vector lies; 0 with the same <paramref name="w2"/> as <paramref name="w"/> does one vector.</param>
+    /// <param name="c">(6, vector), rows <paramref name="ldc"/> apart: the sums so far.</param>
+    /// <param name="second">
+    /// Floats from the first vector to the second one in a row of <paramref name="c"/>. To compute only one vector,
+    /// pass 0 and the same <paramref name="w2"/> as <paramref name="w"/>.
+    /// </param>
     /// <param name="ldc">Floats from row to row.</param>
-    /// <param name="ahead">What will be read next from memory: fetched into the second-level cache while this computes.</param>
-    /// <param name="aheadStep">How far <paramref name="ahead"/> moves per k, at most <see cref="MostAhead"/>; 0 stays where it is.</param>
+    /// <param name="ahead">The memory to prefetch into the second-level cache: the weights that are read next.</param>
+    /// <param name="aheadStep">
+    /// Bytes that <paramref name="ahead"/> moves with every k, at most <see cref="MostAhead"/>. With 0 it stays in
+    /// place.
+    /// </param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tile<L, V, E>(float* x, nint ldx, byte* w, byte* w2, nint ldw, nint k, float* c, nint second, nint ldc, byte* ahead, nint aheadStep)
+    public static void Tile<L, V, E>(
+        float* x,
+        nint ldx,
+        byte* w,
+        byte* w2,
+        nint ldw,
+        nint k,
+        float* c,
+        nint second,
+        nint ldc,
+        byte* ahead,
+        nint aheadStep)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -67,8 +95,8 @@ internal static unsafe class Tiles
             V u = E.Load<L, V>(w), v = E.Load<L, V>(w2);
             w += stride;
             w2 += stride;
-            Fetch.Line(ahead);
-            Fetch.Line(ahead + Fetch.CacheLine);
+            Prefetch.Line(ahead);
+            Prefetch.Line(ahead + Prefetch.CacheLine);
             ahead += aheadStep;
             var t = L.All(x0[i]);
             a0 = L.Fma(t, u, a0);
@@ -104,9 +132,22 @@ internal static unsafe class Tiles
         L.Store(b5, c5 + second);
     }
 
-    /// <summary>Four rows × two vectors, as <see cref="Tile"/>: 8 chains, still enough for two FMA units four cycles deep.</summary>
+    /// <summary>
+    /// <see cref="Tile"/> for four rows. Its 8 chains are just enough for two FMA units of four cycles' latency.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void ShortTile<L, V, E>(float* x, nint ldx, byte* w, byte* w2, nint ldw, nint k, float* c, nint second, nint ldc, byte* ahead, nint aheadStep)
+    public static void ShortTile<L, V, E>(
+        float* x,
+        nint ldx,
+        byte* w,
+        byte* w2,
+        nint ldw,
+        nint k,
+        float* c,
+        nint second,
+        nint ldc,
+        byte* ahead,
+        nint aheadStep)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -121,8 +162,8 @@ internal static unsafe class Tiles
             V u = E.Load<L, V>(w), v = E.Load<L, V>(w2);
             w += stride;
             w2 += stride;
-            Fetch.Line(ahead);
-            Fetch.Line(ahead + Fetch.CacheLine);
+            Prefetch.Line(ahead);
+            Prefetch.Line(ahead + Prefetch.CacheLine);
             ahead += aheadStep;
             var t = L.All(x0[i]);
             a0 = L.Fma(t, u, a0);
@@ -149,16 +190,27 @@ internal static unsafe class Tiles
     }
 
     /// <summary>
-    /// Twelve rows × two vectors, as <see cref="Tile"/>, for machines with 32 vector registers: 24 FMAs against 14 loads, and a panel
-    /// that comes from memory comes while twice as much is computed.
+    /// <see cref="Tile"/> for twelve rows, on machines with 32 vector registers. A step of k takes 24 FMAs and 14
+    /// loads. While memory delivers a panel, it computes twice as much as <see cref="Tile"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TallTile<L, V, E>(float* x, nint ldx, byte* w, byte* w2, nint ldw, nint k, float* c, nint second, nint ldc, byte* ahead, nint aheadStep)
+    public static void TallTile<L, V, E>(
+        float* x,
+        nint ldx,
+        byte* w,
+        byte* w2,
+        nint ldw,
+        nint k,
+        float* c,
+        nint second,
+        nint ldc,
+        byte* ahead,
+        nint aheadStep)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
     {
-        // Addresses of the form base + stride · (1, 2, 4): twelve pointers would not fit the general registers.
+        // Two base pointers and strides, since twelve row pointers would not fit the general registers.
         nint stride = ldw * E.Bytes, s = ldx * sizeof(float), s3 = 3 * s, s5 = 5 * s;
         byte* p = (byte*)x, q = p + (6 * s);
         var d = c + (6 * ldc);
@@ -179,8 +231,8 @@ internal static unsafe class Tiles
             V u = E.Load<L, V>(w), v = E.Load<L, V>(w2);
             w += stride;
             w2 += stride;
-            Fetch.Line(ahead);
-            Fetch.Line(ahead + Fetch.CacheLine);
+            Prefetch.Line(ahead);
+            Prefetch.Line(ahead + Prefetch.CacheLine);
             ahead += aheadStep;
             var t = L.All(*(float*)(p));
             a0 = L.Fma(t, u, a0);
@@ -249,11 +301,22 @@ internal static unsafe class Tiles
     }
 
     /// <summary>
-    /// Eight rows × two vectors, as <see cref="TallTile"/>: 16 FMAs against 10 loads. Two of them take sixteen rows in less time than twelve and four,
-    /// whose 8 chains leave the FMA units no slack.
+    /// <see cref="TallTile"/> for eight rows. A step of k takes 16 FMAs and 10 loads. Sixteen rows take less time as 8
+    /// + 8 than as 12 + 4, because the 8 chains of <see cref="ShortTile"/> leave the FMA units no slack.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void EightTile<L, V, E>(float* x, nint ldx, byte* w, byte* w2, nint ldw, nint k, float* c, nint second, nint ldc, byte* ahead, nint aheadStep)
+    public static void EightTile<L, V, E>(
+        float* x,
+        nint ldx,
+        byte* w,
+        byte* w2,
+        nint ldw,
+        nint k,
+        float* c,
+        nint second,
+        nint ldc,
+        byte* ahead,
+        nint aheadStep)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -274,8 +337,8 @@ internal static unsafe class Tiles
             V u = E.Load<L, V>(w), v = E.Load<L, V>(w2);
             w += stride;
             w2 += stride;
-            Fetch.Line(ahead);
-            Fetch.Line(ahead + Fetch.CacheLine);
+            Prefetch.Line(ahead);
+            Prefetch.Line(ahead + Prefetch.CacheLine);
             ahead += aheadStep;
             var t = L.All(*(float*)(p));
             a0 = L.Fma(t, u, a0);

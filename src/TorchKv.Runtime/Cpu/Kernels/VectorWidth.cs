@@ -1,13 +1,9 @@
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.Arm;
-using System.Runtime.Intrinsics.X86;
-
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>How wide the vectors are that kernels use. The results are the same bits.</summary>
+/// <summary>The width of the vectors that kernels use. Every width gives the same bits.</summary>
 internal enum VectorWidth
 {
-    /// <summary>No vectors: one lane.</summary>
+    /// <summary>One lane, no vectors.</summary>
     Scalar,
 
     /// <summary>128 bits: Arm64.</summary>

@@ -1,20 +1,25 @@
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>How a matrix's weights lie in memory.</summary>
+/// <summary>The storage format of a matrix's weights.</summary>
 internal enum WeightFormat
 {
+    /// <summary>Four bytes a weight.</summary>
     Float32,
 
     /// <summary>Two bytes a weight.</summary>
     BFloat16,
 
-    /// <summary>The same bfloat16s in 12 bits each; see <see cref="Kernels.CodedPanel"/>.</summary>
+    /// <summary>bfloat16 in 12 bits a weight, without loss; see <see cref="CodedPanel"/>.</summary>
     CodedBFloat16,
 
+    /// <summary>Eight bits a weight and a scale for every 64; see <see cref="Int8Elements"/>.</summary>
     Int8,
 
-    /// <summary>The output head beside int4.</summary>
+    /// <summary>
+    /// Six bits a weight and a scale for every 64, for the head of an int4 model; see <see cref="Int6Elements"/>.
+    /// </summary>
     Int6,
 
+    /// <summary>Four bits a weight and a scale for every 32; see <see cref="Int4Elements"/>.</summary>
     Int4,
 }
