@@ -4,9 +4,13 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Spectre.Console;
 using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Models;
 using TorchKv.PortChecking;
+using TorchKv.PortChecking.Mapping;
+using TorchKv.PortChecking.Report;
+using TorchKv.PortChecking.Traces;
 using TorchKv.Runtime;
 using static TorchSharp.torch;
 
@@ -78,7 +82,7 @@ internal sealed class CheckPortCommand : CliCommand
         var mapping = parsed.GetValue(_map) is { } map ? ModuleMapping.Load(map) : null;
         using var model = parsed.GetValue(_model) is { } directory ? GPTModel.from_pretrained(directory) : Article(trace, parsed);
         model.eval();
-        var report = PortChecker.Compare(trace, model, new PortCheckOptions { Mapping = mapping });
+        var report = Gpt2PortCheck.Compare(trace, model, new PortCheckOptions { Mapping = mapping });
         if (parsed.GetValue(_plot) is { } plot)
         {
             File.WriteAllText(plot, report.ToSvg());

@@ -1,0 +1,96 @@
+using TorchKv.PortChecking.Traces;
+
+namespace TorchKv.PortChecking.Diagnosis;
+
+/// <summary>A tensor of attention weights, (batch, heads, queries, keys): no number is negative and each row sums to one.</summary>
+internal sealed class AttentionWeights
+{
+    // Softmax gives exact zeros where a score is −∞, or so low that exp underflows.
+    private const float Visible = 1e-9f;
+
+    private AttentionWeights(Activation activation)
+    {
+        Values = activation.Values;
+        Shape = activation.Shape;
+        Keys = Shape[^1];
+        Queries = Shape[^2];
+        Heads = Shape[^3];
+        Batch = Values.Length / Math.Max(1, Keys * Queries * Heads);
+    }
+
+    public float[] Values { get; }
+
+    public int[] Shape { get; }
+
+    public int Batch { get; }
+
+    public int Heads { get; }
+
+    public int Queries { get; }
+
+    public int Keys { get; }
+
+    public float this[int batch, int head, int query, int key] => Values[Index(batch, head, query) + key];
+
+    public ReadOnlySpan<float> Row(int batch, int head, int query) => Values.AsSpan(Index(batch, head, query), Keys);
+
+    public bool Sees(int batch, int head, int query, int key) => this[batch, head, query, key] > Visible;
+
+    /// <summary>Null where the numbers are no such weights. A row may be all zeros: a query that sees nothing.</summary>
+    public static AttentionWeights? From(Activation activation) => LooksLike(activation) && RowsSumToOne(activation, 1) ? new(activation) : null;
+
+    /// <summary>Whether it is the sums over another dimension that are one: 2 for the queries', 3 for the heads'; 0 where none is.</summary>
+    public static int SoftmaxDimension(Activation activation) =>
+        !LooksLike(activation) ? 0 : RowsSumToOne(activation, 2) ? 2 : RowsSumToOne(activation, 3) ? 3 : 0;
+
+    private static bool LooksLike(Activation activation)
+    {
+        if (activation.Shape.Length < 3 || activation.Values.Length == 0)
+        {
+            return false;
+        }
+
+        foreach (var value in activation.Values)
+        {
+            if (!(value >= -1e-6f && value <= 1.01f))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    // Sums along the last dimension but (dimension − 1).
+    private static bool RowsSumToOne(Activation activation, int dimension)
+    {
+        var shape = activation.Shape;
+        var length = shape[^dimension];
+        var stride = 1;
+        for (var i = 1; i < dimension; i++)
+        {
+            stride *= shape[^i];
+        }
+
+        int ones = 0, zeros = 0, all = 0;
+        for (var outer = 0; outer < activation.Values.Length; outer += length * stride)
+        {
+            for (var inner = 0; inner < stride; inner++)
+            {
+                var sum = 0.0;
+                for (var i = 0; i < length; i++)
+                {
+                    sum += activation.Values[outer + (i * stride) + inner];
+                }
+
+                all++;
+                ones += Math.Abs(sum - 1) < 0.01 ? 1 : 0;
+                zeros += sum == 0 ? 1 : 0;
+            }
+        }
+
+        return ones > 0 && ones + zeros == all && (length > 1 || dimension == 1);
+    }
+
+    private int Index(int batch, int head, int query) => ((((batch * Heads) + head) * Queries) + query) * Keys;
+}
