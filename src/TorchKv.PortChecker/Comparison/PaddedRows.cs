@@ -4,14 +4,15 @@ using TorchKv.PortChecking.Traces;
 namespace TorchKv.PortChecking.Comparison;
 
 /// <summary>
-/// The tokens that are padding, by the attention masks that the original was fed. What a model gives there is of no account, and
-/// implementations differ in it: a query that sees nothing gives zeros in one, an average in another.
+/// The tokens that are padding, by the attention masks that the original was given. Models differ in what they compute for
+/// them: a query that sees no key gives zeros in one model and an average in another.
 /// </summary>
 internal sealed class PaddedRows
 {
-    private readonly Dictionary<int, bool[][]> byStep = [];
+    private readonly Dictionary<int, bool[][]> _byStep = [];
 
-    /// <summary>Null where there is no padding.</summary>
+    /// <summary>Reads the masks of a trace; null where there is no padding.</summary>
+    /// <exception cref="TraceException">The trace's inputs are not JSON.</exception>
     public static PaddedRows? Read(RecordedTrace trace)
     {
         if (!trace.Metadata.TryGetValue("inputs", out var text) || !text.Contains("attention_mask", StringComparison.Ordinal))
@@ -34,14 +35,14 @@ internal sealed class PaddedRows
                     var own = rows.Zip(ids).Select(row => row.First[^row.Second.Length..]).ToArray();
                     if (own.Any(row => row.Contains(true)))
                     {
-                        padded.byStep[step] = own;
+                        padded._byStep[step] = own;
                     }
                 }
 
                 step++;
             }
 
-            return padded.byStep.Count > 0 ? padded : null;
+            return padded._byStep.Count > 0 ? padded : null;
         }
         catch (JsonException error)
         {
@@ -49,21 +50,22 @@ internal sealed class PaddedRows
         }
     }
 
-    /// <summary>The port's numbers, with the original's in the place of padding: (batch, tokens, columns) or (batch, heads, tokens, columns).</summary>
+    /// <summary>The port's numbers, with the original's in the place of padding.</summary>
     public Activation Hide(Activation original, Activation port)
     {
-        if (!byStep.TryGetValue(original.Key.Step, out var padded) || original.Shape.Length is not (3 or 4) || original.Values.Length != port.Values.Length
-            || original.Shape[0] != padded.Length || original.Shape[^2] != padded[0].Length || original.Columns != port.Columns)
+        // (batch, tokens, columns) or (batch, heads, tokens, columns)
+        if (!_byStep.TryGetValue(original.Key.Step, out var padded) || original.Shape.Length is not (3 or 4)
+            || original.Values.Length != port.Values.Length || original.Columns != port.Columns
+            || original.Shape[0] != padded.Length || original.Tokens != padded[0].Length)
         {
             return port;
         }
 
         var values = (float[])port.Values.Clone();
-        var tokens = original.Shape[^2];
         var rowsOfBatch = original.Rows / padded.Length;
         for (var row = 0; row < original.Rows; row++)
         {
-            if (padded[row / rowsOfBatch][row % tokens])
+            if (padded[row / rowsOfBatch][row % original.Tokens])
             {
                 original.Row(row).CopyTo(values.AsSpan(row * original.Columns));
             }

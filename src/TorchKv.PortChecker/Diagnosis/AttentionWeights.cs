@@ -2,7 +2,7 @@ using TorchKv.PortChecking.Traces;
 
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>A tensor of attention weights, (batch, heads, queries, keys): no number is negative and each row sums to one.</summary>
+/// <summary>Attention weights, (batch, heads, queries, keys): numbers from 0 to 1 whose rows sum to one.</summary>
 internal sealed class AttentionWeights
 {
     // Softmax gives exact zeros where a score is −∞, or so low that exp underflows.
@@ -30,29 +30,29 @@ internal sealed class AttentionWeights
 
     public int Keys { get; }
 
+    /// <summary>The number of queries in all batch rows and heads.</summary>
+    public int Rows => Batch * Heads * Queries;
+
     public float this[int batch, int head, int query, int key] => Values[Index(batch, head, query) + key];
 
+    /// <summary>The weights of all keys for one query.</summary>
     public ReadOnlySpan<float> Row(int batch, int head, int query) => Values.AsSpan(Index(batch, head, query), Keys);
 
+    /// <summary>The weights of all keys for one query, counted through batch rows and heads.</summary>
+    public ReadOnlySpan<float> Row(int row) => Values.AsSpan(row * Keys, Keys);
+
+    /// <summary>Whether a key has a weight above zero.</summary>
     public bool Sees(int batch, int head, int query, int key) => this[batch, head, query, key] > Visible;
 
-    /// <summary>Null where the numbers are no such weights. A row may be all zeros: a query that sees nothing.</summary>
-    public static AttentionWeights? From(Activation activation) => LooksLike(activation) && RowsSumToOne(activation, 1) ? new(activation) : null;
-
-    /// <summary>Whether it is the sums over another dimension that are one: 2 for the queries', 3 for the heads'; 0 where none is.</summary>
-    public static int SoftmaxDimension(Activation activation) =>
-        !LooksLike(activation) ? 0 : RowsSumToOne(activation, 2) ? 2 : RowsSumToOne(activation, 3) ? 3 : 0;
-
-    private static bool LooksLike(Activation activation)
+    /// <summary>Whether a query sees its own key, all earlier ones, and no later ones.</summary>
+    /// <param name="row">The query, counted through batch rows and heads.</param>
+    /// <param name="newest">The index of the query's own key.</param>
+    public bool IsCausal(int row, int newest)
     {
-        if (activation.Shape.Length < 3 || activation.Values.Length == 0)
+        var weights = Row(row);
+        for (var key = 0; key < weights.Length; key++)
         {
-            return false;
-        }
-
-        foreach (var value in activation.Values)
-        {
-            if (!(value >= -1e-6f && value <= 1.01f))
+            if (weights[key] > Visible != key <= newest)
             {
                 return false;
             }
@@ -61,7 +61,24 @@ internal sealed class AttentionWeights
         return true;
     }
 
-    // Sums along the last dimension but (dimension − 1).
+    /// <summary>
+    /// The numbers as attention weights; null where they are none. A row may be all zeros, for a query that sees nothing.
+    /// </summary>
+    public static AttentionWeights? From(Activation activation) =>
+        LooksLike(activation) && RowsSumToOne(activation, 1) ? new(activation) : null;
+
+    /// <summary>
+    /// The dimension, counted from the last, whose sums are one although it is not the keys: 2 for the queries, 3 for the
+    /// heads; 0 where there is none.
+    /// </summary>
+    public static int SoftmaxDimension(Activation activation) =>
+        !LooksLike(activation) ? 0 : RowsSumToOne(activation, 2) ? 2 : RowsSumToOne(activation, 3) ? 3 : 0;
+
+    private static bool LooksLike(Activation activation) =>
+        activation.Shape.Length >= 3 && activation.Values.Length > 0
+        && Array.TrueForAll(activation.Values, value => value >= -1e-6f && value <= 1.01f);
+
+    // Sums along a dimension, counted from the last, which is 1.
     private static bool RowsSumToOne(Activation activation, int dimension)
     {
         var shape = activation.Shape;

@@ -1,92 +1,65 @@
-using TorchKv.PortChecking.Comparison;
 using TorchKv.PortChecking.Findings;
-using TorchKv.PortChecking.Text;
-using TorchKv.PortChecking.Traces;
 
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>Says what a difference looks like: the first of the hypotheses, from the most to the least specific, that the numbers bear out.</summary>
+/// <summary>Tries hypotheses about a mismatch, from the most to the least specific, and returns the first that holds.</summary>
 internal static class Diagnoser
 {
-    // Each probe either explains nearly all of the difference (see Scene.Explains) or says nothing. Those that look for the right
-    // numbers in the wrong place, or for a mistake of the one side only, are asked about both sides.
-    private static readonly (Func<Scene, Resemblance?> Probe, bool BothSides)[] Probes =
+    // A probe either explains nearly all of the difference (see Mismatch.Explains) or returns null. Probes for a mistake
+    // that only one side can have are tried on both sides.
+    private static readonly (Func<Mismatch, Finding?> Probe, bool BothSides)[] s_probes =
     [
-        (ValueProbes.NotANumber, false),
-        (ValueProbes.Zeros, false),
-        (ValueProbes.Dropout, false),
-        (ValueProbes.NarrowType, false),
+        (ValueProbe.NotANumber, false),
+        (ValueProbe.Zeros, false),
+        (ValueProbe.Dropout, false),
+        (ValueProbe.NarrowType, false),
         (FunctionProbe.Activation, true),
-        (ValueProbes.Swapped, true),
+        (ValueProbe.Swapped, true),
         (FactorProbe.Factor, false),
         (AttentionProbe.Weights, true),
         (AttentionProbe.FirstKeyOnly, true),
-        (LayoutProbe.Rows, true),
-        (FunctionProbe.Residual, true),
-        (LayoutProbe.Columns, false),
-        (LayoutProbe.TransposedWeight, false),
+        (RowProbe.Explain, true),
+        (ResidualProbe.Explain, true),
+        (ColumnProbe.Explain, false),
+        (WeightProbe.Transposed, false),
         (NormalisationProbe.Explain, true),
         (FactorProbe.Bias, false),
         (PatternProbe.Positions, false),
-        (PatternProbe.OtherRows, false),
+        (PatternProbe.OtherTableRows, false),
+        (WeightProbe.Explain, false),
     ];
 
-    // What is left to say when no hypothesis explains the difference: how large it is and where it stands.
-    private static readonly Func<Scene, Resemblance?>[] Remains = [PatternProbe.Columns, PatternProbe.Outliers, PatternProbe.Rounding];
+    // Without an explanation, the place and the size of the difference are reported.
+    private static readonly Func<Mismatch, Finding?>[] s_descriptions =
+        [PatternProbe.Columns, PatternProbe.FewNumbers, PatternProbe.SmallError];
 
-    public static Resemblance Explain(Scene scene, Func<string, (double Sum, double Norm)?> originalParameters, Func<string, (double Sum, double Norm)?> portParameters)
+    /// <summary>Finds what the mismatch looks like.</summary>
+    public static Explanation Explain(Mismatch mismatch)
     {
-        scene.Measure();
-        var mirror = scene.Mirror();
-        Resemblance? found = null;
-        foreach (var (probe, bothSides) in Probes)
+        mismatch.Measure();
+        var finding = Find(mismatch);
+        return new(finding, mismatch.OnlyAfterTheFirstStep && finding.Kind != ResemblanceKind.NotANumber);
+    }
+
+    private static Finding Find(Mismatch mismatch)
+    {
+        var mirror = mismatch.Mirror();
+        foreach (var (probe, bothSides) in s_probes)
         {
-            if ((found = probe(scene) ?? (bothSides ? probe(mirror) : null)) is not null)
+            if ((probe(mismatch) ?? (bothSides ? probe(mirror) : null)) is { } finding)
             {
-                break;
+                return finding;
             }
         }
 
-        found ??= PatternProbe.Weights(scene, originalParameters, portParameters);
-        foreach (var probe in Remains)
+        foreach (var describe in s_descriptions)
         {
-            found ??= probe(scene);
+            if (describe(mismatch) is { } finding)
+            {
+                return finding;
+            }
         }
 
-        found ??= PatternProbe.Unclear(scene);
-        return scene.OnlyAfterTheFirstStep && found.Kind != ResemblanceKind.NotANumber
-            ? found with { Text = found.Text + "; only at steps after the first" + (found.Text.Contains("cache", StringComparison.Ordinal) ? "" : " (a cache)") }
-            : found;
-    }
-
-    /// <summary>Shapes that differ: how many keys, how many rows, or dimensions exchanged.</summary>
-    public static Resemblance Shapes(ComparedPair pair, int past, bool onlyAfterTheFirstStep)
-    {
-        var (original, port) = (pair.Shape, pair.PortShape!);
-        var shapes = $"{Figures.ShapeText(port)} where the original has {Figures.ShapeText(original)}";
-        if (original.Length == 4 && port.Length == 4 && original.AsSpan()[..^1].SequenceEqual(port.AsSpan()[..^1]))
-        {
-            // Attention weights: (batch, heads, queries, keys).
-            var (wanted, keys, queries) = (original[^1], port[^1], original[^2]);
-            var why = keys == queries && past > 0 ? "the cache is not used, or was emptied: only the step's own tokens are attended to"
-                : wanted == queries && past > 0 ? "the original does not use its cache: it attends to the step's own tokens only"
-                : keys > wanted && past == 0 ? "the cache was not reset, or slots that hold nothing yet are attended to"
-                : keys > wanted ? "more keys than the original: a cache that was not reset or cropped, slots that hold nothing yet, or a wider window"
-                : "fewer keys than the original: earlier keys are lost, as in a window or a cache that was cropped";
-            return new(ResemblanceKind.Cache, $"attends to {keys} keys where the original attends to {wanted}: {why} (cache); shape {shapes}");
-        }
-
-        if (original.Length == 4 && port.Length == 4 && original[1] != port[1] && original[0] == port[0] && original[2] == port[2] && original[3] == port[3])
-        {
-            return new(ResemblanceKind.Heads, $"{port[1]} heads where the original has {original[1]}: the width is divided among another number of heads");
-        }
-
-        if (original.Length == port.Length && original.Order().SequenceEqual(port.Order()))
-        {
-            return new(ResemblanceKind.Transposed, $"transposed: the shape is {shapes}");
-        }
-
-        var suffix = onlyAfterTheFirstStep ? "; only at steps after the first (a cache)" : "";
-        return new(ResemblanceKind.Shape, $"the shape is {shapes}{suffix}");
+        return PatternProbe.Unexplained(mismatch);
     }
 }

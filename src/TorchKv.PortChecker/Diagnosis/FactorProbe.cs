@@ -1,101 +1,100 @@
 using TorchKv.PortChecking.Findings;
-using TorchKv.PortChecking.Text;
 
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>A constant factor, a vector added to every row, and what the figures may stand for.</summary>
+/// <summary>A constant factor, or a vector that is added to every row.</summary>
 internal static class FactorProbe
 {
-    public static Resemblance? Factor(Scene scene)
+    /// <summary>One side is a multiple of the other.</summary>
+    public static Finding? Factor(Mismatch mismatch)
     {
-        var (factor, residual) = Numbers.Fit(scene.Expected.Values, scene.Actual.Values);
-        return factor != 0 && scene.Explains(residual)
-            ? new(ResemblanceKind.ConstantFactor, $"a constant factor: {scene.Port} is {Figures.Say(factor)} times {scene.Original}{Meaning(scene, factor)}")
+        var (factor, residual) = Numbers.Fit(mismatch.Expected.Values, mismatch.Actual.Values);
+        return factor != 0 && mismatch.Explains(residual)
+            ? new FactorFinding.Factor(mismatch.ActualSide, factor, Meanings(mismatch, factor))
             : null;
     }
 
-    /// <summary>The same vector, or number, is added to every row.</summary>
-    public static Resemblance? Bias(Scene scene)
+    /// <summary>One vector, or one number, is added to every row.</summary>
+    public static Finding? Bias(Mismatch mismatch)
     {
-        var (rows, columns) = (scene.Expected.Rows, scene.Expected.Columns);
+        var (rows, columns) = (mismatch.Expected.Rows, mismatch.Expected.Columns);
         if (rows < 2 || columns < 2 || rows * columns < 8)
         {
             return null;
         }
 
-        var difference = Numbers.Subtract(scene.Actual.Values, scene.Expected.Values);
-        var mean = new double[columns];
-        for (var i = 0; i < difference.Length; i++)
-        {
-            mean[i % columns] += difference[i] / (double)rows;
-        }
-
+        var difference = Numbers.Subtract(mismatch.Actual.Values, mismatch.Expected.Values);
+        var mean = Numbers.MeanRow(difference, rows, columns);
         var residual = 0.0;
         for (var i = 0; i < difference.Length; i++)
         {
             residual += Math.Pow(difference[i] - mean[i % columns], 2);
         }
 
-        if (!scene.Explains(Math.Sqrt(residual / difference.Length)))
+        if (!mismatch.Explains(Math.Sqrt(residual / difference.Length)))
         {
             return null;
         }
 
         var average = mean.Average();
         return mean.All(value => Math.Abs(value - average) <= 0.01 * Math.Abs(average))
-            ? new(ResemblanceKind.Bias, $"a constant: {Figures.Say(average)} is added to every number")
-            : new(ResemblanceKind.Bias, $"the same vector is added to every row (root mean square {Figures.Say(Math.Sqrt(mean.Average(v => v * v)))}): a bias that one of them lacks, or another one");
+            ? new FactorFinding.ConstantAdded(average)
+            : new FactorFinding.VectorAdded(Math.Sqrt(mean.Average(value => value * value)));
     }
 
-    /// <summary>What a factor may stand for: ", as from …" or nothing.</summary>
-    public static string Meaning(Scene scene, double factor)
+    /// <summary>What a factor may stand for in this model.</summary>
+    public static FactorMeaning[] Meanings(Mismatch mismatch, double factor)
     {
-        var names = new List<(double Value, string Name)> { (-1, "a sign") };
-        if (scene.Layer is { } layer and > 0)
+        var meanings = new List<FactorMeaning>();
+        foreach (var (value, source, number) in Sources(mismatch))
         {
-            names.Add((layer + 1, $"{layer + 1} = layer index + 1 (scale_attn_by_inverse_layer_idx)"));
+            if (AreClose(factor, value))
+            {
+                meanings.Add(new(source, number, Inverse: false));
+            }
+            else if (value > 0 && AreClose(factor, 1 / value))
+            {
+                meanings.Add(new(source, number, Inverse: true));
+            }
         }
 
-        if (scene.Facts.HeadDim is { } d && d > 1)
+        return [.. meanings];
+
+        static bool AreClose(double x, double y) => Math.Abs(x - y) <= 5e-3 * Math.Min(Math.Abs(y), Math.Abs(1 - y));
+    }
+
+    private static IEnumerable<(double Value, FactorSource Source, int Number)> Sources(Mismatch mismatch)
+    {
+        yield return (-1, FactorSource.Sign, -1);
+        if (mismatch.Layer is { } layer and > 0)
         {
-            names.Add((Math.Sqrt(d), $"√head_dim = √{d}"));
-            names.Add((d, $"head_dim = {d}"));
+            yield return (layer + 1, FactorSource.LayerNumber, layer + 1);
         }
 
-        if (scene.Facts.Width is { } width && width > 1)
+        if (mismatch.Facts.HeadDim is { } d and > 1)
         {
-            names.Add((Math.Sqrt(width), $"√emb_dim = √{width}"));
-            names.Add((width, $"emb_dim = {width}"));
+            yield return (Math.Sqrt(d), FactorSource.RootOfHeadDim, d);
+            yield return (d, FactorSource.HeadDim, d);
         }
 
-        if (scene.Facts is { Heads: > 1 and var heads, Width: not null })
+        if (mismatch.Facts.Width is { } width and > 1)
         {
-            names.Add((Math.Sqrt(heads), $"√heads = √{heads}: √emb_dim in place of √head_dim"));
-            names.Add((heads, $"heads = {heads}"));
+            yield return (Math.Sqrt(width), FactorSource.RootOfWidth, width);
+            yield return (width, FactorSource.Width, width);
         }
 
-        var columns = scene.Expected.Columns;
+        if (mismatch.Facts is { Heads: > 1 and var heads, Width: not null })
+        {
+            yield return (Math.Sqrt(heads), FactorSource.RootOfHeads, heads);
+            yield return (heads, FactorSource.Heads, heads);
+        }
+
+        var columns = mismatch.Expected.Columns;
         if (columns > 2)
         {
-            names.Add((Math.Sqrt((columns - 1) / (double)columns), $"√((n − 1)/n) for n = {columns}: a variance with Bessel's correction (unbiased) in a normalisation"));
+            yield return (Math.Sqrt((columns - 1) / (double)columns), FactorSource.UnbiasedVariance, columns);
         }
 
-        names.Add((2, "something added or counted twice"));
-        var meanings = new List<string>();
-        foreach (var (value, name) in names)
-        {
-            if (Near(factor, value))
-            {
-                meanings.Add(name);
-            }
-            else if (Near(factor, 1 / value) && value > 0)
-            {
-                meanings.Add($"1 ÷ ({name})");
-            }
-        }
-
-        return meanings.Count == 0 ? "" : ", " + string.Join(", or ", meanings.Take(3));
-
-        static bool Near(double x, double y) => Math.Abs(x - y) <= 5e-3 * Math.Min(Math.Abs(y), Math.Abs(1 - y));
+        yield return (2, FactorSource.Twice, 2);
     }
 }

@@ -1,33 +1,33 @@
 using TorchKv.PortChecking.Findings;
-using TorchKv.PortChecking.Text;
 using static TorchKv.PortChecking.Diagnosis.Numbers;
-using static TorchKv.PortChecking.Text.Figures;
 
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>A LayerNorm over another input, with other statistics, another epsilon, or another weight.</summary>
+/// <summary>A LayerNorm over another input, with other statistics, another epsilon, or other parameters.</summary>
 internal static class NormalisationProbe
 {
-    private static readonly double[] Epsilons = [1e-5, 1e-6, 1e-12, 1e-8, 1e-3, 0];
+    private const int MostInputs = 12;
 
-    public static Resemblance? Explain(Scene scene)
+    private static readonly double[] s_epsilons = [1e-5, 1e-6, 1e-12, 1e-8, 1e-3, 0];
+
+    /// <summary>Finds what the right side normalises, then what the wrong side does in its place.</summary>
+    public static Finding? Explain(Mismatch mismatch)
     {
-        var (rows, columns) = (scene.Expected.Rows, scene.Expected.Columns);
-        if (columns < 8 || !(scene.Type.Contains("norm", StringComparison.OrdinalIgnoreCase) || scene.Expected.Key.Module.Split('.')[^1] is var name
-            && (name.Contains("norm", StringComparison.OrdinalIgnoreCase) || name.StartsWith("ln", StringComparison.OrdinalIgnoreCase))))
+        var (rows, columns) = (mismatch.Expected.Rows, mismatch.Expected.Columns);
+        if (columns < 8 || !ModuleRoles.IsNormalisation(mismatch))
         {
             return null;
         }
 
-        var inputs = Inputs(scene);
+        var inputs = Inputs(mismatch);
         foreach (var (label, input) in inputs)
         {
-            foreach (var epsilon in Epsilons)
+            foreach (var epsilon in s_epsilons)
             {
                 var norm = Normalised(input, rows, columns, epsilon, unbiased: false, centred: true);
-                if (Affine.Between(norm, scene.Expected.Values, rows, columns, Math.Max(4 * scene.Noise, 3e-6)) is { } affine)
+                if (Affine.Between(norm, mismatch.Expected.Values, rows, columns, Noise(mismatch)) is { } affine)
                 {
-                    return Compare(scene, inputs, label, input, epsilon, norm, affine);
+                    return Compare(mismatch, inputs, new(label, input, epsilon, norm, affine));
                 }
             }
         }
@@ -35,18 +35,16 @@ internal static class NormalisationProbe
         return null;
     }
 
-    // Outputs before this one, and sums of two of them: what stands on the residual stream.
-    private static List<(string Label, float[] Values)> Inputs(Scene scene)
+    // Earlier outputs and sums of two of them, since the residual stream is a sum.
+    private static List<(string Label, float[] Values)> Inputs(Mismatch mismatch)
     {
-        var outputs = scene.Earlier.Reverse()
-            .Where(pair => pair.Shape.AsSpan().TrimStart(1).SequenceEqual(scene.Expected.TrimmedShape))
-            .Take(12).Select(pair => (Label: Scene.Name(pair.Key), pair.Expected.Values)).ToList();
         var distinct = new List<(string Label, float[] Values)>();
-        foreach (var output in outputs)
+        foreach (var pair in mismatch.Earlier.Reverse().Where(mismatch.HasShape).Take(MostInputs))
         {
-            if (!distinct.Exists(d => d.Values.AsSpan().SequenceEqual(output.Values)))
+            var values = pair.Expected.Values;
+            if (!distinct.Exists(known => known.Values.AsSpan().SequenceEqual(values)))
             {
-                distinct.Add(output);
+                distinct.Add((pair.Key.ModuleAndCall, values));
             }
         }
 
@@ -62,128 +60,145 @@ internal static class NormalisationProbe
         return [.. distinct, .. sums];
     }
 
-    private static Resemblance? Compare(
-        Scene scene, List<(string Label, float[] Values)> inputs, string label, float[] input, double epsilon, float[] norm, Affine affine)
+    private static Finding? Compare(Mismatch mismatch, List<(string Label, float[] Values)> inputs, Norm right)
     {
-        var (rows, columns) = (scene.Expected.Rows, scene.Expected.Columns);
-        if (Matches(Normalised(input, rows, columns, epsilon, unbiased: true, centred: true)))
+        var (rows, columns) = (mismatch.Expected.Rows, mismatch.Expected.Columns);
+        var side = mismatch.ExpectedSide;
+        if (Matches(right.Input, unbiased: true))
         {
-            return new(ResemblanceKind.Normalisation, $"a normalisation with the unbiased variance (divided by n − 1): {scene.Original} divides by n");
+            return new NormalisationFinding.UnbiasedVariance(side);
         }
 
-        if (Matches(Normalised(input, rows, columns, epsilon, unbiased: false, centred: false)))
+        if (Matches(right.Input, centred: false))
         {
-            return new(ResemblanceKind.Normalisation, $"a normalisation without subtracting the mean (RMSNorm) where {scene.Original} subtracts it (LayerNorm)");
+            return new NormalisationFinding.WithoutMean(side);
         }
 
         foreach (var (other, values) in inputs)
         {
-            if (other != label && Matches(Normalised(values, rows, columns, epsilon, unbiased: false, centred: true)))
+            if (other != right.Label && Matches(values))
             {
-                return new(ResemblanceKind.Residual, $"it normalises {other} where {scene.Original} normalises {label}: a residual connection (shortcut) is missing or taken from elsewhere");
+                return new NormalisationFinding.OtherInput(side, right.Label, other);
             }
         }
 
-        if (Mixture(scene, inputs, label, affine) is { } mixture)
+        return Mixture(mismatch, inputs, right) ?? Epsilon(mismatch, right) ?? Parameters(mismatch, right);
+
+        bool Matches(float[] input, bool unbiased = false, bool centred = true)
         {
-            return mixture;
+            var norm = Normalised(input, rows, columns, right.Epsilon, unbiased, centred);
+            return mismatch.Explains(RmsDifference(right.Affine.Of(norm), mismatch.Actual.Values));
         }
-
-        if (Epsilon(scene, input, norm, affine, epsilon) is { } text)
-        {
-            return new(ResemblanceKind.Normalisation, text);
-        }
-
-        if (Affine.Between(norm, scene.Actual.Values, rows, columns, Math.Max(4 * scene.Noise, 3e-6)) is { } own && rows >= 3)
-        {
-            return own.IsIdentity
-                ? new(ResemblanceKind.Normalisation, $"the weight and bias (scale and shift) of the normalisation are not applied in {scene.Port}")
-                : new(ResemblanceKind.Weights, "other weights: the normalisation is right, its weight or bias (scale or shift) is another");
-        }
-
-        return null;
-
-        bool Matches(float[] normalised) => scene.Explains(RmsDifference(affine.Of(normalised, columns), scene.Actual.Values));
     }
 
-    // The original normalises x + y; the port x + c·y, with one c for all rows.
-    private static Resemblance? Mixture(Scene scene, List<(string Label, float[] Values)> inputs, string label, Affine affine)
+    // One side normalises x + y; the other x + c·y, with one c for all rows.
+    private static NormalisationFinding? Mixture(
+        Mismatch mismatch, List<(string Label, float[] Values)> inputs, Norm right)
     {
-        var (rows, columns) = (scene.Expected.Rows, scene.Expected.Columns);
-        if (label.Split(" + ") is not [var first, var second] || inputs.Find(i => i.Label == first).Values is not { } x || inputs.Find(i => i.Label == second).Values is not { } y)
+        var columns = mismatch.Expected.Columns;
+        if (right.Label.Split(" + ") is not [var first, var second]
+            || inputs.Find(i => i.Label == first).Values is not { } x
+            || inputs.Find(i => i.Label == second).Values is not { } y)
         {
             return null;
         }
 
         var factors = new List<double>();
-        for (var row = 0; row < rows; row++)
+        for (var row = 0; row < mismatch.Expected.Rows; row++)
         {
-            double xx = 0, xy = 0, yy = 0, xa = 0, ya = 0, aa = 0;
-            _ = Variance(x.AsSpan(row * columns, columns), out var meanX);
-            _ = Variance(y.AsSpan(row * columns, columns), out var meanY);
+            var start = row * columns;
+            var normalised = new double[columns];
             for (var c = 0; c < columns; c++)
             {
-                var (dx, dy) = (x[(row * columns) + c] - meanX, y[(row * columns) + c] - meanY);
-                var a = affine.Weight[c] == 0 ? 0 : (scene.Actual.Values[(row * columns) + c] - affine.Bias[c]) / affine.Weight[c];
-                (xx, xy, yy, xa, ya, aa) = (xx + (dx * dx), xy + (dx * dy), yy + (dy * dy), xa + (dx * a), ya + (dy * a), aa + (a * a));
+                var (weight, bias) = (right.Affine.Weight[c], right.Affine.Bias[c]);
+                normalised[c] = weight == 0 ? 0 : (mismatch.Actual.Values[start + c] - bias) / weight;
             }
 
-            var determinant = (xx * yy) - (xy * xy);
-            if (determinant <= 1e-9 * xx * yy)
+            if (Ratio(x.AsSpan(start, columns), y.AsSpan(start, columns), normalised) is not { } ratio)
             {
                 return null;
             }
 
-            var (alpha, beta) = (((xa * yy) - (ya * xy)) / determinant, ((ya * xx) - (xa * xy)) / determinant);
-            if (alpha == 0 || aa - (alpha * xa) - (beta * ya) > 1e-6 * aa)
-            {
-                return null;
-            }
-
-            factors.Add(beta / alpha);
+            factors.Add(ratio);
         }
 
         var factor = factors.Average();
         return factors.TrueForAll(f => Math.Abs(f - factor) <= 0.01 * Math.Abs(factor)) && Math.Abs(factor - 1) > 0.005
-            ? new(ResemblanceKind.Residual, $"it normalises {first} + {Say(factor)} · {second} where {scene.Original} normalises {label}: a residual connection (shortcut) with another factor")
+            ? new NormalisationFinding.OtherMixture(mismatch.ExpectedSide, first, second, factor)
             : null;
     }
 
-    // Each row differs by its own factor, √((variance + ε)/(variance + ε')), and one ε' explains them all.
-    private static string? Epsilon(Scene scene, float[] input, float[] norm, Affine affine, double epsilon)
+    // b/a where a·x + b·y, without their means, is the normalised row; null where it is not.
+    private static double? Ratio(ReadOnlySpan<float> x, ReadOnlySpan<float> y, double[] normalised)
     {
-        var (rows, columns) = (scene.Expected.Rows, scene.Expected.Columns);
-        var found = new List<double>();
-        var factors = new List<double>();
-        var right = affine.Of(norm, columns);
-        for (var row = 0; row < rows; row++)
+        double xx = 0, xy = 0, yy = 0, xn = 0, yn = 0, nn = 0;
+        _ = Variance(x, out var meanX);
+        _ = Variance(y, out var meanY);
+        for (var c = 0; c < normalised.Length; c++)
         {
-            var (e, a) = (new float[columns], new float[columns]);
+            var (dx, dy, n) = (x[c] - meanX, y[c] - meanY, normalised[c]);
+            (xx, xy, yy) = (xx + (dx * dx), xy + (dx * dy), yy + (dy * dy));
+            (xn, yn, nn) = (xn + (dx * n), yn + (dy * n), nn + (n * n));
+        }
+
+        var determinant = (xx * yy) - (xy * xy);
+        if (determinant <= 1e-9 * xx * yy)
+        {
+            return null;
+        }
+
+        var (a, b) = (((xn * yy) - (yn * xy)) / determinant, ((yn * xx) - (xn * xy)) / determinant);
+        return a == 0 || nn - (a * xn) - (b * yn) > 1e-6 * nn ? null : b / a;
+    }
+
+    // With another epsilon ε', each row differs by the factor √((variance + ε)/(variance + ε')).
+    private static NormalisationFinding? Epsilon(Mismatch mismatch, Norm right)
+    {
+        var columns = mismatch.Expected.Columns;
+        var epsilons = new List<double>();
+        var factors = new List<double>();
+        var values = right.Affine.Of(right.Values);
+        for (var row = 0; row < mismatch.Expected.Rows; row++)
+        {
+            var start = row * columns;
+            var (expected, actual) = (new float[columns], new float[columns]);
             for (var c = 0; c < columns; c++)
             {
-                e[c] = right[(row * columns) + c] - (float)affine.Bias[c];
-                a[c] = scene.Actual.Values[(row * columns) + c] - (float)affine.Bias[c];
+                var bias = (float)right.Affine.Bias[c];
+                expected[c] = values[start + c] - bias;
+                actual[c] = mismatch.Actual.Values[start + c] - bias;
             }
 
-            var (factor, residual) = Fit(e, a);
-            if (factor <= 0 || residual > Math.Max(8 * scene.Noise, 0.02 * Math.Abs(factor - 1)) * Rms(e))
+            var (factor, residual) = Fit(expected, actual);
+            if (factor <= 0
+                || residual > Math.Max(8 * mismatch.Noise, 0.02 * Math.Abs(factor - 1)) * Rms(expected))
             {
                 return null;
             }
 
-            var variance = Variance(input.AsSpan(row * columns, columns), out _);
+            var variance = Variance(right.Input.AsSpan(start, columns), out _);
             factors.Add(factor);
-            found.Add(((variance + epsilon) / (factor * factor)) - variance);
+            epsilons.Add(((variance + right.Epsilon) / (factor * factor)) - variance);
         }
 
-        var middle = found.Order().ElementAt(found.Count / 2);
-        var told = $"factors {Say(factors.Min())} to {Say(factors.Max())}, one for each row";
-        return middle > -1e-12 && found.TrueForAll(value => Math.Abs(value - middle) <= 0.1 * Math.Abs(middle))
-            ? $"a normalisation with another epsilon: {Say(middle)} where {scene.Original} has {Say(epsilon)} ({told})"
-            : $"a normalisation whose rows are scaled differently: the variance is another ({told})";
+        var middle = epsilons.Order().ElementAt(epsilons.Count / 2);
+        var (least, most) = (factors.Min(), factors.Max());
+        return middle > -1e-12 && epsilons.TrueForAll(value => Math.Abs(value - middle) <= 0.1 * Math.Abs(middle))
+            ? new NormalisationFinding.OtherEpsilon(mismatch.ExpectedSide, right.Epsilon, middle, least, most)
+            : new NormalisationFinding.RowsScaled(least, most);
     }
 
-    private static float[] Normalised(float[] values, int rows, int columns, double epsilon, bool unbiased, bool centred)
+    private static NormalisationFinding? Parameters(Mismatch mismatch, Norm right)
+    {
+        var (rows, columns) = (mismatch.Expected.Rows, mismatch.Expected.Columns);
+        var own = Affine.Between(right.Values, mismatch.Actual.Values, rows, columns, Noise(mismatch));
+        return own is null || rows < 3 ? null
+            : own.IsIdentity ? new NormalisationFinding.WithoutParameters(mismatch.ActualSide)
+            : new NormalisationFinding.OtherParameters();
+    }
+
+    private static float[] Normalised(
+        float[] values, int rows, int columns, double epsilon, bool unbiased, bool centred)
     {
         var result = new float[values.Length];
         for (var row = 0; row < rows; row++)
@@ -219,58 +234,13 @@ internal static class NormalisationProbe
         return variance;
     }
 
-    /// <summary>A weight and a bias for each column.</summary>
-    private sealed record Affine(double[] Weight, double[] Bias)
-    {
-        public bool IsIdentity => Weight.All(w => Math.Abs(w - 1) < 1e-3) && Bias.All(b => Math.Abs(b) < 1e-3);
+    private static double Noise(Mismatch mismatch) => Math.Max(4 * mismatch.Noise, 3e-6);
 
-        /// <summary>The weight and bias that make <paramref name="to"/> of <paramref name="from"/>, if any do; of few rows, only weight 1 and bias 0 are tried.</summary>
-        public static Affine? Between(float[] from, float[] to, int rows, int columns, double noise)
-        {
-            var plain = new Affine([.. Enumerable.Repeat(1.0, columns)], new double[columns]);
-            if (RmsDifference(from, to) <= noise * Rms(to))
-            {
-                return plain;
-            }
-
-            if (rows < 4)
-            {
-                return null;
-            }
-
-            var (weight, bias) = (new double[columns], new double[columns]);
-            for (var c = 0; c < columns; c++)
-            {
-                double x = 0, y = 0, xx = 0, xy = 0;
-                for (var row = 0; row < rows; row++)
-                {
-                    x += from[(row * columns) + c] / (double)rows;
-                    y += to[(row * columns) + c] / (double)rows;
-                }
-
-                for (var row = 0; row < rows; row++)
-                {
-                    xx += Math.Pow(from[(row * columns) + c] - x, 2);
-                    xy += (from[(row * columns) + c] - x) * (to[(row * columns) + c] - y);
-                }
-
-                weight[c] = xx == 0 ? 0 : xy / xx;
-                bias[c] = y - (weight[c] * x);
-            }
-
-            var affine = new Affine(weight, bias);
-            return RmsDifference(affine.Of(from, columns), to) <= noise * Rms(to) ? affine : null;
-        }
-
-        public float[] Of(float[] values, int columns)
-        {
-            var result = new float[values.Length];
-            for (var i = 0; i < values.Length; i++)
-            {
-                result[i] = (float)((values[i] * Weight[i % columns]) + Bias[i % columns]);
-            }
-
-            return result;
-        }
-    }
+    /// <summary>The normalisation of the right side.</summary>
+    /// <param name="Label">The name of its input.</param>
+    /// <param name="Input">Its input.</param>
+    /// <param name="Epsilon">Its epsilon.</param>
+    /// <param name="Values">The input with mean 0 and variance 1.</param>
+    /// <param name="Affine">The weight and bias that it applies to <paramref name="Values"/>.</param>
+    private sealed record Norm(string Label, float[] Input, double Epsilon, float[] Values, Affine Affine);
 }

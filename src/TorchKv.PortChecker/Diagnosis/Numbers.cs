@@ -1,8 +1,9 @@
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>Sums over arrays, in double.</summary>
+/// <summary>Statistics of arrays, computed in double precision.</summary>
 internal static class Numbers
 {
+    /// <summary>The root mean square.</summary>
     public static double Rms(ReadOnlySpan<float> values)
     {
         var sum = 0.0;
@@ -14,7 +15,7 @@ internal static class Numbers
         return values.IsEmpty ? 0 : Math.Sqrt(sum / values.Length);
     }
 
-    /// <summary>Root mean square of a − b.</summary>
+    /// <summary>The root mean square of a − b.</summary>
     public static double RmsDifference(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
         var sum = 0.0;
@@ -27,7 +28,10 @@ internal static class Numbers
         return a.IsEmpty ? 0 : Math.Sqrt(sum / a.Length);
     }
 
-    /// <summary>The factor c that brings c·<paramref name="x"/> closest to <paramref name="y"/>, and the root mean square that remains.</summary>
+    /// <summary>
+    /// The factor c with the least squares of c·<paramref name="x"/> − <paramref name="y"/>, and the root mean square of what
+    /// remains.
+    /// </summary>
     public static (double Factor, double Residual) Fit(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
     {
         double xx = 0, xy = 0, yy = 0;
@@ -54,6 +58,7 @@ internal static class Numbers
         return (factor, Math.Sqrt(residual / x.Length));
     }
 
+    /// <summary>The correlation coefficient; 0 where one array is constant.</summary>
     public static double Correlation(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
         double meanA = 0, meanB = 0;
@@ -76,6 +81,7 @@ internal static class Numbers
         return aa == 0 || bb == 0 ? 0 : ab / Math.Sqrt(aa * bb);
     }
 
+    /// <summary>a − b.</summary>
     public static float[] Subtract(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
         var result = new float[a.Length];
@@ -87,6 +93,7 @@ internal static class Numbers
         return result;
     }
 
+    /// <summary>a + b.</summary>
     public static float[] Add(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
         var result = new float[a.Length];
@@ -96,5 +103,17 @@ internal static class Numbers
         }
 
         return result;
+    }
+
+    /// <summary>The mean of the rows of a matrix.</summary>
+    public static double[] MeanRow(ReadOnlySpan<float> values, int rows, int columns)
+    {
+        var mean = new double[columns];
+        for (var i = 0; i < rows * columns; i++)
+        {
+            mean[i % columns] += values[i] / (double)rows;
+        }
+
+        return mean;
     }
 }

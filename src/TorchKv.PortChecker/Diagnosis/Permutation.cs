@@ -1,10 +1,13 @@
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>Finds in which order the columns of one matrix stand in another.</summary>
+/// <summary>Finds the order in which the columns of one matrix stand in another, and describes orders.</summary>
 internal static class Permutation
 {
-    /// <summary>For each column of <paramref name="actual"/> the column of <paramref name="expected"/> that it is; null where there is no one-to-one order, or where it is the same.</summary>
-    public static int[]? OfColumns(Scene scene, float[] expected, float[] actual, int columns)
+    /// <summary>
+    /// For each column of <paramref name="actual"/> the equal column of <paramref name="expected"/>; null where a column has
+    /// none, or where the order is the same.
+    /// </summary>
+    public static int[]? OfColumns(Mismatch mismatch, float[] expected, float[] actual, int columns)
     {
         if (expected.Length != actual.Length || columns < 2 || expected.Length == 0)
         {
@@ -12,9 +15,10 @@ internal static class Permutation
         }
 
         var rows = expected.Length / columns;
-        var bound = 8 * scene.Noise * Math.Max(Numbers.Rms(expected), 1e-30);
+        var bound = 8 * mismatch.Noise * Math.Max(Numbers.Rms(expected), 1e-30);
 
-        // Candidates by a sum over the rows with unequal weights, sorted: rounding moves it by little, other columns are elsewhere.
+        // Candidates are found by a sum over the rows with unequal weights. Rounding changes such a sum by little, while
+        // different columns have sums far apart.
         var keys = Signatures(expected);
         var wanted = Signatures(actual);
         var byKey = Enumerable.Range(0, columns).OrderBy(c => keys[c]).ToArray();
@@ -66,21 +70,21 @@ internal static class Permutation
             return sums;
         }
 
-        // Largest difference, in units of the bound.
+        // The largest difference, in units of the bound.
         double Distance(int from, int to)
         {
             var worst = 0.0;
             for (var row = 0; row < rows; row++)
             {
                 var (e, a) = (expected[(row * columns) + from], actual[(row * columns) + to]);
-                worst = Math.Max(worst, Math.Abs((double)a - e) / (bound + (8 * scene.Noise * Math.Abs(e))));
+                worst = Math.Max(worst, Math.Abs((double)a - e) / (bound + (8 * mismatch.Noise * Math.Abs(e))));
             }
 
             return worst;
         }
     }
 
-    /// <summary>By how many places everything is turned, if that is the order.</summary>
+    /// <summary>The number of places by which all columns moved, round the end; null where that is not the order.</summary>
     public static int? Turn(int[] order)
     {
         var turn = order[0];
@@ -95,7 +99,9 @@ internal static class Permutation
         return turn;
     }
 
-    /// <summary>The largest blocks that move as a whole, as (block size, original's block for each of the port's); null where there are none.</summary>
+    /// <summary>
+    /// The largest blocks that moved as a whole: their size, and for each block the expected one; null where there are none.
+    /// </summary>
     public static (int Size, int[] Blocks)? Blocks(int[] order)
     {
         for (var count = 2; count <= order.Length / 2; count++)
@@ -121,7 +127,9 @@ internal static class Permutation
         return null;
     }
 
-    /// <summary>The number of groups g for which the order reads (g, n/g) where (n/g, g) was written; null where there is none.</summary>
+    /// <summary>
+    /// The number of groups g for which the columns were written as (n/g, g) and read as (g, n/g); null where there is none.
+    /// </summary>
     public static int? Interleaved(int[] order)
     {
         for (var groups = 2; groups <= order.Length / 2; groups++)

@@ -1,5 +1,3 @@
-using TorchKv.PortChecking.Traces;
-
 namespace TorchKv.PortChecking.Findings;
 
 /// <summary>What a difference looks like.</summary>

@@ -1,11 +1,14 @@
 namespace TorchKv.PortChecking.Mapping;
 
-/// <summary>Which modules may belong together when names say nothing: an alignment of both orders that pairs equal shapes.</summary>
+/// <summary>Pairs modules whose names do not match, by the order and the shapes of their outputs.</summary>
 internal static class MappingProposal
 {
     private const int MostModules = 4000;
 
-    /// <summary>Pairs of names, in the order of execution; the longest common order of equal shapes, likelier names first.</summary>
+    /// <summary>
+    /// The pairs of an alignment of both orders in which paired modules have equal shapes. Of all alignments it is the one
+    /// with the most pairs, and with the most similar names.
+    /// </summary>
     public static List<(string Original, string Port)> Align(
         IReadOnlyList<(string Module, int[] Shape)> original, IReadOnlyList<(string Module, int[] Shape)> port)
     {
@@ -14,7 +17,7 @@ internal static class MappingProposal
             return [];
         }
 
-        // best[i, j]: the most that original[i..] and port[j..] can score.
+        // best[i, j] is the best score of original[i..] and port[j..].
         var best = new double[original.Count + 1, port.Count + 1];
         for (var i = original.Count - 1; i >= 0; i--)
         {
@@ -48,15 +51,16 @@ internal static class MappingProposal
         return pairs;
     }
 
-    /// <summary>Pairs that differ in their numbers only are said once, with a star.</summary>
+    /// <summary>Rules for the pairs. Pairs that differ in their numbers only become one rule with a star.</summary>
     public static ModuleMapping Generalise(List<(string Original, string Port)> pairs)
     {
         var rules = new List<(string Original, string Port)>();
         foreach (var group in pairs.GroupBy(pair => (Star(pair.Original), Star(pair.Port))))
         {
-            // "h.0.mlp" → "blocks.0.ff", "h.1.mlp" → "blocks.1.ff": the numbers must be the same ones, in the same order.
-            var regular = group.Count() > 1 && group.All(pair => NumbersOf(pair.Original).SequenceEqual(NumbersOf(pair.Port)));
-            rules.AddRange(regular ? [group.Key] : group.Where(pair => pair.Original != pair.Port));
+            // For "h.0.mlp" → "blocks.0.ff" and "h.1.mlp" → "blocks.1.ff": both names have the same numbers.
+            var isRegular = group.Count() > 1
+                && group.All(pair => NumbersOf(pair.Original).SequenceEqual(NumbersOf(pair.Port)));
+            rules.AddRange(isRegular ? [group.Key] : group.Where(pair => pair.Original != pair.Port));
         }
 
         return ModuleMapping.FromPairs(rules.Where(rule => rule.Original != rule.Port));
@@ -71,15 +75,15 @@ internal static class MappingProposal
 
         var score = 1.0;
         score += NumbersOf(original.Module).SequenceEqual(NumbersOf(port.Module)) ? 0.5 : 0;
-        var (a, b) = (Last(original.Module), Last(port.Module));
-        score += a == b ? 0.5 : Common(a, b) >= 3 ? 0.2 : 0;
+        var (a, b) = (LastWord(original.Module), LastWord(port.Module));
+        score += a == b ? 0.5 : LongestCommonText(a, b) >= 3 ? 0.2 : 0;
 
-        // A container stands for a container, a leaf for a leaf, as far as the depth of the name tells.
+        // Names of equal depth are likelier to be both containers or both leaves.
         score += original.Module.Count(c => c == '.') == port.Module.Count(c => c == '.') ? 0.1 : 0;
         return score;
     }
 
-    private static int Common(string a, string b)
+    private static int LongestCommonText(string a, string b)
     {
         for (var length = Math.Min(a.Length, b.Length); length > 0; length--)
         {
@@ -95,9 +99,13 @@ internal static class MappingProposal
         return 0;
     }
 
-    private static string Last(string name) => name.Split('.').Last(part => !part.All(char.IsAsciiDigit) || !name.Contains('.'));
+    // The last part that is not a number; the whole name where all are, as in a Sequential.
+    private static string LastWord(string name) => name.Split('.').LastOrDefault(part => !IsNumber(part), name);
 
-    private static IEnumerable<string> NumbersOf(string name) => name.Split('.').Where(part => part.Length > 0 && part.All(char.IsAsciiDigit));
+    private static IEnumerable<string> NumbersOf(string name) => name.Split('.').Where(IsNumber);
 
-    private static string Star(string name) => string.Join('.', name.Split('.').Select(part => part.Length > 0 && part.All(char.IsAsciiDigit) ? "*" : part));
+    private static string Star(string name) =>
+        string.Join('.', name.Split('.').Select(part => IsNumber(part) ? "*" : part));
+
+    private static bool IsNumber(string part) => part.Length > 0 && part.All(char.IsAsciiDigit);
 }

@@ -5,14 +5,20 @@ namespace TorchKv.PortChecking.Text;
 /// <summary>Numbers, ranges and shapes as messages show them.</summary>
 internal static class Figures
 {
-    /// <summary>A figure as one would say it: four significant digits.</summary>
+    private const int MostRanges = 6;
+
+    /// <summary>A number with four significant digits.</summary>
     public static string Say(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
-    /// <summary>Numbers as ranges: 0–3, 5.</summary>
+    /// <summary>An error with two digits and a power of ten; a dash for NaN.</summary>
+    public static string Error(double value) =>
+        double.IsNaN(value) ? "–" : value == 0 ? "0" : value.ToString("0.0e-00", CultureInfo.InvariantCulture);
+
+    /// <summary>Integers in ascending order as ranges, such as 0–3, 5; the first few where there are many.</summary>
     public static string Ranges(IEnumerable<int> numbers)
     {
         var sorted = numbers.Distinct().Order().ToArray();
-        var parts = new List<string>();
+        var ranges = new List<string>();
         for (var i = 0; i < sorted.Length;)
         {
             var end = i;
@@ -21,13 +27,16 @@ internal static class Figures
                 end++;
             }
 
-            parts.Add(end == i ? Invariant(sorted[i]) : $"{Invariant(sorted[i])}–{Invariant(sorted[end])}");
+            ranges.Add(end == i ? Invariant(sorted[i]) : $"{Invariant(sorted[i])}–{Invariant(sorted[end])}");
             i = end + 1;
         }
 
-        return parts.Count <= 6 ? string.Join(", ", parts) : string.Join(", ", parts[..5]) + ", …";
+        return ranges.Count <= MostRanges
+            ? string.Join(", ", ranges)
+            : string.Join(", ", ranges[..(MostRanges - 1)]) + ", …";
     }
 
+    /// <summary>A shape in parentheses.</summary>
     public static string ShapeText(IReadOnlyList<int> shape) => "(" + string.Join(", ", shape.Select(Invariant)) + ")";
 
     private static string Invariant(int value) => value.ToString(CultureInfo.InvariantCulture);

@@ -1,7 +1,4 @@
 using System.Globalization;
-using System.Linq.Expressions;
-using System.Reflection;
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TorchKv.Runtime.Checkpoints;
@@ -11,280 +8,15 @@ using static TorchSharp.torch;
 namespace TorchKv.PortChecking.Traces;
 
 /// <summary>
-/// Records every module's output while a TorchSharp model runs, through its forward hooks, in the format of <c>tools/trace.py</c>.
+/// Records the outputs of all modules of a TorchSharp model while it runs, in the format of <c>tools/trace.py</c>.
 /// </summary>
 /// <remarks>
-/// Hooks run where a module is called with <c>call</c>, as TorchSharp wants it; <c>forward</c> called directly runs none. A step ends
-/// with the model's own output, or with <see cref="NextStep"/>. Not thread-safe, as the model is not.
+/// TorchSharp runs hooks where a module is called with <c>call</c>, and none where <c>forward</c> is called. A step ends with
+/// the model's own output, or with <see cref="NextStep"/>. Not thread-safe.
 /// </remarks>
 public sealed class ModuleTrace : IDisposable
 {
-    private readonly nn.Module module;
-    private readonly string root;
-    private readonly int maxElements;
-    private readonly List<Action> removers = [];
-    private readonly List<Activation> activations = [];
-    private readonly List<long[][]?> steps = [];
-    private readonly Dictionary<string, int> calls = [];
-    private readonly JsonObject modules = [];
-    private readonly JsonObject sampled = [];
-    private readonly Dictionary<string, string> described = [];
-    private int step;
-    private bool stepUsed;
-    private bool rootDone;
-
-    /// <summary>Hooks a module and all modules inside it.</summary>
-    /// <param name="module">Any TorchSharp module.</param>
-    /// <param name="root">The name under which the module's own output is kept.</param>
-    /// <param name="maxElements">Keeps about so many numbers of a larger tensor, at fixed positions; 0: all.</param>
-    public ModuleTrace(nn.Module module, string root = "logits", int maxElements = 0)
-    {
-        ArgumentNullException.ThrowIfNull(module);
-        ArgumentOutOfRangeException.ThrowIfNegative(maxElements);
-        this.module = module;
-        this.root = root;
-        this.maxElements = maxElements;
-        var seen = new HashSet<nn.Module>(ReferenceEqualityComparer.Instance);
-        foreach (var (name, part) in module.named_modules().Prepend(("", module)))
-        {
-            if (seen.Add(part))
-            {
-                modules[name] = new JsonObject { ["type"] = TypeName(part.GetType()) };
-                Hook(part, ReferenceEquals(part, module) ? null : name);
-            }
-        }
-    }
-
-    /// <summary>What the file says beside the tensors: the model's configuration as JSON (<c>config</c>), its <c>seed</c>.</summary>
-    public ModuleTrace Describe(string key, string value)
-    {
-        described[key] = value;
-        return this;
-    }
-
-    /// <summary>Ends the step; without effect while nothing has been recorded in it.</summary>
-    public void NextStep()
-    {
-        if (stepUsed)
-        {
-            step++;
-            calls.Clear();
-            (stepUsed, rootDone) = (false, false);
-        }
-    }
-
-    /// <summary>Records what the model gave in this step, where it was not called by <c>call</c>.</summary>
-    public void RecordOutput(object? output)
-    {
-        if (!rootDone)
-        {
-            Record(root, output);
-            rootDone = true;
-        }
-    }
-
-    /// <summary>Records the ids that were fed in this step, where the model was not called by <c>call</c>.</summary>
-    /// <param name="ids">(rows, tokens) or (tokens), of an integer type.</param>
-    public void RecordIds(Tensor ids)
-    {
-        using var scope = NewDisposeScope();
-        var flat = ids.detach().to(ScalarType.Int64).cpu().contiguous().data<long>().ToArray();
-        var columns = ids.dim() == 0 ? 1 : (int)ids.shape[^1];
-        SetIds(columns == 0 ? [] : [.. flat.Chunk(columns)]);
-    }
-
-    /// <summary>What was recorded so far; the numbers are in memory and belong to the trace.</summary>
-    public RecordedTrace ToTrace(string name = "the port") => RecordedTrace.FromActivations(activations, Metadata(), name);
-
-    /// <summary>Writes what was recorded as a safetensors file.</summary>
-    /// <exception cref="TraceException">It cannot be written.</exception>
-    public void Save(string path) => ToTrace().Save(path);
-
-    /// <summary>Removes the hooks.</summary>
-    public void Dispose()
-    {
-        removers.ForEach(remove => remove());
-        removers.Clear();
-    }
-
-    internal void SetIds(long[][] ids)
-    {
-        while (steps.Count <= step)
-        {
-            steps.Add(null);
-        }
-
-        steps[step] = ids;
-    }
-
-    private void Hook(nn.Module part, string? name)
-    {
-        // Module<T1, …, TResult> derives from HookableModule<TPreHook, TPostHook>, where TPostHook is Func<module, inputs…, result, result>.
-        for (var type = part.GetType(); type is not null; type = type.BaseType)
-        {
-            if (!type.IsGenericType || type.GetGenericTypeDefinition() != typeof(nn.HookableModule<,>))
-            {
-                continue;
-            }
-
-            var hookType = type.GetGenericArguments()[1];
-            var invoke = hookType.GetMethod("Invoke");
-            if (invoke is null)
-            {
-                return;
-            }
-
-            var parameters = invoke.GetParameters().Select(parameter => Expression.Parameter(parameter.ParameterType)).ToArray();
-            Action<object?, object?[]> seen = name is null ? RootCalled : (output, _) => Called(name, output);
-            var body = Expression.Block(
-                Expression.Invoke(
-                    Expression.Constant(seen),
-                    Expression.Convert(parameters[^1], typeof(object)),
-                    Expression.NewArrayInit(typeof(object), parameters[1..^1].Select(input => Expression.Convert(input, typeof(object))))),
-                parameters[^1]);
-            var hook = Expression.Lambda(hookType, body, parameters).Compile();
-            var remover = type.GetMethod("register_forward_hook", [hookType])!.Invoke(part, [hook])!;
-            var remove = remover.GetType().GetMethod("remove", BindingFlags.Public | BindingFlags.Instance)!;
-            removers.Add(() => remove.Invoke(remover, null));
-            return;
-        }
-    }
-
-    private void RootCalled(object? output, object?[] inputs)
-    {
-        if (rootDone)
-        {
-            NextStep();
-        }
-
-        foreach (var input in inputs)
-        {
-            if (input is Tensor { dtype: ScalarType.Int64 or ScalarType.Int32 } ids && (steps.Count <= step || steps[step] is null))
-            {
-                RecordIds(ids);
-            }
-        }
-
-        RecordOutput(output);
-    }
-
-    private void Called(string name, object? output)
-    {
-        if (rootDone)
-        {
-            NextStep();
-        }
-
-        Record(name, output);
-    }
-
-    private void Record(string name, object? output)
-    {
-        stepUsed = true;
-        var call = calls[name] = calls.GetValueOrDefault(name) + 1;
-        var first = true;
-        foreach (var (part, tensor) in Tensors(output, ""))
-        {
-            Keep(new TraceKey(step, name, call, first ? null : part), tensor);
-            first = false;
-        }
-    }
-
-    private static IEnumerable<(string Part, Tensor Tensor)> Tensors(object? output, string path)
-    {
-        var items = output switch
-        {
-            Tensor or null or string => null,
-            ITuple tuple => Enumerable.Range(0, tuple.Length).Select(i => tuple[i]),
-            System.Collections.IEnumerable many => many.Cast<object?>(),
-            _ => null,
-        };
-        if (output is Tensor tensor)
-        {
-            yield return (path.Length == 0 ? "0" : path, tensor);
-        }
-        else if (items is not null)
-        {
-            var i = 0;
-            foreach (var item in items)
-            {
-                foreach (var found in Tensors(item, path.Length == 0 ? $"{i}" : $"{path}.{i}"))
-                {
-                    yield return found;
-                }
-
-                i++;
-            }
-        }
-    }
-
-    private void Keep(TraceKey key, Tensor tensor)
-    {
-        if (tensor.device_type == DeviceType.META)
-        {
-            return;
-        }
-
-        using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
-        if (!TypeOf.TryGetValue(tensor.dtype, out var dtype))
-        {
-            return;
-        }
-
-        var values = tensor.detach().cpu().to(ScalarType.Float32).contiguous().data<float>().ToArray();
-        var whole = new Activation(key, [.. tensor.shape.Select(size => checked((int)size))], dtype, values);
-        var kept = TraceSampling.Apply(whole, maxElements);
-        if (!ReferenceEquals(kept, whole))
-        {
-            sampled[key.ToString()] = new JsonArray([.. whole.Shape.Select(size => (JsonNode)size)]);
-        }
-
-        activations.Add(kept);
-    }
-
-    private Dictionary<string, string> Metadata() => new(described)
-    {
-        ["format"] = "torchkv-trace/1",
-        ["root"] = root,
-        ["calls"] = "numbered",
-        ["steps"] = JsonSerializer.Serialize(steps.Select(rows => rows is [var one] ? (object)one : rows)),
-        ["training"] = module.training ? "true" : "false",
-        ["modules"] = modules.ToJsonString(),
-        ["parameters"] = Parameters().ToJsonString(),
-        ["sampled"] = sampled.ToJsonString(),
-        ["max_elements"] = maxElements.ToString(CultureInfo.InvariantCulture),
-        ["versions"] = new JsonObject { ["TorchSharp"] = typeof(nn.Module).Assembly.GetName().Version?.ToString() }.ToJsonString(),
-    };
-
-    // Sum and norm tell whether weights are the original's without keeping them.
-    private JsonObject Parameters()
-    {
-        var about = new JsonObject();
-        foreach (var (name, parameter) in module.named_parameters())
-        {
-            if (parameter.device_type == DeviceType.META)
-            {
-                continue;
-            }
-
-            using var scope = NewDisposeScope();
-            using var noGrad = no_grad();
-            var wide = parameter.detach().to(ScalarType.Float64).cpu();
-            about[name] = new JsonObject
-            {
-                ["shape"] = new JsonArray([.. parameter.shape.Select(size => (JsonNode)size)]),
-                ["sum"] = wide.sum().item<double>(),
-                ["norm"] = Math.Sqrt(wide.mul(wide).sum().item<double>()),
-            };
-        }
-
-        return about;
-    }
-
-    private static string TypeName(Type type) => type.Name.IndexOf('`') is > 0 and var tick ? type.Name[..tick] : type.Name;
-
-    private static readonly Dictionary<ScalarType, TensorDType> TypeOf = new()
+    private static readonly Dictionary<ScalarType, TensorDType> s_types = new()
     {
         [ScalarType.Float32] = TensorDType.Float32,
         [ScalarType.Float16] = TensorDType.Float16,
@@ -297,4 +29,217 @@ public sealed class ModuleTrace : IDisposable
         [ScalarType.Byte] = TensorDType.UInt8,
         [ScalarType.Bool] = TensorDType.Bool,
     };
+
+    private readonly nn.Module _module;
+    private readonly string _root;
+    private readonly int _maxElements;
+    private readonly List<Action> _removers = [];
+    private readonly List<Activation> _activations = [];
+    private readonly List<long[][]?> _steps = [];
+    private readonly Dictionary<string, int> _calls = [];
+    private readonly JsonObject _modules = [];
+    private readonly JsonObject _sampled = [];
+    private readonly Dictionary<string, string> _described = [];
+    private int _step;
+    private bool _stepUsed;
+    private bool _rootDone;
+
+    /// <summary>Adds hooks to a module and to all modules inside it.</summary>
+    /// <param name="module">Any TorchSharp module.</param>
+    /// <param name="root">The name for the module's own output.</param>
+    /// <param name="maxElements">About how many numbers to keep of a larger tensor, at fixed positions; 0 for all.</param>
+    public ModuleTrace(nn.Module module, string root = "logits", int maxElements = 0)
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        ArgumentOutOfRangeException.ThrowIfNegative(maxElements);
+        _module = module;
+        _root = root;
+        _maxElements = maxElements;
+        var seen = new HashSet<nn.Module>(ReferenceEqualityComparer.Instance);
+        foreach (var (name, part) in module.named_modules().Prepend(("", module)))
+        {
+            if (!seen.Add(part))
+            {
+                continue;
+            }
+
+            _modules[name] = new JsonObject { ["type"] = TypeName(part.GetType()) };
+            ForwardHook.OnFinished finished = ReferenceEquals(part, module)
+                ? RootFinished
+                : (output, _) => Finished(name, output);
+            if (ForwardHook.Add(part, finished) is { } remove)
+            {
+                _removers.Add(remove);
+            }
+        }
+    }
+
+    /// <summary>Adds an entry to the file's metadata, such as <c>config</c> (JSON) or <c>seed</c>.</summary>
+    public ModuleTrace Describe(string key, string value)
+    {
+        _described[key] = value;
+        return this;
+    }
+
+    /// <summary>Ends the step. Has no effect while nothing has been recorded in it.</summary>
+    public void NextStep()
+    {
+        if (_stepUsed)
+        {
+            _step++;
+            _calls.Clear();
+            (_stepUsed, _rootDone) = (false, false);
+        }
+    }
+
+    /// <summary>Records the model's own output in this step, where the model was not called with <c>call</c>.</summary>
+    /// <param name="output">A tensor, or a tuple or sequence of tensors.</param>
+    public void RecordOutput(object? output)
+    {
+        if (!_rootDone)
+        {
+            Record(_root, output);
+            _rootDone = true;
+        }
+    }
+
+    /// <summary>Records the token ids of this step, where the model was not called with <c>call</c>.</summary>
+    /// <param name="ids">(rows, tokens) or (tokens), of an integer type.</param>
+    public void RecordIds(Tensor ids)
+    {
+        using var scope = NewDisposeScope();
+        var flat = ids.detach().to(ScalarType.Int64).cpu().contiguous().data<long>().ToArray();
+        var columns = ids.dim() == 0 ? 1 : (int)ids.shape[^1];
+        while (_steps.Count <= _step)
+        {
+            _steps.Add(null);
+        }
+
+        _steps[_step] = columns == 0 ? [] : [.. flat.Chunk(columns)];
+    }
+
+    /// <summary>The trace so far. Its numbers are in memory and stay valid when this object is disposed.</summary>
+    public RecordedTrace ToTrace(string name = "the port") =>
+        RecordedTrace.FromActivations(_activations, Metadata(), name);
+
+    /// <summary>Writes the trace so far as a safetensors file.</summary>
+    /// <exception cref="CheckpointException">The file cannot be written.</exception>
+    public void Save(string path) => ToTrace().Save(path);
+
+    /// <summary>Removes the hooks.</summary>
+    public void Dispose()
+    {
+        _removers.ForEach(remove => remove());
+        _removers.Clear();
+    }
+
+    private void RootFinished(object? output, object?[] inputs)
+    {
+        BeginStepIfDone();
+        foreach (var input in inputs)
+        {
+            if (input is Tensor { dtype: ScalarType.Int64 or ScalarType.Int32 } ids
+                && (_steps.Count <= _step || _steps[_step] is null))
+            {
+                RecordIds(ids);
+            }
+        }
+
+        RecordOutput(output);
+    }
+
+    private void Finished(string name, object? output)
+    {
+        BeginStepIfDone();
+        Record(name, output);
+    }
+
+    // A module that finishes after the model's own output belongs to the model's next call.
+    private void BeginStepIfDone()
+    {
+        if (_rootDone)
+        {
+            NextStep();
+        }
+    }
+
+    private void Record(string name, object? output)
+    {
+        _stepUsed = true;
+        var call = _calls[name] = _calls.GetValueOrDefault(name) + 1;
+        var isFirst = true;
+        foreach (var (part, tensor) in OutputTensors.Of(output))
+        {
+            Keep(new TraceKey(_step, name, call, isFirst ? null : part), tensor);
+            isFirst = false;
+        }
+    }
+
+    private void Keep(TraceKey key, Tensor tensor)
+    {
+        // A tensor on the meta device has no numbers.
+        if (tensor.device_type == DeviceType.META || !s_types.TryGetValue(tensor.dtype, out var dtype))
+        {
+            return;
+        }
+
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var values = tensor.detach().cpu().to(ScalarType.Float32).contiguous().data<float>().ToArray();
+        var whole = new Activation(key, [.. tensor.shape.Select(size => checked((int)size))], dtype, values);
+        var kept = TraceSampling.Apply(whole, _maxElements);
+        if (!ReferenceEquals(kept, whole))
+        {
+            _sampled[key.ToString()] = new JsonArray([.. whole.Shape.Select(size => (JsonNode)size)]);
+        }
+
+        _activations.Add(kept);
+    }
+
+    private Dictionary<string, string> Metadata() => new(_described)
+    {
+        ["format"] = "torchkv-trace/1",
+        ["root"] = _root,
+        ["calls"] = "numbered",
+        ["steps"] = JsonSerializer.Serialize(_steps.Select(rows => rows is [var one] ? (object)one : rows)),
+        ["training"] = _module.training ? "true" : "false",
+        ["modules"] = _modules.ToJsonString(),
+        ["parameters"] = Parameters().ToJsonString(),
+        ["sampled"] = _sampled.ToJsonString(),
+        ["max_elements"] = _maxElements.ToString(CultureInfo.InvariantCulture),
+        ["versions"] = new JsonObject
+        {
+            ["TorchSharp"] = typeof(nn.Module).Assembly.GetName().Version?.ToString(),
+        }.ToJsonString(),
+    };
+
+    // Sum and norm tell whether two models have the same weights.
+    private JsonObject Parameters()
+    {
+        var about = new JsonObject();
+        foreach (var (name, parameter) in _module.named_parameters())
+        {
+            if (parameter.device_type == DeviceType.META)
+            {
+                continue;
+            }
+
+            using var scope = NewDisposeScope();
+            using var noGrad = no_grad();
+            var wide = parameter.detach().to(ScalarType.Float64).cpu();
+            about[name] = new JsonObject
+            {
+                ["shape"] = new JsonArray([.. parameter.shape.Select(size => (JsonNode)size)]),
+                ["sum"] = Number(wide.sum().item<double>()),
+                ["norm"] = Number(Math.Sqrt(wide.mul(wide).sum().item<double>())),
+            };
+        }
+
+        return about;
+    }
+
+    // JSON has no NaN and no infinity.
+    private static JsonNode? Number(double value) => double.IsFinite(value) ? value : null;
+
+    private static string TypeName(Type type) => type.Name.IndexOf('`') is > 0 and var tick ? type.Name[..tick] : type.Name;
 }

@@ -2,7 +2,7 @@ using TorchKv.Runtime;
 
 namespace TorchKv.PortChecking.Traces;
 
-/// <summary>A trace, or a file that maps its names, is not what it must be; the message names the file and the reason.</summary>
+/// <summary>A trace or a mapping of names is not valid. The message names the file and the reason.</summary>
 public sealed class TraceException : TorchKvException
 {
     /// <summary>An error with a message.</summary>

@@ -1,24 +1,48 @@
 namespace TorchKv.PortChecking.Traces;
 
-/// <summary>What a trace's metadata says that helps to name a mistake; null where it does not.</summary>
-internal sealed class TraceFacts
+/// <summary>What a trace's metadata says about the model; null where it does not.</summary>
+internal sealed record TraceFacts
 {
-    public int? Heads { get; set; }
+    /// <summary>The number of attention heads.</summary>
+    public int? Heads { get; init; }
 
-    public int? HeadDim { get; set; }
+    /// <summary>The size of a head.</summary>
+    public int? HeadDim { get; init; }
 
-    public int? Width { get; set; }
+    /// <summary>The size of a token's vector.</summary>
+    public int? Width { get; init; }
 
-    public bool Training { get; set; }
+    /// <summary>Whether the model ran in training mode.</summary>
+    public bool Training { get; init; }
 
-    public int MaxElements { get; set; }
+    /// <summary>The number of numbers that are kept of a large tensor; 0 for all.</summary>
+    public int MaxElements { get; init; }
 
     /// <summary>Class by module name.</summary>
-    public Dictionary<string, string> Types { get; } = [];
+    public IReadOnlyDictionary<string, string> Types { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Sum and Euclidean norm by parameter name.</summary>
-    public Dictionary<string, (double Sum, double Norm)> Parameters { get; } = [];
+    public IReadOnlyDictionary<string, (double Sum, double Norm)> Parameters { get; init; } =
+        new Dictionary<string, (double Sum, double Norm)>();
 
-    /// <summary>The shapes that sampled tensors had.</summary>
-    public Dictionary<string, int[]> Sampled { get; } = [];
+    /// <summary>The full shapes of sampled tensors, by key.</summary>
+    public IReadOnlyDictionary<string, int[]> Sampled { get; init; } = new Dictionary<string, int[]>();
+
+    /// <summary>These facts, with sizes and classes that are missing taken from another trace of the same model.</summary>
+    public TraceFacts CompletedBy(TraceFacts other)
+    {
+        var types = new Dictionary<string, string>(other.Types);
+        foreach (var (module, type) in Types)
+        {
+            types[module] = type;
+        }
+
+        return this with
+        {
+            Heads = Heads ?? other.Heads,
+            Width = Width ?? other.Width,
+            HeadDim = HeadDim ?? other.HeadDim,
+            Types = types,
+        };
+    }
 }

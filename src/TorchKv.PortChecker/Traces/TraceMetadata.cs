@@ -2,120 +2,166 @@ using System.Text.Json;
 
 namespace TorchKv.PortChecking.Traces;
 
-/// <summary>Reads what a trace says about itself.</summary>
+/// <summary>Reads and writes the metadata of a trace.</summary>
 internal static class TraceMetadata
 {
-    public static IReadOnlyList<TraceKey> Order(string name, IReadOnlyDictionary<string, string> metadata, IReadOnlyCollection<string> tensors)
+    private static readonly string[] s_heads = ["n_heads", "n_head", "num_attention_heads", "num_heads"];
+    private static readonly string[] s_width = ["emb_dim", "n_embd", "hidden_size", "d_model"];
+
+    /// <summary>The keys in the order in which the modules finished.</summary>
+    /// <param name="name">The trace's name for messages.</param>
+    /// <param name="metadata">The file's metadata.</param>
+    /// <param name="tensors">The names of the file's tensors, each of which the order must have once.</param>
+    public static IReadOnlyList<TraceKey> Order(
+        string name, IReadOnlyDictionary<string, string> metadata, IReadOnlyCollection<string> tensors)
     {
         if (!metadata.TryGetValue("order", out var text))
         {
-            throw new TraceException($"{name} is not a trace: its metadata has no \"order\". tools/trace.py and ModuleTrace write traces.");
+            throw new TraceException($"{name} is not a trace: its metadata has no \"order\". "
+                + "tools/trace.py and ModuleTrace write traces.");
         }
 
         var known = tensors.ToHashSet();
         var order = new List<TraceKey>();
         foreach (var item in Elements(name, "order", text))
         {
-            var key = item.ValueKind == JsonValueKind.String ? item.GetString()! : throw new TraceException($"{name}: \"order\" holds {item}, which is no key.");
+            var key = item.ValueKind == JsonValueKind.String
+                ? item.GetString()!
+                : throw new TraceException($"{name}: \"order\" holds {item}, which is no key.");
             if (!known.Remove(key))
             {
-                throw new TraceException($"{name}: \"order\" names {key}, which is not in the file or is named twice.");
+                throw new TraceException(
+                    $"{name}: \"order\" names {key}, which is not in the file or is named twice.");
             }
 
-            order.Add(TraceKey.TryParse(key) ?? throw new TraceException($"{name}: {key} is not STEP.MODULE."));
+            // A key that is written in another way, such as 1.wte, would not be found under its own text.
+            order.Add(TraceKey.TryParse(key) is { } parsed && parsed.ToString() == key
+                ? parsed
+                : throw new TraceException($"{name}: {key} is not STEP.MODULE."));
         }
 
-        return known.Count == 0 ? order : throw new TraceException($"{name}: \"order\" does not name {known.Order(StringComparer.Ordinal).First()}.");
+        return known.Count == 0
+            ? order
+            : throw new TraceException(
+                $"{name}: \"order\" does not name {known.Order(StringComparer.Ordinal).First()}.");
     }
 
+    /// <summary>The order as JSON.</summary>
+    public static string OrderText(IEnumerable<TraceKey> order) =>
+        "[" + string.Join(",", order.Select(key => $"\"{JsonEncodedText.Encode(key.ToString())}\"")) + "]";
+
+    /// <summary>The token ids of each step; none where the metadata has no steps.</summary>
     public static IReadOnlyList<long[][]?> Steps(string name, IReadOnlyDictionary<string, string> metadata)
     {
-        if (!metadata.TryGetValue("steps", out var text))
-        {
-            return [];
-        }
-
-        return [.. Elements(name, "steps", text).Select(step => step.ValueKind switch
-        {
-            JsonValueKind.Null => null,
-            JsonValueKind.Array when step.GetArrayLength() > 0 && step[0].ValueKind == JsonValueKind.Array => step.EnumerateArray().Select(Ids).ToArray(),
-            JsonValueKind.Array => [Ids(step)],
-            _ => throw new TraceException($"{name}: \"steps\" holds {step}, which is neither ids nor rows of ids."),
-        })];
-
-        long[] Ids(JsonElement row)
-        {
-            if (row.ValueKind != JsonValueKind.Array)
+        return !metadata.TryGetValue("steps", out var text)
+            ? []
+            : [.. Elements(name, "steps", text).Select(step => step.ValueKind switch
             {
-                throw new TraceException($"{name}: \"steps\" holds {row} where a row of ids should be.");
-            }
+                JsonValueKind.Null => null,
+                JsonValueKind.Array when step.GetArrayLength() > 0 && step[0].ValueKind == JsonValueKind.Array =>
+                    step.EnumerateArray().Select(Ids).ToArray(),
+                JsonValueKind.Array => [Ids(step)],
+                _ => throw new TraceException(
+                    $"{name}: \"steps\" holds {step}, which is neither ids nor rows of ids."),
+            })];
 
-            return [.. row.EnumerateArray().Select(id => id.ValueKind == JsonValueKind.Number && id.TryGetInt64(out var value)
-                ? value : throw new TraceException($"{name}: \"steps\" holds {id}, which is no id."))];
-        }
+        long[] Ids(JsonElement row) => row.ValueKind == JsonValueKind.Array
+            ? [.. row.EnumerateArray().Select(Id)]
+            : throw new TraceException($"{name}: \"steps\" holds {row} where a row of ids should be.");
+
+        long Id(JsonElement id) => id.ValueKind == JsonValueKind.Number && id.TryGetInt64(out var value)
+            ? value
+            : throw new TraceException($"{name}: \"steps\" holds {id}, which is no id.");
     }
 
+    /// <summary>What the metadata says about the model.</summary>
     public static TraceFacts Facts(string name, IReadOnlyDictionary<string, string> metadata)
     {
-        var facts = new TraceFacts { Training = metadata.GetValueOrDefault("training") == "true" };
-        using var config = Parse(name, "config", metadata.GetValueOrDefault("config", "{}"));
-        if (config.RootElement.ValueKind == JsonValueKind.Object)
+        var config = Members(name, "config", metadata);
+        var (heads, width) = (Number(config, s_heads), Number(config, s_width));
+        _ = int.TryParse(metadata.GetValueOrDefault("max_elements"), out var limit);
+        return new TraceFacts
         {
-            facts.Heads = Number("n_heads", "n_head", "num_attention_heads", "num_heads");
-            facts.Width = Number("emb_dim", "n_embd", "hidden_size", "d_model");
-            facts.HeadDim = Number("head_dim") ?? (facts is { Heads: > 0, Width: > 0 } ? facts.Width / facts.Heads : null);
-        }
+            Heads = heads,
+            Width = width,
+            HeadDim = Number(config, "head_dim") ?? width / heads,
+            Training = metadata.GetValueOrDefault("training") == "true",
+            MaxElements = limit,
+            Types = Types(name, metadata),
+            Parameters = Parameters(name, metadata),
+            Sampled = Members(name, "sampled", metadata).Where(member => member.Value.ValueKind == JsonValueKind.Array)
+                .ToDictionary(member => member.Key, member => Shape(name, member.Key, member.Value)),
+        };
+    }
 
-        foreach (var (module, about) in Members("modules"))
+    private static Dictionary<string, string> Types(string name, IReadOnlyDictionary<string, string> metadata)
+    {
+        var types = new Dictionary<string, string>();
+        foreach (var (module, about) in Members(name, "modules", metadata))
         {
-            if (about.ValueKind == JsonValueKind.Object && about.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String)
+            if (about.ValueKind == JsonValueKind.Object && about.TryGetProperty("type", out var type)
+                && type.ValueKind == JsonValueKind.String)
             {
-                facts.Types[module] = type.GetString()!;
+                types[module] = type.GetString()!;
             }
         }
 
-        foreach (var (parameter, about) in Members("parameters"))
+        return types;
+    }
+
+    private static Dictionary<string, (double Sum, double Norm)> Parameters(
+        string name, IReadOnlyDictionary<string, string> metadata)
+    {
+        var parameters = new Dictionary<string, (double Sum, double Norm)>();
+        foreach (var (parameter, about) in Members(name, "parameters", metadata))
         {
-            if (about.ValueKind == JsonValueKind.Object && about.TryGetProperty("sum", out var sum) && sum.ValueKind == JsonValueKind.Number
+            if (about.ValueKind == JsonValueKind.Object
+                && about.TryGetProperty("sum", out var sum) && sum.ValueKind == JsonValueKind.Number
                 && about.TryGetProperty("norm", out var norm) && norm.ValueKind == JsonValueKind.Number)
             {
-                facts.Parameters[parameter] = (sum.GetDouble(), norm.GetDouble());
+                parameters[parameter] = (sum.GetDouble(), norm.GetDouble());
             }
         }
 
-        foreach (var (key, shape) in Members("sampled"))
+        return parameters;
+    }
+
+    private static int[] Shape(string name, string key, JsonElement shape) =>
+        [.. shape.EnumerateArray().Select(size =>
+            size.ValueKind == JsonValueKind.Number && size.TryGetInt32(out var value) && value >= 0
+                ? value
+                : throw new TraceException($"{name}: \"sampled\" has no shape for {key}."))];
+
+    // The first of the names that has a positive integer.
+    private static int? Number(Dictionary<string, JsonElement> config, params string[] names)
+    {
+        foreach (var name in names)
         {
-            if (shape.ValueKind == JsonValueKind.Array)
+            if (config.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.Number
+                && value.TryGetInt32(out var number) && number > 0)
             {
-                facts.Sampled[key] = [.. shape.EnumerateArray().Select(size => size.ValueKind == JsonValueKind.Number && size.TryGetInt32(out var value) && value >= 0
-                    ? value : throw new TraceException($"{name}: \"sampled\" has no shape for {key}."))];
+                return number;
             }
         }
 
-        _ = int.TryParse(metadata.GetValueOrDefault("max_elements"), out var limit);
-        facts.MaxElements = limit;
-        return facts;
+        return null;
+    }
 
-        int? Number(params string[] names)
+    // Of equal names the last counts, as in Python.
+    private static Dictionary<string, JsonElement> Members(
+        string name, string what, IReadOnlyDictionary<string, string> metadata)
+    {
+        using var json = Parse(name, what, metadata.GetValueOrDefault(what, "{}"));
+        var members = new Dictionary<string, JsonElement>();
+        if (json.RootElement.ValueKind == JsonValueKind.Object)
         {
-            foreach (var key in names)
+            foreach (var member in json.RootElement.EnumerateObject())
             {
-                if (config.RootElement.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number > 0)
-                {
-                    return number;
-                }
+                members[member.Name] = member.Value.Clone();
             }
-
-            return null;
         }
 
-        List<(string Name, JsonElement Value)> Members(string what)
-        {
-            using var json = Parse(name, what, metadata.GetValueOrDefault(what, "{}"));
-            return json.RootElement.ValueKind == JsonValueKind.Object
-                ? [.. json.RootElement.EnumerateObject().Select(member => (member.Name, member.Value.Clone()))]
-                : [];
-        }
+        return members;
     }
 
     private static List<JsonElement> Elements(string name, string what, string text)

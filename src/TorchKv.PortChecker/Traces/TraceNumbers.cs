@@ -1,16 +1,14 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 using TorchKv.Runtime.Checkpoints;
 
 namespace TorchKv.PortChecking.Traces;
 
-/// <summary>The numbers of a trace's tensors, from and to the types of a file.</summary>
+/// <summary>Reads the numbers of a trace's tensors as float32.</summary>
 internal static class TraceNumbers
 {
-    /// <summary>What a type is kept as: the half floats keep their bits, everything else fits float32 or was rounded to it.</summary>
-    public static TensorDType FileType(TensorDType dtype) =>
-        dtype is TensorDType.Float16 or TensorDType.BFloat16 ? dtype : TensorDType.Float32;
-
+    /// <summary>Reads a whole tensor.</summary>
+    /// <exception cref="CheckpointException">The file has changed since it was opened.</exception>
+    /// <exception cref="TraceException">The tensor's type is neither a float of 16 bits or more nor an integer.</exception>
     public static float[] Read(CheckpointTensor tensor)
     {
         var values = new float[tensor.ElementCount];
@@ -22,53 +20,26 @@ internal static class TraceNumbers
 
         var bytes = new byte[tensor.ByteCount];
         tensor.ReadBytes(bytes);
-        Action<int> convert = tensor.DType switch
-        {
-            TensorDType.Bool or TensorDType.UInt8 => i => values[i] = bytes[i],
-            TensorDType.Int8 => i => values[i] = (sbyte)bytes[i],
-            TensorDType.Int16 => i => values[i] = BinaryPrimitives.ReadInt16LittleEndian(bytes.AsSpan(i * 2)),
-            TensorDType.UInt16 => i => values[i] = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(i * 2)),
-            TensorDType.Int32 => i => values[i] = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(i * 4)),
-            TensorDType.UInt32 => i => values[i] = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(i * 4)),
-            TensorDType.Int64 => i => values[i] = BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(i * 8)),
-            TensorDType.UInt64 => i => values[i] = BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(i * 8)),
-            _ => throw new TraceException($"{tensor.FilePath}: {tensor.Name} is {tensor.DType.SafetensorsName()}, which a trace does not hold."),
-        };
+        var size = tensor.DType.ByteSize();
         for (var i = 0; i < values.Length; i++)
         {
-            convert(i);
+            values[i] = Integer(tensor, bytes.AsSpan(i * size, size));
         }
 
         return values;
     }
 
-    public static void Write(Stream file, Activation activation)
+    private static float Integer(CheckpointTensor tensor, ReadOnlySpan<byte> bytes) => tensor.DType switch
     {
-        var type = FileType(activation.DType);
-        if (type == TensorDType.Float32 && BitConverter.IsLittleEndian)
-        {
-            file.Write(MemoryMarshal.AsBytes(activation.Values.AsSpan()));
-            return;
-        }
-
-        Span<byte> one = stackalloc byte[sizeof(float)];
-        foreach (var value in activation.Values)
-        {
-            switch (type)
-            {
-                case TensorDType.Float16:
-                    BinaryPrimitives.WriteHalfLittleEndian(one, (Half)value);
-                    break;
-                case TensorDType.BFloat16:
-                    // The numbers were bfloat16 to begin with: nothing is cut off.
-                    BinaryPrimitives.WriteUInt16LittleEndian(one, (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16));
-                    break;
-                default:
-                    BinaryPrimitives.WriteSingleLittleEndian(one, value);
-                    break;
-            }
-
-            file.Write(one[..type.ByteSize()]);
-        }
-    }
+        TensorDType.Bool or TensorDType.UInt8 => bytes[0],
+        TensorDType.Int8 => (sbyte)bytes[0],
+        TensorDType.Int16 => BinaryPrimitives.ReadInt16LittleEndian(bytes),
+        TensorDType.UInt16 => BinaryPrimitives.ReadUInt16LittleEndian(bytes),
+        TensorDType.Int32 => BinaryPrimitives.ReadInt32LittleEndian(bytes),
+        TensorDType.UInt32 => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
+        TensorDType.Int64 => BinaryPrimitives.ReadInt64LittleEndian(bytes),
+        TensorDType.UInt64 => BinaryPrimitives.ReadUInt64LittleEndian(bytes),
+        _ => throw new TraceException(
+            $"{tensor.FilePath}: {tensor.Name} is {tensor.DType.SafetensorsName()}, which a trace does not hold."),
+    };
 }

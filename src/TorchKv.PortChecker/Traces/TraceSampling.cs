@@ -1,9 +1,9 @@
 namespace TorchKv.PortChecking.Traces;
 
-/// <summary>Which numbers of a large tensor a trace keeps. The same rule as <c>sample</c> in tools/trace.py.</summary>
+/// <summary>Which numbers a trace keeps of a large tensor. The rule is that of <c>sample</c> in tools/trace.py.</summary>
 internal static class TraceSampling
 {
-    /// <summary>Rows and columns kept of a shape; null where everything is.</summary>
+    /// <summary>The rows and columns that are kept of a shape, and the shape of what is kept; null where all is kept.</summary>
     public static (int[] Rows, int[] Columns, int[] Shape)? Positions(ReadOnlySpan<int> shape, int limit)
     {
         long count = 1;
@@ -21,15 +21,12 @@ internal static class TraceSampling
         var rows = (int)(count / columns);
         var kept = Math.Min(columns, Math.Max(1, limit / Math.Max(1, rows)));
         var keptColumns = Spread(kept, columns);
-        if (rows <= limit)
-        {
-            return (Spread(rows, rows), keptColumns, [.. shape[..^1], kept]);
-        }
-
-        return (Spread(limit, rows), keptColumns, [limit, kept]);
+        return rows <= limit
+            ? (Spread(rows, rows), keptColumns, [.. shape[..^1], kept])
+            : (Spread(limit, rows), keptColumns, [limit, kept]);
     }
 
-    /// <summary>The kept numbers of a tensor.</summary>
+    /// <summary>The numbers that are kept of a tensor.</summary>
     public static Activation Apply(Activation whole, int limit)
     {
         if (Positions(whole.Shape, limit) is not var (rows, columns, shape))
@@ -50,6 +47,7 @@ internal static class TraceSampling
         return whole with { Shape = shape, Values = values };
     }
 
+    // kept of the indices 0 … of − 1, evenly spread.
     private static int[] Spread(int kept, int of)
     {
         var index = new int[kept];
