@@ -71,6 +71,7 @@ internal sealed class CheckPortCommand : CliCommand
             throw new UsageException("--config and --seed go with --article: a checkpoint brings its own configuration and weights.");
         }
 
+        Libtorch.ThrowIfMissing();
         return Task.FromResult(Check(parsed));
     }
 
