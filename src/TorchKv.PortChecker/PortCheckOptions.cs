@@ -12,19 +12,20 @@ public sealed record PortCheckOptions
 
     /// <summary>
     /// The largest error of a number x in a tensor whose root mean square is s, as a multiple of |x| + s, for the first
-    /// module of a step. Null: by the original's dtype, 1e-5 for float32, 2e-3 for float16, 1.6e-2 for bfloat16, and 1e-7 for
-    /// float64, whose numbers are kept as float32.
+    /// module of a step. Null: by the original's dtype, 1e-5 for float32, 2e-3 for float16, 1.6e-2 for bfloat16, and
+    /// 1e-7 for float64, whose numbers are kept as float32.
     /// </summary>
     public double? Tolerance { get; init; }
 
     /// <summary>
-    /// The names of the port's modules for those of the original. Null: the same names, or GPT-2's under HuggingFace's names.
+    /// The names of the port's modules for those of the original. Null: the same names, or GPT-2's under HuggingFace's
+    /// names.
     /// </summary>
     public ModuleMapping? Mapping { get; init; }
 
     /// <summary>
-    /// The largest error of a module: the tolerance, multiplied by √(1 + n/4) after n modules, because the rounding errors of
-    /// independent operations add up with the square root of their number.
+    /// The largest error of a module: the tolerance, multiplied by √(1 + n/4) after n modules, because the rounding
+    /// errors of independent operations add up with the square root of their number.
     /// </summary>
     internal double Bound(TensorDType original, int modulesBefore) =>
         (Tolerance ?? ForDType(original)) * Math.Sqrt(1 + (modulesBefore / 4.0));

@@ -10,7 +10,9 @@ public static partial class PortChecker
 {
     /// <summary>Runs a port once and compares its outputs with the first step of the original's trace.</summary>
     /// <param name="original">The path of a file that <c>tools/trace.py</c> wrote.</param>
-    /// <param name="call">A call of the port, such as <c>() => module.call(ids)</c>. The module is the one that is traced.</param>
+    /// <param name="call">
+    /// A call of the port, such as <c>() => module.call(ids)</c>. The module is the one that is traced.
+    /// </param>
     /// <param name="options">Bounds and names; null for the defaults.</param>
     /// <returns>The report; <see cref="PortCheckReport.AssertSame"/> makes it a test.</returns>
     /// <exception cref="CheckpointException">The file cannot be read.</exception>

@@ -9,8 +9,8 @@ using TorchKv.PortChecking.Traces;
 namespace TorchKv.PortChecking;
 
 /// <summary>
-/// Compares the outputs of a port with those of its original, module by module in the order of execution. The report names
-/// the first module that differs and says what the difference looks like.
+/// Compares the outputs of a port with those of its original, module by module in the order of execution. The report
+/// names the first module that differs and says what the difference looks like.
 /// </summary>
 public static partial class PortChecker
 {

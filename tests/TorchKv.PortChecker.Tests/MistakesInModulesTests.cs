@@ -11,29 +11,62 @@ public class MistakesInModulesTests
 {
     public static TheoryData<string, string, ResemblanceKind, string> Mistakes => new()
     {
-        { nameof(ScaleMissing), "000.trf_blocks.0.att.dropout", ResemblanceKind.ConstantFactor, "attention scale|√head_dim = √8" },
-        { nameof(ScaleByLayer), "000.trf_blocks.1.att.dropout", ResemblanceKind.ConstantFactor, "attention scale|layer index + 1" },
-        { nameof(QueriesScaledTwice), "000.trf_blocks.0.att.dropout", ResemblanceKind.ConstantFactor, "attention scale|1 ÷ (√head_dim" },
+        {
+            nameof(ScaleMissing), "000.trf_blocks.0.att.dropout", ResemblanceKind.ConstantFactor,
+            "attention scale|√head_dim = √8"
+        },
+        {
+            nameof(ScaleByLayer), "000.trf_blocks.1.att.dropout", ResemblanceKind.ConstantFactor,
+            "attention scale|layer index + 1"
+        },
+        {
+            nameof(QueriesScaledTwice), "000.trf_blocks.0.att.dropout", ResemblanceKind.ConstantFactor,
+            "attention scale|1 ÷ (√head_dim"
+        },
         { nameof(GeluByErf), "000.trf_blocks.0.ff.layers.1", ResemblanceKind.Approximation, "erf|tanh" },
         { nameof(PositionsRestart), "001.pos_emb", ResemblanceKind.Positions, "shifted by 6|begin at 0 again" },
         { nameof(PositionsFromOne), "000.pos_emb", ResemblanceKind.Positions, "rows are shifted by one (positions)" },
         { nameof(NoMask), "000.trf_blocks.0.att.dropout", ResemblanceKind.Mask, "later keys are visible" },
         { nameof(MaskTopLeft), "001.trf_blocks.0.att.dropout", ResemblanceKind.Mask, "aligned top-left" },
-        { nameof(CausalFlagOnAWarmCache), "001.trf_blocks.0.att.out_proj", ResemblanceKind.Mask, "earlier keys are lost|top-left|mask" },
-        { nameof(FusedWithoutScale), "000.trf_blocks.0.att.out_proj", ResemblanceKind.ConstantFactor, "attention scale" },
+        {
+            nameof(CausalFlagOnAWarmCache), "001.trf_blocks.0.att.out_proj", ResemblanceKind.Mask,
+            "earlier keys are lost|top-left|mask"
+        },
+        {
+            nameof(FusedWithoutScale), "000.trf_blocks.0.att.out_proj", ResemblanceKind.ConstantFactor,
+            "attention scale"
+        },
         { nameof(FusedWithoutMask), "000.trf_blocks.0.att.out_proj", ResemblanceKind.Mask, "later keys are visible" },
         { nameof(LengthReadAfterLayer0), "001.trf_blocks.1.att.dropout", ResemblanceKind.Mask, "mask" },
-        { nameof(WindowOfFive), "000.trf_blocks.0.att.dropout", ResemblanceKind.Mask, "earlier keys are lost|a window of 5" },
-        { nameof(PaddingRowSeesNothing), "000.trf_blocks.0.att.dropout", ResemblanceKind.NotANumber, "NaN in the port" },
+        {
+            nameof(WindowOfFive), "000.trf_blocks.0.att.dropout", ResemblanceKind.Mask,
+            "earlier keys are lost|a window of 5"
+        },
+        {
+            nameof(PaddingRowSeesNothing), "000.trf_blocks.0.att.dropout", ResemblanceKind.NotANumber,
+            "NaN in the port"
+        },
         { nameof(NewKeysFirst), "001.trf_blocks.0.att.dropout", ResemblanceKind.Cache, "another order|cache" },
         { nameof(CacheNotUsed), "001.trf_blocks.0.att.dropout", ResemblanceKind.Cache, "the cache is not used" },
         { nameof(CacheNotReset), "000.trf_blocks.0.att.dropout", ResemblanceKind.Cache, "attends to 8 keys|not reset" },
-        { nameof(SlotsNeverWritten), "001.trf_blocks.0.att.dropout", ResemblanceKind.Cache, "slots that were never written" },
-        { nameof(LayersShareACache), "001.trf_blocks.1.att.dropout", ResemblanceKind.Cache, "two layers share a cache|trf_blocks.0.att.W_key" },
+        {
+            nameof(SlotsNeverWritten), "001.trf_blocks.0.att.dropout", ResemblanceKind.Cache,
+            "slots that were never written"
+        },
+        {
+            nameof(LayersShareACache), "001.trf_blocks.1.att.dropout", ResemblanceKind.Cache,
+            "two layers share a cache|trf_blocks.0.att.W_key"
+        },
         { nameof(TailForgotten), "001.trf_blocks.0.att.dropout", ResemblanceKind.Cache, "fewer keys|cache" },
         { nameof(HeadsPermuted), "000.trf_blocks.0.att.W_value", ResemblanceKind.Heads, "heads are permuted" },
-        { nameof(SplitWithoutTranspose), "000.trf_blocks.0.att.dropout", ResemblanceKind.Heads, "without the transpose" },
-        { nameof(JoinWithoutTranspose), "000.trf_blocks.0.att.out_proj", ResemblanceKind.Heads, "heads and positions are transposed" },
+        {
+            nameof(SplitWithoutTranspose), "000.trf_blocks.0.att.dropout", ResemblanceKind.Heads,
+            "without the transpose"
+        },
+        {
+            nameof(JoinWithoutTranspose), "000.trf_blocks.0.att.out_proj", ResemblanceKind.Heads,
+            "heads and positions are transposed"
+        },
         { nameof(WeightTransposed), "000.trf_blocks.0.att.W_query", ResemblanceKind.Transposed, "a transposed weight" },
         { nameof(BiasForgotten), "000.trf_blocks.1.ff.layers.2", ResemblanceKind.Bias, "bias" },
         { nameof(UnbiasedVariance), "000.trf_blocks.0.norm1", ResemblanceKind.ConstantFactor, "unbiased" },
@@ -50,8 +83,10 @@ public class MistakesInModulesTests
     [MemberData(nameof(Mistakes))]
     public void AMistakeInAModuleIsFoundAndNamed(string mistake, string first, ResemblanceKind kind, string words)
     {
-        var fault = (Fault)Activator.CreateInstance(GetType().GetNestedType(mistake, System.Reflection.BindingFlags.NonPublic)!)!;
-        using var original = MistakesInTracesTests.Open(mistake is nameof(MaskTopLeft) or nameof(LengthReadAfterLayer0) ? "right-in-chunks" : "right");
+        var type = GetType().GetNestedType(mistake, System.Reflection.BindingFlags.NonPublic)!;
+        var fault = (Fault)Activator.CreateInstance(type)!;
+        var isOfChunks = mistake is nameof(MaskTopLeft) or nameof(LengthReadAfterLayer0);
+        using var original = MistakesInTracesTests.Open(isOfChunks ? "right-in-chunks" : "right");
         using var model = FaultyModel.Build(fault, mistake == nameof(WeightsOfAnotherSeed) ? 5 : 123);
 
         var report = PortChecker.Compare(original, model, step => model.call(step.ToTensor(), true));
@@ -125,7 +160,8 @@ public class MistakesInModulesTests
 
     private sealed class NoMask : Fault
     {
-        public override Tensor Hidden(int layer, long past, long count, long keys) => zeros(count, keys, dtype: ScalarType.Bool);
+        public override Tensor Hidden(int layer, long past, long count, long keys) =>
+            zeros(count, keys, dtype: ScalarType.Bool);
     }
 
     private class MaskTopLeft : Fault
@@ -145,13 +181,15 @@ public class MistakesInModulesTests
         public override Tensor? Fused(Tensor queries, Tensor keys, Tensor values)
         {
             var scores = matmul(queries, keys.transpose(2, 3));
-            return matmul(softmax(scores.masked_fill(Hidden(0, 0, queries.size(2), keys.size(2)), double.NegativeInfinity), -1), values);
+            var hidden = Hidden(0, 0, queries.size(2), keys.size(2));
+            return matmul(softmax(scores.masked_fill(hidden, double.NegativeInfinity), -1), values);
         }
     }
 
     private sealed class FusedWithoutMask : Fault
     {
-        public override Tensor? Fused(Tensor queries, Tensor keys, Tensor values) => nn.functional.scaled_dot_product_attention(queries, keys, values);
+        public override Tensor? Fused(Tensor queries, Tensor keys, Tensor values) =>
+            nn.functional.scaled_dot_product_attention(queries, keys, values);
     }
 
     private sealed class LengthReadAfterLayer0 : Fault
@@ -159,7 +197,8 @@ public class MistakesInModulesTests
         // Layer 1 takes the length that layer 0 has advanced for the past, and lets each query see too much.
         public override Tensor Hidden(int layer, long past, long count, long keys) =>
             layer == 0 || past == 0 ? base.Hidden(layer, past, count, keys)
-                : arange(keys, dtype: ScalarType.Int64).unsqueeze(0) > (arange(count, dtype: ScalarType.Int64) + past + count).unsqueeze(1);
+                : arange(keys, dtype: ScalarType.Int64).unsqueeze(0)
+                    > (arange(count, dtype: ScalarType.Int64) + past + count).unsqueeze(1);
     }
 
     private sealed class WindowOfFive : Fault
@@ -176,12 +215,15 @@ public class MistakesInModulesTests
     {
         public override Tensor Hidden(int layer, long past, long count, long keys) => past > 0
             ? base.Hidden(layer, past, count, keys)
-            : cat([ones(1, keys, dtype: ScalarType.Bool), base.Hidden(layer, past, count, keys).narrow(0, 1, count - 1)], 0);
+            : cat(
+                [ones(1, keys, dtype: ScalarType.Bool), base.Hidden(layer, past, count, keys).narrow(0, 1, count - 1)],
+                0);
     }
 
     private sealed class NewKeysFirst : Fault
     {
-        public override Tensor Cached(int layer, bool keys, Tensor? cache, Tensor added) => cache is null ? added : cat([added, cache], 2);
+        public override Tensor Cached(int layer, bool keys, Tensor? cache, Tensor added) =>
+            cache is null ? added : cat([added, cache], 2);
 
         public override Tensor Hidden(int layer, long past, long count, long keys) =>
             past == 0 ? base.Hidden(layer, past, count, keys) : zeros(count, keys, dtype: ScalarType.Bool);
@@ -200,12 +242,13 @@ public class MistakesInModulesTests
 
     private sealed class SlotsNeverWritten : Fault
     {
-        public override Tensor Cached(int layer, bool keys, Tensor? cache, Tensor added) => base.Cached(layer, keys, cache is null ? null : zeros_like(cache), added);
+        public override Tensor Cached(int layer, bool keys, Tensor? cache, Tensor added) =>
+            base.Cached(layer, keys, cache is null ? null : zeros_like(cache), added);
     }
 
     private sealed class LayersShareACache : Fault
     {
-        private Tensor? shared;
+        private Tensor? _shared;
 
         public override Tensor Cached(int layer, bool keys, Tensor? cache, Tensor added)
         {
@@ -217,11 +260,11 @@ public class MistakesInModulesTests
             if (layer == 0)
             {
                 var all = base.Cached(layer, keys, cache, added);
-                shared = cache?.alias().DetachFromDisposeScope();
+                _shared = cache?.alias().DetachFromDisposeScope();
                 return all;
             }
 
-            return base.Cached(layer, keys, cache is null ? null : shared, added);
+            return base.Cached(layer, keys, cache is null ? null : _shared, added);
         }
     }
 
@@ -237,8 +280,9 @@ public class MistakesInModulesTests
         {
             using var noGrad = no_grad();
             var value = model.trf_blocks[0].att.W_value;
-            value.weight!.copy_(value.weight.view(3, 8, -1).index_select(0, tensor(new long[] { 1, 2, 0 })).view(24, 24));
-            value.bias!.copy_(value.bias.view(3, 8).index_select(0, tensor(new long[] { 1, 2, 0 })).view(24));
+            var order = tensor(new long[] { 1, 2, 0 });
+            value.weight!.copy_(value.weight.view(3, 8, -1).index_select(0, order).view(24, 24));
+            value.bias!.copy_(value.bias.view(3, 8).index_select(0, order).view(24));
         }
     }
 
@@ -267,7 +311,8 @@ public class MistakesInModulesTests
         public override void Prepare(FaultyModel model)
         {
             using var noGrad = no_grad();
-            var (_, last) = model.trf_blocks[1].ff.layers.named_parameters().Last(parameter => parameter.name.EndsWith("bias", StringComparison.Ordinal));
+            var (_, last) = model.trf_blocks[1].ff.layers.named_parameters()
+                .Last(parameter => parameter.name.EndsWith("bias", StringComparison.Ordinal));
             last.zero_();
         }
     }
@@ -283,7 +328,8 @@ public class MistakesInModulesTests
 
     private sealed class ShortcutForgotten : Fault
     {
-        public override Tensor Residual(int layer, bool attention, Tensor shortcut, Tensor x) => attention ? shortcut + x : x;
+        public override Tensor Residual(int layer, bool attention, Tensor shortcut, Tensor x) =>
+            attention ? shortcut + x : x;
     }
 
     private sealed class ShortcutFromTheNorm : Fault

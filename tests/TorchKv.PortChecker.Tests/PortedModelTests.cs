@@ -44,7 +44,15 @@ public class PortedModelTests
     public void AQuantizedCacheDiffersByRoundingAfterTheFirstStepOnly()
     {
         manual_seed(8);
-        using var model = new GPTModel(new GPTConfig { vocab_size = 67, context_length = 64, emb_dim = 24, n_heads = 3, n_layers = 2, qkv_bias = true });
+        using var model = new GPTModel(new GPTConfig
+        {
+            vocab_size = 67,
+            context_length = 64,
+            emb_dim = 24,
+            n_heads = 3,
+            n_layers = 2,
+            qkv_bias = true,
+        });
         model.eval();
         using var recorder = new ModuleTrace(model);
         foreach (var ids in new long[][] { [.. Enumerable.Range(0, 40)], [41], [42] })
@@ -60,7 +68,11 @@ public class PortedModelTests
 
         var report = Gpt2PortCheck.Compare(original, model);
 
-        MistakesInTracesTests.Check(report, "001.trf_blocks.0.att.dropout", ResemblanceKind.Rounding, "mere rounding|cache|only at steps after the first");
+        MistakesInTracesTests.Check(
+            report,
+            "001.trf_blocks.0.att.dropout",
+            ResemblanceKind.Rounding,
+            "mere rounding|cache|only at steps after the first");
     }
 
     [Fact]
@@ -69,7 +81,11 @@ public class PortedModelTests
         using var original = Open("trace/gelu-erf-in-block-1");
         using var model = Build(original);
 
-        MistakesInTracesTests.Check(Gpt2PortCheck.Compare(original, model), "000.trf_blocks.1.ff.layers.1", ResemblanceKind.Approximation, "approximation|erf|tanh");
+        MistakesInTracesTests.Check(
+            Gpt2PortCheck.Compare(original, model),
+            "000.trf_blocks.1.ff.layers.1",
+            ResemblanceKind.Approximation,
+            "approximation|erf|tanh");
     }
 
     [Theory]
@@ -92,7 +108,9 @@ public class PortedModelTests
 
         var report = Gpt2PortCheck.Compare(original, model).AssertSame();
 
-        Assert.All(report.Modules.Where(module => !module.Key.Contains(':', StringComparison.Ordinal)), module => Assert.True(module.Within, module.Key));
+        Assert.All(
+            report.Modules.Where(module => !module.Key.Contains(':', StringComparison.Ordinal)),
+            module => Assert.True(module.Within, module.Key));
         Assert.Contains(report.Modules, module => module.Key == "001.transformer.h.2.attn.c_attn");
         Assert.Contains(report.Notes, note => note.Contains("HuggingFace's names", StringComparison.Ordinal));
         Assert.Contains(report.Notes, note => note.Contains("padding", StringComparison.Ordinal));
@@ -105,21 +123,33 @@ public class PortedModelTests
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
         using (no_grad())
         {
-            model.trf_blocks[1].ff.layers.named_parameters().First(parameter => parameter.name.EndsWith("weight", StringComparison.Ordinal)).parameter.mul_(-0.5).add_(0.01);
+            var (_, first) = model.trf_blocks[1].ff.layers.named_parameters()
+                .First(parameter => parameter.name.EndsWith("weight", StringComparison.Ordinal));
+            first.mul_(-0.5).add_(0.01);
         }
 
         var report = Gpt2PortCheck.Compare(original, model);
 
-        MistakesInTracesTests.Check(report, "000.transformer.h.1.mlp.c_fc", ResemblanceKind.Weights, "other weights|norm");
+        MistakesInTracesTests.Check(
+            report, "000.transformer.h.1.mlp.c_fc", ResemblanceKind.Weights, "other weights|norm");
     }
 
     [Fact]
     public void IdsBeyondTheVocabularyAreRefused()
     {
         using var original = Open("trace/right");
-        using var model = new GPTModel(new GPTConfig { vocab_size = 100, context_length = 32, emb_dim = 24, n_heads = 3, n_layers = 3 });
+        using var model = new GPTModel(new GPTConfig
+        {
+            vocab_size = 100,
+            context_length = 32,
+            emb_dim = 24,
+            n_heads = 3,
+            n_layers = 3,
+        });
 
-        Assert.Contains("the id 161", Assert.Throws<TraceException>(() => Gpt2PortCheck.Compare(original, model)).Message);
+        var error = Assert.Throws<TraceException>(() => Gpt2PortCheck.Compare(original, model));
+
+        Assert.Contains("the id 161", error.Message);
     }
 
     [Fact]
@@ -151,7 +181,8 @@ public class PortedModelTests
 
         var svg = System.Xml.Linq.XDocument.Parse(report.ToSvg());
 
-        var cells = svg.Descendants().Where(element => element.Name.LocalName == "rect" && element.Elements().Any(child => child.Name.LocalName == "title")).ToArray();
+        var cells = svg.Descendants().Where(element => element.Name.LocalName == "rect"
+            && element.Elements().Any(child => child.Name.LocalName == "title")).ToArray();
         Assert.Equal(report.Modules.Count, cells.Length);
         Assert.Equal(5, cells.Select(cell => cell.Attribute("x")!.Value).Distinct().Count());
         Assert.Single(svg.Descendants(), element => element.Attribute("class")?.Value == "first");

@@ -57,30 +57,33 @@ public class TraceFormatTests
     [InlineData("""{"order":"[\"000.a\"]","sampled":"{\"000.a\":[-1]}"}""", "sampled")]
     public void ABadTraceIsRefusedByName(string? metadata, string reason)
     {
-        var path = Path.Combine(Path.GetTempPath(), $"trace-{Guid.NewGuid():N}.safetensors");
-        try
-        {
-            var header = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object>
-            {
-                ["__metadata__"] = metadata is null ? new Dictionary<string, string>() : JsonSerializer.Deserialize<Dictionary<string, string>>(metadata)!,
-                ["000.a"] = new { dtype = "F32", shape = new[] { 1 }, data_offsets = new[] { 0, 4 } },
-            });
-            File.WriteAllBytes(path, [.. BitConverter.GetBytes((ulong)header.Length), .. header, 0, 0, 0, 0]);
+        using var folder = new TemporaryFolder();
+        var path = Write(folder, "000.a", metadata ?? "{}");
 
-            var error = Assert.Throws<TraceException>(() => RecordedTrace.Open(path));
+        var error = Assert.Throws<TraceException>(() => RecordedTrace.Open(path));
 
-            Assert.Contains(reason, error.Message);
-            Assert.Contains(path, error.Message);
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        Assert.Contains(reason, error.Message);
+        Assert.Contains(path, error.Message);
+    }
+
+    [Fact]
+    public void AStepOfAKeyHasThreeDigits()
+    {
+        using var folder = new TemporaryFolder();
+        var path = Write(folder, "0.a", """{"order":"[\"0.a\"]"}""");
+
+        var error = Assert.Throws<TraceException>(() => RecordedTrace.Open(path));
+
+        Assert.Contains("0.a is not STEP.MODULE", error.Message);
     }
 
     [Fact]
     public void AFileThatIsNoSafetensorsFileIsRefused() =>
-        Assert.Throws<CheckpointException>(() => RecordedTrace.Open(RepositoryFiles.Fixture("trace-mistakes", "nothing.safetensors")));
+        Assert.Throws<CheckpointException>(() => RecordedTrace.Open(RepositoryFiles.Fixture("README.md")));
+
+    [Fact]
+    public void AFileThatIsNotThereIsRefused() =>
+        Assert.Throws<CheckpointException>(() => MistakesInTracesTests.Open("nothing"));
 
     [Fact]
     public void AMappingFillsStarsAndJoinsAndLeavesOut()
@@ -113,25 +116,25 @@ public class TraceFormatTests
     [Fact]
     public void JoinedOutputsAreComparedAlongTheLastDimension()
     {
-        Activation Of(string key, int[] shape, params float[] values) => new(TraceKey.TryParse(key)!, shape, TensorDType.Float32, values);
         var original = RecordedTrace.FromActivations([Of("000.h.0.attn.c_attn", [1, 2, 3], 1, 2, 3, 4, 5, 6)]);
-        var port = RecordedTrace.FromActivations([Of("000.b.0.q", [1, 2, 1], 1, 4), Of("000.b.0.kv", [1, 2, 2], 2, 3, 5, 6)]);
+        var port = RecordedTrace.FromActivations(
+            [Of("000.b.0.q", [1, 2, 1], 1, 4), Of("000.b.0.kv", [1, 2, 2], 2, 3, 5, 6)]);
+        var mapping = ModuleMapping.Parse("""{"h.*.attn.c_attn": ["b.*.q", "b.*.kv"]}""");
 
-        var report = PortChecker.Compare(original, port, new() { Mapping = ModuleMapping.Parse("""{"h.*.attn.c_attn": ["b.*.q", "b.*.kv"]}""") });
+        var report = PortChecker.Compare(original, port, new() { Mapping = mapping });
 
         Assert.True(report.Same);
         Assert.Empty(report.Extra);
+
+        static Activation Of(string key, int[] shape, params float[] values) =>
+            new(TraceKey.TryParse(key)!, shape, TensorDType.Float32, values);
     }
 
     [Fact]
     public void ANameMappingIsProposedFromShapesAndOrder()
     {
-        Activation Of(string key, int seed, params int[] shape) => new(TraceKey.TryParse(key)!, shape, TensorDType.Float32,
-            [.. Enumerable.Range(0, shape.Aggregate(1, (x, y) => x * y)).Select(i => MathF.Sin((i * seed) + seed))]);
-        var original = RecordedTrace.FromActivations(
-            [Of("000.wte", 1, 1, 6, 8), Of("000.h.0.fc", 2, 1, 6, 32), Of("000.h.0.proj", 3, 1, 6, 8), Of("000.h.1.fc", 4, 1, 6, 32), Of("000.h.1.proj", 5, 1, 6, 8), Of("000.logits", 6, 1, 6, 50)]);
-        var port = RecordedTrace.FromActivations(
-            [Of("000.embedding", 1, 1, 6, 8), Of("000.blocks.0.up", 2, 1, 6, 32), Of("000.blocks.0.down", 3, 1, 6, 8), Of("000.blocks.1.up", 4, 1, 6, 32), Of("000.blocks.1.down", 5, 1, 6, 8), Of("000.logits", 6, 1, 6, 50)]);
+        var original = Of("wte", "h.0.fc", "h.0.proj", "h.1.fc", "h.1.proj", "logits");
+        var port = Of("embedding", "blocks.0.up", "blocks.0.down", "blocks.1.up", "blocks.1.down", "logits");
 
         var report = PortChecker.Compare(original, port);
 
@@ -139,14 +142,37 @@ public class TraceFormatTests
         Assert.NotNull(report.ProposedMapping);
         Assert.Contains("\"h.*.fc\": \"blocks.*.up\"", report.ProposedMapping.ToJson());
         Assert.Contains("\"wte\": \"embedding\"", report.ProposedMapping.ToJson());
-        Assert.True(PortChecker.Compare(original, port, new() { Mapping = ModuleMapping.Parse(report.ProposedMapping.ToJson()) }).Same);
+        var mapping = ModuleMapping.Parse(report.ProposedMapping.ToJson());
+        Assert.True(PortChecker.Compare(original, port, new() { Mapping = mapping }).Same);
+
+        static RecordedTrace Of(params string[] modules) => RecordedTrace.FromActivations(modules.Select((module, at) =>
+        {
+            int[] shape = [1, 6, module == "logits" ? 50 : at % 2 == 1 ? 32 : 8];
+            var values = Enumerable.Range(0, 6 * shape[2]).Select(i => MathF.Sin((i + 1) * (at + 1)));
+            return new Activation(new(0, module), shape, TensorDType.Float32, [.. values]);
+        }));
     }
 
     [Fact]
     public void HuggingFacesNamesOfGpt2AreKnown()
     {
         Assert.Equal(["trf_blocks.3.att.out_proj"], ModuleMapping.HuggingFaceGpt2.Map("transformer.h.3.attn.c_proj"));
-        Assert.Equal(["trf_blocks.3.att.W_query", "trf_blocks.3.att.W_key", "trf_blocks.3.att.W_value"], ModuleMapping.HuggingFaceGpt2.Map("h.3.attn.c_attn"));
+        Assert.Equal(
+            ["trf_blocks.3.att.W_query", "trf_blocks.3.att.W_key", "trf_blocks.3.att.W_value"],
+            ModuleMapping.HuggingFaceGpt2.Map("h.3.attn.c_attn"));
         Assert.Equal(["final_norm"], ModuleMapping.HuggingFaceGpt2.Map("transformer"));
+    }
+
+    // A file with one tensor of one number.
+    private static string Write(TemporaryFolder folder, string key, string metadata)
+    {
+        var header = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object>
+        {
+            ["__metadata__"] = JsonSerializer.Deserialize<Dictionary<string, string>>(metadata)!,
+            [key] = new { dtype = "F32", shape = new[] { 1 }, data_offsets = new[] { 0, 4 } },
+        });
+        var path = folder["run.safetensors"];
+        File.WriteAllBytes(path, [.. BitConverter.GetBytes((ulong)header.Length), .. header, 0, 0, 0, 0]);
+        return path;
     }
 }

@@ -4,13 +4,14 @@ using Entry = TorchKv.PortChecking.Comparison.TracePairing.Entry;
 namespace TorchKv.PortChecking.Comparison;
 
 /// <summary>
-/// Puts modules that were called several times in their place. In a trace without numbered calls such a module stands at its
-/// first call and has the output of its last call.
+/// Puts modules that were called several times in their place. In a trace without numbered calls such a module stands
+/// at its first call and has the output of its last call.
 /// </summary>
 internal static class CallOrder
 {
     /// <summary>
-    /// Moves a module to its last call: by the port's order, or, where that does not tell, after the output that it repeats.
+    /// Moves a module to its last call: by the port's order, or, where that does not tell, after the output that it
+    /// repeats.
     /// </summary>
     public static List<Entry> Sort(RecordedTrace original, RecordedTrace port, List<Entry> entries, KeyIndex index)
     {
@@ -25,7 +26,8 @@ internal static class CallOrder
                 var after = before.Select(e => e.Place).DefaultIfEmpty(entry.Place).Max() + 0.5;
                 entries[i] = entry with { Place = Math.Max(entry.Place, after) };
             }
-            else if (!port.CallsAreNumbered && IsPassive(entry.Key.Module) && RepeatedAt(original, entries, i) is { } later)
+            else if (!port.CallsAreNumbered && IsPassive(entry.Key.Module)
+                && RepeatedAt(original, entries, i) is { } later)
             {
                 entries[i] = entry with { Place = later + 0.5 };
             }

@@ -2,7 +2,9 @@ using TorchKv.PortChecking.Traces;
 
 namespace TorchKv.PortChecking.Comparison;
 
-/// <summary>A module's output in both traces. The numbers are read when they are asked for, and may be read again.</summary>
+/// <summary>
+/// A module's output in both traces. The numbers are read when they are asked for, and may be read again.
+/// </summary>
 /// <param name="key">The original's key.</param>
 /// <param name="portKey">The port's key; null where the port has no such output.</param>
 /// <param name="shape">The original's shape.</param>

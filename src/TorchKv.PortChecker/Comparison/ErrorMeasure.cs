@@ -6,7 +6,9 @@ internal static class ErrorMeasure
     // The scale of an original that is all zeros.
     private const double SmallestScale = 1e-7;
 
-    /// <summary>Whether two shapes have the same rows: (1, 6, 24) and (6, 24) do, and (2, 6, 24) and (12, 24).</summary>
+    /// <summary>
+    /// Whether two shapes have the same rows: (1, 6, 24) and (6, 24) do, and (2, 6, 24) and (12, 24).
+    /// </summary>
     public static bool AreComparable(int[] original, int[] port) =>
         original.Where(size => size != 1).SequenceEqual(port.Where(size => size != 1))
         || (Size(original) == Size(port) && original.Length > 0 && port.Length > 0 && original[^1] == port[^1]);

@@ -3,7 +3,9 @@ using TorchKv.PortChecking.Traces;
 
 namespace TorchKv.PortChecking.Comparison;
 
-/// <summary>Joins outputs along the last dimension, such as queries, keys and values for HuggingFace's c_attn.</summary>
+/// <summary>
+/// Joins outputs along the last dimension, such as queries, keys and values for HuggingFace's c_attn.
+/// </summary>
 internal static class JoinedOutputs
 {
     /// <summary>The shape of the joined output.</summary>

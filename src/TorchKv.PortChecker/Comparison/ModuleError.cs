@@ -4,7 +4,8 @@ namespace TorchKv.PortChecking.Comparison;
 /// <param name="Key">The original's key.</param>
 /// <param name="PortKey">The port's key; null where the port has no such output.</param>
 /// <param name="MaxAbs">
-/// The largest |port − original|; NaN where the shapes differ, or where one side has a number and the other NaN or infinity.
+/// The largest |port − original|; NaN where the shapes differ, or where one side has a number and the other NaN or
+/// infinity.
 /// </param>
 /// <param name="MaxRel">
 /// The largest |port − original| ÷ max(|original|, the original's root mean square); NaN as <paramref name="MaxAbs"/>.

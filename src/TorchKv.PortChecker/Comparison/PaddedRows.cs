@@ -4,8 +4,8 @@ using TorchKv.PortChecking.Traces;
 namespace TorchKv.PortChecking.Comparison;
 
 /// <summary>
-/// The tokens that are padding, by the attention masks that the original was given. Models differ in what they compute for
-/// them: a query that sees no key gives zeros in one model and an average in another.
+/// The tokens that are padding, by the attention masks that the original was given. Models differ in what they compute
+/// for them: a query that sees no key gives zeros in one model and an average in another.
 /// </summary>
 internal sealed class PaddedRows
 {
@@ -15,7 +15,8 @@ internal sealed class PaddedRows
     /// <exception cref="TraceException">The trace's inputs are not JSON.</exception>
     public static PaddedRows? Read(RecordedTrace trace)
     {
-        if (!trace.Metadata.TryGetValue("inputs", out var text) || !text.Contains("attention_mask", StringComparison.Ordinal))
+        if (trace.Metadata.GetValueOrDefault("inputs") is not { } text
+            || !text.Contains("attention_mask", StringComparison.Ordinal))
         {
             return null;
         }
@@ -24,22 +25,14 @@ internal sealed class PaddedRows
         {
             using var document = JsonDocument.Parse(text);
             var padded = new PaddedRows();
-            var step = 0;
-            foreach (var inputs in document.RootElement.ValueKind == JsonValueKind.Array ? document.RootElement.EnumerateArray().ToArray() : [])
+            var inputs = document.RootElement;
+            for (var step = 0; inputs.ValueKind == JsonValueKind.Array && step < inputs.GetArrayLength(); step++)
             {
-                if (inputs.ValueKind == JsonValueKind.Object && inputs.TryGetProperty("attention_mask", out var mask) && Rows(mask) is { } rows
-                    && step < trace.Steps.Count && trace.Steps[step] is { } ids && ids.Length == rows.Length
-                    && rows.Zip(ids).All(row => row.First.Length >= row.Second.Length))
+                var ids = step < trace.Steps.Count ? trace.Steps[step] : null;
+                if (ids is not null && Mask(inputs[step], ids) is { } mask && mask.Any(row => row.Contains(true)))
                 {
-                    // A mask covers the cached tokens too; the step's own are the last.
-                    var own = rows.Zip(ids).Select(row => row.First[^row.Second.Length..]).ToArray();
-                    if (own.Any(row => row.Contains(true)))
-                    {
-                        padded._byStep[step] = own;
-                    }
+                    padded._byStep[step] = mask;
                 }
-
-                step++;
             }
 
             return padded._byStep.Count > 0 ? padded : null;
@@ -74,11 +67,22 @@ internal sealed class PaddedRows
         return port with { Values = values };
     }
 
-    private static bool[][]? Rows(JsonElement mask) =>
-        mask.ValueKind == JsonValueKind.Array && mask.EnumerateArray().All(row => row.ValueKind == JsonValueKind.Array)
-            ? [.. mask.EnumerateArray().Select(row => row.EnumerateArray().Select(IsPadding).ToArray())]
-            : null;
+    // Whether each token is padding. A mask covers the cached tokens too; the step's own are the last.
+    private static bool[][]? Mask(JsonElement inputs, long[][] ids)
+    {
+        if (inputs.ValueKind != JsonValueKind.Object || !inputs.TryGetProperty("attention_mask", out var mask)
+            || mask.ValueKind != JsonValueKind.Array
+            || mask.EnumerateArray().Any(row => row.ValueKind != JsonValueKind.Array))
+        {
+            return null;
+        }
 
-    private static bool IsPadding(JsonElement value) =>
-        value.ValueKind == JsonValueKind.False || (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number == 0);
+        bool[][] rows = [.. mask.EnumerateArray().Select(row => row.EnumerateArray().Select(IsPadding).ToArray())];
+        return rows.Length == ids.Length && rows.Zip(ids).All(row => row.First.Length >= row.Second.Length)
+            ? [.. rows.Zip(ids).Select(row => row.First[^row.Second.Length..])]
+            : null;
+    }
+
+    private static bool IsPadding(JsonElement value) => value.ValueKind == JsonValueKind.False
+        || (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number == 0);
 }

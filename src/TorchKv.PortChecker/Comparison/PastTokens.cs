@@ -20,7 +20,8 @@ internal static class PastTokens
             total += ids is { Length: > 0 } ? ids[0].Length : first.Length >= 2 ? first[^2] : 0;
         }
 
-        // Without a cache the attention weights are square, and a later step has at least as many tokens as came before.
+        // Without a cache the attention weights are square, and a later step has at least as many tokens as came
+        // before.
         ComparedPair[] weights = [.. pairs.Where(pair => pair.Shape.Length == 4 && past[pair.Key.Step] > 0)];
         var isUncached = weights.Length > 0 && Array.TrueForAll(
             weights, pair => pair.Shape[^1] == pair.Shape[^2] && pair.Shape[^1] >= past[pair.Key.Step]);

@@ -30,8 +30,8 @@ internal sealed class TraceComparison
     public IReadOnlyList<ModuleError> Errors { get; }
 
     /// <summary>
-    /// The index of the first pair that is wrong; null where all are right. Submodules finish before their parents, and all
-    /// modules that finished earlier are right, so the input of this one was right.
+    /// The index of the first pair that is wrong; null where all are right. Submodules finish before their parents, and
+    /// all modules that finished earlier are right, so the input of this one was right.
     /// </summary>
     public int? First { get; private init; }
 
@@ -39,7 +39,9 @@ internal sealed class TraceComparison
     /// <param name="original">The original's trace.</param>
     /// <param name="port">The port's trace.</param>
     /// <param name="mapping">The names of the port's modules.</param>
-    /// <param name="bound">The largest error allowed for a pair, by the number of modules that ran before it in the step.</param>
+    /// <param name="bound">
+    /// The largest error allowed for a pair, by the number of modules that ran before it in the step.
+    /// </param>
     public static TraceComparison Of(
         RecordedTrace original, RecordedTrace port, ModuleMapping mapping, Func<ComparedPair, int, double> bound)
     {

@@ -70,9 +70,8 @@ internal sealed record TracePairing(
             (shape, expected) = Sampled(shape, expected, port.Facts.MaxElements);
         }
 
-        var whole = actual;
-        return new(
-            key, keys[0], shape, portShape, expected, padding is null ? actual : () => padding.Hide(expected(), whole()));
+        var compared = padding is null ? actual : () => padding.Hide(expected(), actual());
+        return new(key, keys[0], shape, portShape, expected, compared);
     }
 
     private static (int[] Shape, Func<Activation> Read) Sampled(int[] shape, Func<Activation> read, int maxElements) =>

@@ -11,7 +11,9 @@ internal sealed record Affine(double[] Weight, double[] Bias)
     /// <param name="to">The matrix after.</param>
     /// <param name="rows">Rows of both; for fewer than four only weight 1 and bias 0 are tried.</param>
     /// <param name="columns">Columns of both.</param>
-    /// <param name="noise">The root mean square error that may remain, as a multiple of <paramref name="to"/>'s.</param>
+    /// <param name="noise">
+    /// The root mean square error that may remain, as a multiple of <paramref name="to"/>'s.
+    /// </param>
     public static Affine? Between(float[] from, float[] to, int rows, int columns, double noise)
     {
         var plain = new Affine([.. Enumerable.Repeat(1.0, columns)], new double[columns]);

@@ -2,7 +2,9 @@ using TorchKv.PortChecking.Findings;
 
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>Attention weights that differ: the mask, the order of heads and keys, the scale of the scores, the cache.</summary>
+/// <summary>
+/// Attention weights that differ: the mask, the order of heads and keys, the scale of the scores, the cache.
+/// </summary>
 internal static class AttentionProbe
 {
     /// <summary>Compares recorded attention weights.</summary>

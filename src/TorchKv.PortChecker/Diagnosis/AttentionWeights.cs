@@ -62,14 +62,15 @@ internal sealed class AttentionWeights
     }
 
     /// <summary>
-    /// The numbers as attention weights; null where they are none. A row may be all zeros, for a query that sees nothing.
+    /// The numbers as attention weights; null where they are none. A row may be all zeros, for a query that sees
+    /// nothing.
     /// </summary>
     public static AttentionWeights? From(Activation activation) =>
         LooksLike(activation) && RowsSumToOne(activation, 1) ? new(activation) : null;
 
     /// <summary>
-    /// The dimension, counted from the last, whose sums are one although it is not the keys: 2 for the queries, 3 for the
-    /// heads; 0 where there is none.
+    /// The dimension, counted from the last, whose sums are one although it is not the keys: 2 for the queries, 3 for
+    /// the heads; 0 where there is none.
     /// </summary>
     public static int SoftmaxDimension(Activation activation) =>
         !LooksLike(activation) ? 0 : RowsSumToOne(activation, 2) ? 2 : RowsSumToOne(activation, 3) ? 3 : 0;

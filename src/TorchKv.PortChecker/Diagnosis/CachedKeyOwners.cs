@@ -2,7 +2,9 @@ using TorchKv.PortChecking.Findings;
 
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>Finds whose key a cache gave back at each position: another token's, batch row's or layer's, or zeros.</summary>
+/// <summary>
+/// Finds whose key a cache gave back at each position: another token's, batch row's or layer's, or zeros.
+/// </summary>
 internal static class CachedKeyOwners
 {
     private const int MostLayers = 256;

@@ -47,8 +47,8 @@ internal static class ColumnProbe
         var batch = expected.Rows / Math.Max(1, tokens);
         for (var heads = 2; heads <= columns && tokens >= 2; heads++)
         {
-            if (columns % heads == 0
-                && (IsExchanged(expected.Values, actual.Values, heads) || IsExchanged(actual.Values, expected.Values, heads)))
+            if (columns % heads == 0 && (IsExchanged(expected.Values, actual.Values, heads)
+                || IsExchanged(actual.Values, expected.Values, heads)))
             {
                 return heads == columns
                     ? new LayoutFinding.LastTwoExchanged(tokens, columns)

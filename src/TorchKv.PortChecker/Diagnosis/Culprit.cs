@@ -41,7 +41,10 @@ internal static class Culprit
     }
 
     private static Mismatch MismatchAt(
-        TraceComparison comparison, int first, Dictionary<int, int> past, List<(ComparedPair Pair, bool Within)> timeline)
+        TraceComparison comparison,
+        int first,
+        Dictionary<int, int> past,
+        List<(ComparedPair Pair, bool Within)> timeline)
     {
         var (pairs, pair) = (comparison.Pairs, comparison.Pairs[first]);
         var step = pair.Key.Step;

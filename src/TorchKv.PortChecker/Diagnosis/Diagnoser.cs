@@ -2,11 +2,13 @@ using TorchKv.PortChecking.Findings;
 
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>Tries hypotheses about a mismatch, from the most to the least specific, and returns the first that holds.</summary>
+/// <summary>
+/// Tries hypotheses about a mismatch, from the most to the least specific, and returns the first that holds.
+/// </summary>
 internal static class Diagnoser
 {
-    // A probe either explains nearly all of the difference (see Mismatch.Explains) or returns null. Probes for a mistake
-    // that only one side can have are tried on both sides.
+    // A probe either explains nearly all of the difference (see Mismatch.Explains) or returns null. Probes for a
+    // mistake that only one side can have are tried on both sides.
     private static readonly (Func<Mismatch, Finding?> Probe, bool BothSides)[] s_probes =
     [
         (ValueProbe.NotANumber, false),

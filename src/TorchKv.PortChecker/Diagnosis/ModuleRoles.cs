@@ -51,7 +51,9 @@ internal static class ModuleRoles
         return LastPart(module) is "out_proj" or "c_proj" or "o_proj" or "dense" && IsInAttention(module);
     }
 
-    /// <summary>Whether the first attention has begun. Before it, no output depends on more than one position.</summary>
+    /// <summary>
+    /// Whether the first attention has begun. Before it, no output depends on more than one position.
+    /// </summary>
     public static bool FollowsAttention(Mismatch mismatch) =>
         mismatch.Earlier.Any(pair => IsInAttention(pair.Key.Module)) || IsInAttention(mismatch.Expected.Key.Module);
 

@@ -29,8 +29,8 @@ internal static class Numbers
     }
 
     /// <summary>
-    /// The factor c with the least squares of c·<paramref name="x"/> − <paramref name="y"/>, and the root mean square of what
-    /// remains.
+    /// The factor c with the least squares of c·<paramref name="x"/> − <paramref name="y"/>, and the root mean square
+    /// of what remains.
     /// </summary>
     public static (double Factor, double Residual) Fit(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
     {

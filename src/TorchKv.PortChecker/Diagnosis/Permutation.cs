@@ -4,8 +4,8 @@ namespace TorchKv.PortChecking.Diagnosis;
 internal static class Permutation
 {
     /// <summary>
-    /// For each column of <paramref name="actual"/> the equal column of <paramref name="expected"/>; null where a column has
-    /// none, or where the order is the same.
+    /// For each column of <paramref name="actual"/> the equal column of <paramref name="expected"/>; null where a
+    /// column has none, or where the order is the same.
     /// </summary>
     public static int[]? OfColumns(Mismatch mismatch, float[] expected, float[] actual, int columns)
     {
@@ -17,8 +17,8 @@ internal static class Permutation
         var rows = expected.Length / columns;
         var bound = 8 * mismatch.Noise * Math.Max(Numbers.Rms(expected), 1e-30);
 
-        // Candidates are found by a sum over the rows with unequal weights. Rounding changes such a sum by little, while
-        // different columns have sums far apart.
+        // Candidates are found by a sum over the rows with unequal weights. Rounding changes such a sum by little,
+        // while different columns have sums far apart.
         var keys = Signatures(expected);
         var wanted = Signatures(actual);
         var byKey = Enumerable.Range(0, columns).OrderBy(c => keys[c]).ToArray();
@@ -84,7 +84,9 @@ internal static class Permutation
         }
     }
 
-    /// <summary>The number of places by which all columns moved, round the end; null where that is not the order.</summary>
+    /// <summary>
+    /// The number of places by which all columns moved, round the end; null where that is not the order.
+    /// </summary>
     public static int? Turn(int[] order)
     {
         var turn = order[0];
@@ -100,7 +102,8 @@ internal static class Permutation
     }
 
     /// <summary>
-    /// The largest blocks that moved as a whole: their size, and for each block the expected one; null where there are none.
+    /// The largest blocks that moved as a whole: their size, and for each block the expected one; null where there are
+    /// none.
     /// </summary>
     public static (int Size, int[] Blocks)? Blocks(int[] order)
     {
@@ -128,7 +131,8 @@ internal static class Permutation
     }
 
     /// <summary>
-    /// The number of groups g for which the columns were written as (n/g, g) and read as (g, n/g); null where there is none.
+    /// The number of groups g for which the columns were written as (n/g, g) and read as (g, n/g); null where there is
+    /// none.
     /// </summary>
     public static int? Interleaved(int[] order)
     {

@@ -3,7 +3,9 @@ using TorchKv.PortChecking.Traces;
 
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>The queries or the keys of one step: a projection's output, (batch, tokens, width), or columns of it.</summary>
+/// <summary>
+/// The queries or the keys of one step: a projection's output, (batch, tokens, width), or columns of it.
+/// </summary>
 /// <param name="Module">The projection.</param>
 /// <param name="From">The projection's output.</param>
 /// <param name="Offset">The first column.</param>

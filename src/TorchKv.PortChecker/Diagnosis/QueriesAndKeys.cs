@@ -7,7 +7,9 @@ internal sealed record QueriesAndKeys(ProjectedRows Queries, IReadOnlyList<Proje
     private static readonly string[] s_key = ["key", "k_proj", "W_k", "wk"];
     private static readonly string[] s_joined = ["c_attn", "qkv", "qkv_proj", "Wqkv"];
 
-    /// <summary>Finds the projections next to the attention weights; null where there are none of fitting shapes.</summary>
+    /// <summary>
+    /// Finds the projections next to the attention weights; null where there are none of fitting shapes.
+    /// </summary>
     public static QueriesAndKeys? Find(Mismatch mismatch, AttentionWeights weights)
     {
         var module = mismatch.Expected.Key.Module;

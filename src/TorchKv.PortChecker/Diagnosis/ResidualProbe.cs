@@ -22,8 +22,9 @@ internal static class ResidualProbe
         foreach (var earlier in mismatch.Earlier.Reverse().Where(mismatch.HasShape))
         {
             // A container repeats the output of its last part, and a dropout repeats its input.
-            var isNew = !candidates.Exists(known => known.Expected.Values.AsSpan().SequenceEqual(earlier.Expected.Values));
-            if (isNew && candidates.Count < MostCandidates)
+            var values = earlier.Expected.Values;
+            if (candidates.Count < MostCandidates
+                && !candidates.Exists(known => known.Expected.Values.AsSpan().SequenceEqual(values)))
             {
                 candidates.Add(earlier);
             }

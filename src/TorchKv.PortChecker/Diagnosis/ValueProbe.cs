@@ -3,7 +3,9 @@ using TorchKv.Runtime.Checkpoints;
 
 namespace TorchKv.PortChecking.Diagnosis;
 
-/// <summary>Differences that single numbers show: NaN, zeros, dropout, narrower types, outputs of other modules.</summary>
+/// <summary>
+/// Differences that single numbers show: NaN, zeros, dropout, narrower types, outputs of other modules.
+/// </summary>
 internal static class ValueProbe
 {
     // The endings of the names of projections that take the same input.

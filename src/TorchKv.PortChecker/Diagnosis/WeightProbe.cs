@@ -11,8 +11,8 @@ internal static class WeightProbe
     private static readonly string[] s_parameters = ["weight", "bias", "scale", "shift"];
 
     /// <summary>
-    /// A square weight used transposed. With A = X·Wᵀ + b and B = X·W + b, and the mean row taken from each of X, A and B,
-    /// A·Xᵀ = X·Wᵀ·Xᵀ is the transpose of B·Xᵀ for every W.
+    /// A square weight used transposed. With A = X·Wᵀ + b and B = X·W + b, and the mean row taken from each of X, A and
+    /// B, A·Xᵀ = X·Wᵀ·Xᵀ is the transpose of B·Xᵀ for every W.
     /// </summary>
     public static Finding? Transposed(Mismatch mismatch)
     {
@@ -58,7 +58,8 @@ internal static class WeightProbe
         foreach (var name in s_parameters)
         {
             var parameter = $"{mismatch.Expected.Key.Module}.{name}";
-            if (mismatch.ExpectedParameter(parameter) is { } expected && mismatch.ActualParameter(parameter) is { } actual)
+            if (mismatch.ExpectedParameter(parameter) is { } expected
+                && mismatch.ActualParameter(parameter) is { } actual)
             {
                 isDescribed = true;
                 var bound = 1e-4 * Math.Max(expected.Norm, actual.Norm);

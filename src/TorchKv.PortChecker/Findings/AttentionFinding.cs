@@ -56,7 +56,9 @@ internal abstract record AttentionFinding : Finding
     /// <summary>Keys stand in another order.</summary>
     /// <param name="Side">The side whose keys moved.</param>
     /// <param name="Order">For each key the other side's.</param>
-    /// <param name="TurnedBy">The number of places by which all moved round the end; null where that is not the order.</param>
+    /// <param name="TurnedBy">
+    /// The number of places by which all moved round the end; null where that is not the order.
+    /// </param>
     public sealed record KeysPermuted(Side Side, int[] Order, int? TurnedBy) : AttentionFinding
     {
         public override ResemblanceKind Kind => ResemblanceKind.Cache;

@@ -3,7 +3,9 @@ namespace TorchKv.PortChecking.Findings;
 /// <summary>Where the wrong numbers stand, or how large the difference is.</summary>
 internal abstract record PatternFinding : Finding
 {
-    /// <summary>Only some batch rows are wrong, and <paramref name="Right"/> masks or counts positions in another way.</summary>
+    /// <summary>
+    /// Only some batch rows are wrong, and <paramref name="Right"/> masks or counts positions in another way.
+    /// </summary>
     public sealed record SomeBatchRows(Side Right, int[] Rows) : PatternFinding
     {
         public override ResemblanceKind Kind => ResemblanceKind.Mask;

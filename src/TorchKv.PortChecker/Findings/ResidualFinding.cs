@@ -1,6 +1,8 @@
 namespace TorchKv.PortChecking.Findings;
 
-/// <summary>The difference is an earlier output: a residual connection (shortcut) is missing, doubled or another one.</summary>
+/// <summary>
+/// The difference is an earlier output: a residual connection (shortcut) is missing, doubled or another one.
+/// </summary>
 internal abstract record ResidualFinding : Finding
 {
     public override ResemblanceKind Kind => ResemblanceKind.Residual;
@@ -17,6 +19,8 @@ internal abstract record ResidualFinding : Finding
     /// <summary>The sum of two modules' outputs is added with another factor.</summary>
     public sealed record SumScaled(double Factor, string First, string Second) : ResidualFinding;
 
-    /// <summary>One side adds <paramref name="Module"/>'s output where the other adds <paramref name="Instead"/>'s.</summary>
+    /// <summary>
+    /// One side adds <paramref name="Module"/>'s output where the other adds <paramref name="Instead"/>'s.
+    /// </summary>
     public sealed record TakenFromElsewhere(Side Side, string Module, string Instead) : ResidualFinding;
 }

@@ -6,8 +6,8 @@ internal static class MappingProposal
     private const int MostModules = 4000;
 
     /// <summary>
-    /// The pairs of an alignment of both orders in which paired modules have equal shapes. Of all alignments it is the one
-    /// with the most pairs, and with the most similar names.
+    /// The pairs of an alignment of both orders in which paired modules have equal shapes. Of all alignments it is the
+    /// one with the most pairs, and with the most similar names.
     /// </summary>
     public static List<(string Original, string Port)> Align(
         IReadOnlyList<(string Module, int[] Shape)> original, IReadOnlyList<(string Module, int[] Shape)> port)

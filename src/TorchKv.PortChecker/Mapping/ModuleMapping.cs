@@ -5,13 +5,13 @@ namespace TorchKv.PortChecking.Mapping;
 
 /// <summary>
 /// The names of the port's modules for those of the original. As JSON it is an object whose names are patterns of the
-/// original's names. A value is the port's name, a list of names whose outputs are joined along the last dimension, or null
-/// for a module that is not compared.
+/// original's names. A value is the port's name, a list of names whose outputs are joined along the last dimension, or
+/// null for a module that is not compared.
 /// </summary>
 /// <remarks>
-/// <c>*</c> stands for one part of a dotted name and <c>**</c> for any number of parts. The text that a star matched replaces
-/// the star in the same place on the right. The first pattern that matches is used. A name that no pattern matches is the
-/// same on both sides.
+/// <c>*</c> stands for one part of a dotted name and <c>**</c> for any number of parts. The text that a star matched
+/// replaces the star in the same place on the right. The first pattern that matches is used. A name that no pattern
+/// matches is the same on both sides.
 /// <code>
 /// {
 ///   "transformer.h.*.attn.c_attn": ["trf_blocks.*.att.W_query", "trf_blocks.*.att.W_key", "trf_blocks.*.att.W_value"],
@@ -72,7 +72,9 @@ public sealed class ModuleMapping
         }
     }
 
-    /// <summary>The port's names for a module of the original: several to be joined, or none if it is not compared.</summary>
+    /// <summary>
+    /// The port's names for a module of the original: several to be joined, or none if it is not compared.
+    /// </summary>
     public IReadOnlyList<string> Map(string original)
     {
         var parts = original.Split('.');
@@ -89,16 +91,22 @@ public sealed class ModuleMapping
     }
 
     /// <summary>The mapping as JSON, one rule a line.</summary>
-    public string ToJson() => "{\n" + string.Join(",\n", _rules.Select(rule => $"  {Quote(rule.Pattern)}: " + rule.Targets switch
-    {
-        null => "null",
-        [var one] => Quote(one),
-        var several => "[" + string.Join(", ", several.Select(Quote)) + "]",
-    })) + "\n}";
+    public string ToJson() => "{\n" + string.Join(",\n", _rules.Select(RuleText)) + "\n}";
 
     /// <summary>A mapping of single names.</summary>
     internal static ModuleMapping FromPairs(IEnumerable<(string Original, string Port)> pairs) =>
         new([.. pairs.Select(pair => (pair.Original, (IReadOnlyList<string>?)[pair.Port]))]);
+
+    private static string RuleText((string Pattern, IReadOnlyList<string>? Targets) rule)
+    {
+        var targets = rule.Targets switch
+        {
+            null => "null",
+            [var one] => Quote(one),
+            var several => "[" + string.Join(", ", several.Select(Quote)) + "]",
+        };
+        return $"  {Quote(rule.Pattern)}: {targets}";
+    }
 
     private static string Quote(string text) => "\"" + JsonEncodedText.Encode(text) + "\"";
 

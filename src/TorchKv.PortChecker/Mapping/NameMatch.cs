@@ -10,7 +10,9 @@ internal sealed record NameMatch(ModuleMapping Mapping, NameMatchSource Source)
     /// <summary>With a mapping by shapes: the rules that it follows, to be looked at.</summary>
     public ModuleMapping? Proposal { get; private init; }
 
-    /// <summary>With a mapping by shapes: how many of the original's modules are not in the port under their own name.</summary>
+    /// <summary>
+    /// With a mapping by shapes: how many of the original's modules are not in the port under their own name.
+    /// </summary>
     public int Missing { get; private init; }
 
     /// <summary>With a mapping by shapes: how many modules the original has.</summary>

@@ -26,10 +26,14 @@ public sealed record PortCheckReport
     /// <summary>The keys of the port that have no counterpart in the original.</summary>
     public required IReadOnlyList<string> Extra { get; init; }
 
-    /// <summary>Remarks, such as modules that could not be compared, steps that were not run, dropout that is on.</summary>
+    /// <summary>
+    /// Remarks, such as modules that could not be compared, steps that were not run, dropout that is on.
+    /// </summary>
     public required IReadOnlyList<string> Notes { get; init; }
 
-    /// <summary>A mapping that shapes and order suggest, where names did not match; null where none is needed.</summary>
+    /// <summary>
+    /// A mapping that shapes and order suggest, where names did not match; null where none is needed.
+    /// </summary>
     public ModuleMapping? ProposedMapping { get; init; }
 
     internal Explanation? Explanation { get; init; }

@@ -15,7 +15,9 @@ public sealed record Activation(TraceKey Key, int[] Shape, TensorDType DType, fl
     /// <summary>The product of all other dimensions.</summary>
     public int Rows => Columns == 0 ? 0 : Values.Length / Columns;
 
-    /// <summary>The size of the last dimension but one, which is the tokens in most outputs; 1 where there is none.</summary>
+    /// <summary>
+    /// The size of the last dimension but one, which is the tokens in most outputs; 1 where there is none.
+    /// </summary>
     internal int Tokens => Shape.Length >= 2 ? Shape[^2] : 1;
 
     /// <summary>The shape without leading ones: (1, 6, 24) and (6, 24) have the same rows.</summary>

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace TorchKv.PortChecking.Traces;
 
 /// <summary>
-/// Adds forward hooks to modules of any number of inputs. The type of a hook depends on the module's inputs and output, so
-/// that it is compiled for each module.
+/// Adds forward hooks to modules of any number of inputs. The type of a hook depends on the module's inputs and output,
+/// so that it is compiled for each module.
 /// </summary>
 internal static class ForwardHook
 {
@@ -20,7 +20,7 @@ internal static class ForwardHook
         // Module<T1, …, TResult> derives from HookableModule<TPreHook, TPostHook>, where TPostHook is
         // Func<module, inputs…, result, result>.
         var type = module.GetType();
-        while (type is not null && !(type.IsGenericType && type.GetGenericTypeDefinition() == typeof(nn.HookableModule<,>)))
+        while (type is not null && !IsHookable(type))
         {
             type = type.BaseType;
         }
@@ -35,6 +35,9 @@ internal static class ForwardHook
         var remove = remover.GetType().GetMethod("remove", BindingFlags.Public | BindingFlags.Instance)!;
         return () => remove.Invoke(remover, null);
     }
+
+    private static bool IsHookable(Type type) =>
+        type.IsGenericType && type.GetGenericTypeDefinition() == typeof(nn.HookableModule<,>);
 
     private static Delegate Compile(Type hookType, MethodInfo invoke, OnFinished finished)
     {

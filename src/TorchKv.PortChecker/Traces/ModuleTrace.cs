@@ -11,8 +11,8 @@ namespace TorchKv.PortChecking.Traces;
 /// Records the outputs of all modules of a TorchSharp model while it runs, in the format of <c>tools/trace.py</c>.
 /// </summary>
 /// <remarks>
-/// TorchSharp runs hooks where a module is called with <c>call</c>, and none where <c>forward</c> is called. A step ends with
-/// the model's own output, or with <see cref="NextStep"/>. Not thread-safe.
+/// TorchSharp runs hooks where a module is called with <c>call</c>, and none where <c>forward</c> is called. A step
+/// ends with the model's own output, or with <see cref="NextStep"/>. Not thread-safe.
 /// </remarks>
 public sealed class ModuleTrace : IDisposable
 {
@@ -47,7 +47,9 @@ public sealed class ModuleTrace : IDisposable
     /// <summary>Adds hooks to a module and to all modules inside it.</summary>
     /// <param name="module">Any TorchSharp module.</param>
     /// <param name="root">The name for the module's own output.</param>
-    /// <param name="maxElements">About how many numbers to keep of a larger tensor, at fixed positions; 0 for all.</param>
+    /// <param name="maxElements">
+    /// About how many numbers to keep of a larger tensor, at fixed positions; 0 for all.
+    /// </param>
     public ModuleTrace(nn.Module module, string root = "logits", int maxElements = 0)
     {
         ArgumentNullException.ThrowIfNull(module);
@@ -241,5 +243,6 @@ public sealed class ModuleTrace : IDisposable
     // JSON has no NaN and no infinity.
     private static JsonNode? Number(double value) => double.IsFinite(value) ? value : null;
 
-    private static string TypeName(Type type) => type.Name.IndexOf('`') is > 0 and var tick ? type.Name[..tick] : type.Name;
+    // Without the number of type parameters.
+    private static string TypeName(Type type) => type.Name.Split('`')[0];
 }

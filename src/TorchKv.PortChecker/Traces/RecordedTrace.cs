@@ -2,10 +2,12 @@ using TorchKv.Runtime.Checkpoints;
 
 namespace TorchKv.PortChecking.Traces;
 
-/// <summary>A recorded run: the outputs of all modules in all steps, the token ids, and facts about the model.</summary>
+/// <summary>
+/// A recorded run: the outputs of all modules in all steps, the token ids, and facts about the model.
+/// </summary>
 /// <remarks>
-/// A trace from a file, written by <c>tools/trace.py</c> or <see cref="ModuleTrace"/>, reads a tensor when it is asked for.
-/// A trace from a <see cref="ModuleTrace"/> is in memory.
+/// A trace from a file, written by <c>tools/trace.py</c> or <see cref="ModuleTrace"/>, reads a tensor when it is asked
+/// for. A trace from a <see cref="ModuleTrace"/> is in memory.
 /// </remarks>
 public sealed class RecordedTrace : IDisposable
 {
@@ -45,7 +47,9 @@ public sealed class RecordedTrace : IDisposable
     /// <summary>The name of the model's own output.</summary>
     public string Root { get; }
 
-    /// <summary>Whether each call of a module has its own key; else the key has the output of the step's last call.</summary>
+    /// <summary>
+    /// Whether each call of a module has its own key; else the key has the output of the step's last call.
+    /// </summary>
     internal bool CallsAreNumbered { get; }
 
     internal TraceFacts Facts { get; }

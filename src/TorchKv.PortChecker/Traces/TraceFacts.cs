@@ -28,7 +28,9 @@ internal sealed record TraceFacts
     /// <summary>The full shapes of sampled tensors, by key.</summary>
     public IReadOnlyDictionary<string, int[]> Sampled { get; init; } = new Dictionary<string, int[]>();
 
-    /// <summary>These facts, with sizes and classes that are missing taken from another trace of the same model.</summary>
+    /// <summary>
+    /// These facts, with sizes and classes that are missing taken from another trace of the same model.
+    /// </summary>
     public TraceFacts CompletedBy(TraceFacts other)
     {
         var types = new Dictionary<string, string>(other.Types);

@@ -17,7 +17,8 @@ public sealed record TraceKey(int Step, string Module, int Call = 1, string? Par
     public static TraceKey? TryParse(string text)
     {
         var dot = text.IndexOf('.');
-        if (dot < 1 || !int.TryParse(text.AsSpan(0, dot), NumberStyles.None, CultureInfo.InvariantCulture, out var step))
+        if (dot < 1
+            || !int.TryParse(text.AsSpan(0, dot), NumberStyles.None, CultureInfo.InvariantCulture, out var step))
         {
             return null;
         }

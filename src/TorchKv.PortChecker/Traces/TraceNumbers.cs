@@ -8,7 +8,9 @@ internal static class TraceNumbers
 {
     /// <summary>Reads a whole tensor.</summary>
     /// <exception cref="CheckpointException">The file has changed since it was opened.</exception>
-    /// <exception cref="TraceException">The tensor's type is neither a float of 16 bits or more nor an integer.</exception>
+    /// <exception cref="TraceException">
+    /// The tensor's type is neither a float of 16 bits or more nor an integer.
+    /// </exception>
     public static float[] Read(CheckpointTensor tensor)
     {
         var values = new float[tensor.ElementCount];

@@ -1,9 +1,13 @@
 namespace TorchKv.PortChecking.Traces;
 
-/// <summary>Which numbers a trace keeps of a large tensor. The rule is that of <c>sample</c> in tools/trace.py.</summary>
+/// <summary>
+/// Which numbers a trace keeps of a large tensor. The rule is that of <c>sample</c> in tools/trace.py.
+/// </summary>
 internal static class TraceSampling
 {
-    /// <summary>The rows and columns that are kept of a shape, and the shape of what is kept; null where all is kept.</summary>
+    /// <summary>
+    /// The rows and columns that are kept of a shape, and the shape of what is kept; null where all is kept.
+    /// </summary>
     public static (int[] Rows, int[] Columns, int[] Shape)? Positions(ReadOnlySpan<int> shape, int limit)
     {
         long count = 1;

@@ -105,7 +105,8 @@ internal static class AttentionText
             : keys.Select(key => key.Token).Distinct().Count() == 1 ? $"the key of token {keys[0].Token} every time"
             : "other tokens' keys: "
                 + string.Join(", ", keys.Take(MostOwners).Select(key => $"{key.Position} holds {key.Token}"));
-        return $"the cached keys at positions {Ranges(keys.Select(key => key.Position))} are not those that were put in; "
+        var positions = Ranges(keys.Select(key => key.Position));
+        return $"the cached keys at positions {positions} are not those that were put in; "
             + $"in {of.Side.Name()} they are {owner} (cache)";
     }
 }

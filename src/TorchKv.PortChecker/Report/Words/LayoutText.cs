@@ -14,11 +14,10 @@ internal static class LayoutText
         LayoutFinding.RowsShiftedByBatch of => "rows are shifted, by another number for each row of the batch "
             + $"(positions): {string.Join(", ", of.Shifts.Select(Of))}; "
             + "with padding, positions count the tokens that are not padding",
-        LayoutFinding.BatchRowsPermuted of => "rows of the batch are permuted: " + string.Join(
-            ", ",
-            of.Moves.Take(MostRows).Select(m => $"{of.Side.Name()}'s row {m.Row} is {of.Side.Other().Name()}'s {m.From}")),
-        LayoutFinding.RowsPermuted of => "rows are permuted: " + string.Join(", ", of.Moves.Take(MostRows).Select(m =>
-            $"{of.Side.Name()}'s position {m.Position} holds {of.Side.Other().Name()}'s {m.From}")) + " (positions)",
+        LayoutFinding.BatchRowsPermuted of => "rows of the batch are permuted: "
+            + Moves(of.Side, of.Moves, "row", "is"),
+        LayoutFinding.RowsPermuted of => "rows are permuted: "
+            + Moves(of.Side, of.Moves, "position", "holds") + " (positions)",
         LayoutFinding.BlocksPermuted of => Of(of),
         LayoutFinding.ColumnsInterleaved of => "heads are transposed: the columns were written as "
             + $"({of.Size}, {of.Groups}) and read as ({of.Groups}, {of.Size}); "
@@ -52,6 +51,10 @@ internal static class LayoutText
             + $"{of.Side.Name()}'s position p holds what {of.Side.Other().Name()} has at p "
             + $"{(of.Shift < 0 ? "−" : "+")} {size}{where}{restart}{found}";
     }
+
+    private static string Moves(Side side, (int To, int From)[] moves, string what, string verb) =>
+        string.Join(", ", moves.Take(MostRows).Select(move =>
+            $"{side.Name()}'s {what} {move.To} {verb} {side.Other().Name()}'s {move.From}"));
 
     private static string Of((int Batch, int Shift) row) =>
         $"batch row {row.Batch} by {Math.Abs(row.Shift)}{(row.Shift < 0 ? " back" : " on")}";
