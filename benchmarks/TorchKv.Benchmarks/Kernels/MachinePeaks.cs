@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using TorchKv.Benchmarks.Peers;
+using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Benchmarks.Kernels;
 

@@ -8,6 +8,9 @@ using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Models;
 using TorchKv.PortChecking;
+using TorchKv.PortChecking.Mapping;
+using TorchKv.PortChecking.Report;
+using TorchKv.PortChecking.Traces;
 using TorchKv.Runtime.Contracts;
 using static TorchSharp.torch;
 
@@ -80,7 +83,7 @@ internal sealed class CheckPortCommand : CliCommand
         var mapping = parsed.GetValue(_map) is { } map ? ModuleMapping.Load(map) : null;
         using var model = parsed.GetValue(_model) is { } directory ? GPTModel.from_pretrained(directory) : Article(trace, parsed);
         model.eval();
-        var report = PortChecker.Compare(trace, model, new PortCheckOptions { Mapping = mapping });
+        var report = Gpt2PortCheck.Compare(trace, model, new PortCheckOptions { Mapping = mapping });
         if (parsed.GetValue(_plot) is { } plot)
         {
             File.WriteAllText(plot, report.ToSvg());

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Cpu.Kernels;
+
 namespace TorchKv.Runtime.Cpu;
 
 /// <summary>

@@ -1,4 +1,5 @@
 using Microsoft.ML.Tokenizers;
+using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 

@@ -1,0 +1,19 @@
+using TorchKv.Runtime.Contracts;
+
+namespace TorchKv.PortChecking.Traces;
+
+/// <summary>A trace or a mapping of names is not valid. The message names the file and the reason.</summary>
+public sealed class TraceException : TorchKvException
+{
+    /// <summary>An error with a message.</summary>
+    public TraceException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>An error with a message and its cause.</summary>
+    public TraceException(string message, Exception? innerException)
+        : base(message, innerException)
+    {
+    }
+}
