@@ -8,18 +8,24 @@ namespace TorchKv.Runtime.Checkpoints;
 /// with <c>model.safetensors.index.json</c>. Every tensor that the configuration asks for is there, once, in its shape.
 /// </summary>
 /// <remarks>
-/// Names with and without <c>transformer.</c> are the same tensors; stored mask buffers are skipped. A tied head
-/// (<c>tie_word_embeddings</c>) behaves as in transformers 5: where the file holds a head that differs from the token embedding,
-/// the head is not tied (and <see cref="Config"/> says so); where it holds the head alone, that is the token embedding.
+/// Names with and without <c>transformer.</c> are the same tensors. Stored mask buffers are skipped, and so are the tensors of
+/// other heads and of cross-attention, with a warning (<see cref="Warnings"/>). A tied head (<c>tie_word_embeddings</c>) behaves
+/// as in transformers 5: where the file holds a head that differs from the token embedding, the head is not tied, and
+/// <see cref="Config"/> says so; where the file holds the head alone, the head is the token embedding.
 /// </remarks>
 public sealed class Checkpoint : IDisposable
 {
     internal const string SingleFile = "model.safetensors";
     internal const string IndexFile = "model.safetensors.index.json";
 
-    private readonly List<SafetensorsFile> files = [];
-    private readonly Dictionary<string, CheckpointTensor> byName = [];
-    private readonly List<CheckpointTensor> tensors = [];
+    // A warning names at most so many tensors.
+    private const int MostNames = 100;
+
+    private readonly List<SafetensorsFile> _files = [];
+    private readonly Dictionary<string, CheckpointTensor> _byName = [];
+    private readonly List<CheckpointTensor> _tensors = [];
+    private readonly List<string> _ignored = [];
+    private readonly List<string> _warnings = [];
 
     private Checkpoint(string directory, Gpt2Config config)
     {
@@ -33,19 +39,24 @@ public sealed class Checkpoint : IDisposable
     /// <summary>The model's shape.</summary>
     public Gpt2Config Config { get; private set; }
 
-    /// <summary>The parameters under their canonical names, in the order of <see cref="Gpt2Tensors.Parameters"/>.</summary>
-    public IReadOnlyList<CheckpointTensor> Tensors => tensors;
+    /// <summary>The parameters under their canonical names (<c>transformer.…</c>), in the model's order.</summary>
+    public IReadOnlyList<CheckpointTensor> Tensors => _tensors;
 
-    /// <summary>The files that hold them.</summary>
-    public IReadOnlyList<SafetensorsFile> Files => files;
+    /// <summary>What a user should know although the checkpoint can be used, such as tensors that were skipped; often empty.</summary>
+    public IReadOnlyList<string> Warnings => _warnings;
 
-    /// <summary>The dtype of the token embedding, which stands for the file's.</summary>
+    /// <summary>The dtype of the token embedding, which stands for the checkpoint's.</summary>
     public TensorDType DType => this[Gpt2Tensors.TokenEmbedding].DType;
 
     /// <summary>Bytes of all parameters in the files.</summary>
-    public long ByteCount => tensors.Sum(tensor => tensor.ByteCount);
+    public long ByteCount => _tensors.Sum(tensor => tensor.ByteCount);
 
-    /// <summary>A parameter by its name, with or without <c>transformer.</c>; <c>lm_head.weight</c> of a tied head is the token embedding.</summary>
+    /// <summary>The files that hold the tensors.</summary>
+    internal IReadOnlyList<SafetensorsFile> Files => _files;
+
+    /// <summary>
+    /// A parameter by its name, with or without <c>transformer.</c>; <c>lm_head.weight</c> of a tied head is the token embedding.
+    /// </summary>
     /// <exception cref="CheckpointException">The model has no such parameter.</exception>
     public CheckpointTensor this[string name] =>
         TryGet(name, out var tensor) ? tensor : throw new CheckpointException(Directory, name, "is no parameter of this model.");
@@ -53,13 +64,17 @@ public sealed class Checkpoint : IDisposable
     /// <summary>A parameter by its name, if the model has it; see the indexer.</summary>
     public bool TryGet(string name, [NotNullWhen(true)] out CheckpointTensor? tensor)
     {
-        var canonical = name == Gpt2Tensors.Head && Config.TieWordEmbeddings ? Gpt2Tensors.TokenEmbedding : Gpt2Tensors.Canonical(name);
-        return byName.TryGetValue(canonical, out tensor);
+        var canonical = name == Gpt2Tensors.Head && Config.TieWordEmbeddings
+            ? Gpt2Tensors.TokenEmbedding
+            : Gpt2Tensors.Canonical(name);
+        return _byName.TryGetValue(canonical, out tensor);
     }
 
     /// <summary>Opens a folder and checks names, shapes and dtypes against its configuration; data is not read.</summary>
     /// <exception cref="ConfigurationException">The configuration is missing or cannot be honoured.</exception>
-    /// <exception cref="CheckpointException">A file is missing, is no valid safetensors file, or does not hold what the configuration asks for.</exception>
+    /// <exception cref="CheckpointException">
+    /// A file is missing, is no valid safetensors file, or does not hold what the configuration asks for.
+    /// </exception>
     public static Checkpoint Open(string directory)
     {
         var checkpoint = new Checkpoint(directory, Gpt2Config.Load(directory));
@@ -68,6 +83,7 @@ public sealed class Checkpoint : IDisposable
             checkpoint.OpenFiles();
             checkpoint.ResolveHead();
             checkpoint.CheckParameters();
+            checkpoint.WarnOfIgnored();
             return checkpoint;
         }
         catch
@@ -80,7 +96,7 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Closes the files. Spans and pointers into them end here.</summary>
     public void Dispose()
     {
-        foreach (var file in files)
+        foreach (var file in _files)
         {
             file.Dispose();
         }
@@ -92,28 +108,44 @@ public sealed class Checkpoint : IDisposable
         var index = Path.Combine(Directory, IndexFile);
         if (File.Exists(single))
         {
-            files.Add(SafetensorsFile.Open(single));
-            foreach (var tensor in files[0].Tensors)
+            _files.Add(SafetensorsFile.Open(single));
+            foreach (var tensor in _files[0].Tensors)
             {
                 Add(tensor);
             }
-
-            return;
         }
-
-        if (File.Exists(index))
+        else if (File.Exists(index))
         {
             OpenShards(index);
-            return;
         }
+        else
+        {
+            throw new CheckpointException(single, null, OtherFormat() is { } other
+                ? $"there is no such file. {other} is not read: save the model with safe_serialization=True."
+                : "there is no such file, and no model.safetensors.index.json.");
+        }
+    }
 
-        var pickle = File.Exists(Path.Combine(Directory, "pytorch_model.bin"));
-        throw new CheckpointException(
-            single,
-            null,
-            pickle
-                ? "there is no such file. pytorch_model.bin is not read: it is a program; save the model with safe_serialization=True."
-                : "there is no such file, and no model.safetensors.index.json beside it.");
+    /// <summary>Weights in a format that is not read, whole or sharded; null where there are none.</summary>
+    private string? OtherFormat()
+    {
+        // Pickled files are programs that run as they are read.
+        string[] patterns =
+        [
+            "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model*.bin", "pytorch_model*.pt", "tf_model*.h5",
+            "flax_model*.msgpack", "model.ckpt*", "*.gguf",
+        ];
+        try
+        {
+            return patterns
+                .SelectMany(pattern => System.IO.Directory.EnumerateFiles(Directory, pattern).Order(StringComparer.Ordinal))
+                .Select(Path.GetFileName)
+                .FirstOrDefault();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     private void OpenShards(string index)
@@ -124,10 +156,11 @@ public sealed class Checkpoint : IDisposable
             throw new CheckpointException(index, null, "weight_map is empty.");
         }
 
+        var found = new HashSet<string>();
         foreach (var shard in map.Values.Distinct().Order(StringComparer.Ordinal))
         {
             var file = SafetensorsFile.Open(Path.Combine(Directory, shard));
-            files.Add(file);
+            _files.Add(file);
             foreach (var tensor in file.Tensors)
             {
                 if (!map.TryGetValue(tensor.Name, out var home))
@@ -137,19 +170,21 @@ public sealed class Checkpoint : IDisposable
 
                 if (home != shard)
                 {
-                    throw new CheckpointException(file.Path, tensor.Name, $"lies in {home} by model.safetensors.index.json, and in this file too.");
+                    throw new CheckpointException(
+                        file.Path, tensor.Name, $"lies in {home} by model.safetensors.index.json, and in this file too.");
                 }
 
+                found.Add(tensor.Name);
                 Add(tensor);
             }
         }
 
         foreach (var (name, shard) in map)
         {
-            var canonical = Gpt2Tensors.Canonical(name);
-            if (!Gpt2Tensors.IsMaskBuffer(canonical) && !byName.ContainsKey(canonical))
+            if (!found.Contains(name) && !Gpt2Tensors.IsMaskBuffer(Gpt2Tensors.Canonical(name)) && !Gpt2Tensors.IsIgnored(name))
             {
-                throw new CheckpointException(Path.Combine(Directory, shard), name, "is missing, though model.safetensors.index.json puts it here.");
+                throw new CheckpointException(
+                    Path.Combine(Directory, shard), name, "is missing, though model.safetensors.index.json puts it here.");
             }
         }
     }
@@ -157,27 +192,36 @@ public sealed class Checkpoint : IDisposable
     private void Add(CheckpointTensor tensor)
     {
         var canonical = Gpt2Tensors.Canonical(tensor.Name);
-        if (!Gpt2Tensors.IsMaskBuffer(canonical) && !byName.TryAdd(canonical, tensor.Named(canonical)))
+        if (Gpt2Tensors.IsMaskBuffer(canonical))
         {
-            throw new CheckpointException(tensor.FilePath, tensor.Name, $"is there twice, as {byName[canonical].FileName} too.");
+            return;
+        }
+
+        if (Gpt2Tensors.IsIgnored(tensor.Name))
+        {
+            _ignored.Add(tensor.Name);
+        }
+        else if (!_byName.TryAdd(canonical, tensor.Named(canonical)))
+        {
+            throw new CheckpointException(tensor.FilePath, tensor.Name, $"is there twice, as {_byName[canonical].FileName} too.");
         }
     }
 
     private void ResolveHead()
     {
-        if (!Config.TieWordEmbeddings || !byName.TryGetValue(Gpt2Tensors.Head, out var head))
+        if (!Config.TieWordEmbeddings || !_byName.TryGetValue(Gpt2Tensors.Head, out var head))
         {
             return;
         }
 
-        if (!byName.TryGetValue(Gpt2Tensors.TokenEmbedding, out var embedding))
+        if (!_byName.TryGetValue(Gpt2Tensors.TokenEmbedding, out var embedding))
         {
-            byName.Add(Gpt2Tensors.TokenEmbedding, head.Named(Gpt2Tensors.TokenEmbedding));
-            byName.Remove(Gpt2Tensors.Head);
+            _byName.Add(Gpt2Tensors.TokenEmbedding, head.Named(Gpt2Tensors.TokenEmbedding));
+            _byName.Remove(Gpt2Tensors.Head);
         }
         else if (SameData(embedding, head))
         {
-            byName.Remove(Gpt2Tensors.Head);
+            _byName.Remove(Gpt2Tensors.Head);
         }
         else
         {
@@ -189,9 +233,9 @@ public sealed class Checkpoint : IDisposable
     {
         foreach (var (name, shape) in Gpt2Tensors.Parameters(Config))
         {
-            if (!byName.TryGetValue(name, out var tensor))
+            if (!_byName.TryGetValue(name, out var tensor))
             {
-                throw new CheckpointException(files[0].Path, name, files.Count == 1 ? "is missing." : "is missing, here and in the other shards.");
+                throw Missing(name);
             }
 
             if (!tensor.Shape.AsSpan().SequenceEqual(shape.AsSpan()))
@@ -210,17 +254,40 @@ public sealed class Checkpoint : IDisposable
                     $"has dtype {tensor.DType.SafetensorsName()}; a parameter is F32, F16, BF16 or F64.");
             }
 
-            tensors.Add(tensor);
+            _tensors.Add(tensor);
         }
 
-        if (tensors.Count == byName.Count)
+        if (_tensors.Count == _byName.Count)
         {
             return;
         }
 
-        var wanted = tensors.Select(tensor => tensor.Name).ToHashSet();
-        var extra = byName.Values.First(tensor => !wanted.Contains(tensor.Name));
+        var wanted = _tensors.Select(tensor => tensor.Name).ToHashSet();
+        var extra = _byName.Values.First(tensor => !wanted.Contains(tensor.Name));
         throw new CheckpointException(extra.FilePath, extra.FileName, "is no parameter of the GPT-2 that config.json describes.");
+    }
+
+    private CheckpointException Missing(string name)
+    {
+        var reason = _files.Count == 1 ? "is missing" : "is missing, here and in the other shards";
+        return new CheckpointException(
+            _files[0].Path,
+            name,
+            _ignored.Find(other => other.EndsWith("." + name, StringComparison.Ordinal)) is { } wrapped
+                ? $"{reason}; the file has {wrapped}. Save the model itself, without what is wrapped around it."
+                : reason + ".");
+    }
+
+    private void WarnOfIgnored()
+    {
+        if (_ignored.Count > 0)
+        {
+            var names = string.Join(", ", _ignored.Take(MostNames).Select(CheckpointException.Shorten));
+            var more = _ignored.Count > MostNames ? $" and {_ignored.Count - MostNames:N0} more" : "";
+            _warnings.Add(
+                $"{Directory}: {_ignored.Count:N0} tensors that GPT-2's language model does not have are skipped, as HuggingFace "
+                + $"skips them: {names}{more}.");
+        }
     }
 
     private static bool SameData(CheckpointTensor a, CheckpointTensor b)

@@ -2,7 +2,7 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Checkpoints;
 
-/// <summary>A checkpoint that cannot be read or written: it names the file, the tensor where one is at fault, and the reason.</summary>
+/// <summary>A checkpoint cannot be read or written; the message names the file, the tensor where one is at fault, and the reason.</summary>
 public sealed class CheckpointException : TorchKvException
 {
     /// <summary>A refusal of one tensor, or of the whole file where <paramref name="tensor"/> is null.</summary>
@@ -27,6 +27,6 @@ public sealed class CheckpointException : TorchKvException
     /// <summary>What is wrong, without file and tensor.</summary>
     public string Reason { get; }
 
-    // A name comes from the file and may be as long as its header.
-    private static string Shorten(string name) => name.Length <= 200 ? name : name[..200] + "…";
+    /// <summary>A tensor's name for a message; in a file it may be as long as the header.</summary>
+    internal static string Shorten(string name) => name.Length <= 200 ? name : name[..200] + "…";
 }

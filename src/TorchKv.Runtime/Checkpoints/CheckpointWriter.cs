@@ -11,19 +11,27 @@ public static class CheckpointWriter
     /// <summary>The largest shard by default, in bytes: 5 GB.</summary>
     public const long DefaultShardBytes = 5_000_000_000;
 
-    private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
+    private static readonly Dictionary<string, string> s_metadata = new() { ["format"] = "pt" };
 
     /// <summary>
-    /// Writes <c>config.json</c>, <c>generation_config.json</c> and <c>model.safetensors</c>, or shards with an index where the
-    /// tensors are larger than <paramref name="maxShardBytes"/>. Weights that the folder held before are replaced.
+    /// Writes <c>config.json</c>, <c>generation_config.json</c> and <c>model.safetensors</c>, or shards with an index where
+    /// the tensors are larger than <paramref name="maxShardBytes"/>. Weights that the folder held before are replaced.
     /// </summary>
     /// <param name="directory">The folder; made where it is not there.</param>
     /// <param name="config">The model's shape.</param>
-    /// <param name="tensors">The parameters of <see cref="Gpt2Tensors.Parameters"/>, each once, under its canonical name.</param>
-    /// <param name="maxShardBytes">A shard ends before the tensor that would take it past this; a larger tensor has one of its own.</param>
+    /// <param name="tensors">
+    /// The model's parameters, each once, under its canonical name and in its own dtype. Where the configuration ties the head to
+    /// the token embedding, <c>lm_head.weight</c> may be among them; HuggingFace then reads a head that is not tied.
+    /// </param>
+    /// <param name="maxShardBytes">
+    /// The most bytes of tensors in a shard; a larger tensor has a shard of its own.
+    /// </param>
     /// <exception cref="ConfigurationException">The configuration cannot be honoured.</exception>
-    /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape, or a file cannot be written. Files that were there are as they were.</exception>
-    public static void Save(string directory, Gpt2Config config, IEnumerable<TensorSource> tensors, long maxShardBytes = DefaultShardBytes)
+    /// <exception cref="CheckpointException">
+    /// A tensor is missing, unexpected or of another shape, or a file cannot be written. Files that were there stay as they were.
+    /// </exception>
+    public static void Save(
+        string directory, Gpt2Config config, IEnumerable<TensorSource> tensors, long maxShardBytes = DefaultShardBytes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxShardBytes, 1);
         config.Validate(directory);
@@ -41,7 +49,7 @@ public static class CheckpointWriter
                     : string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors");
                 var temporary = Path.Combine(directory, name + ".new");
                 written.Add((temporary, Path.Combine(directory, name)));
-                SafetensorsWriter.Write(temporary, shards[i], Metadata);
+                SafetensorsWriter.Write(temporary, shards[i], s_metadata);
                 shards[i].ForEach(tensor => map.Add(tensor.Name, name));
             }
 
@@ -97,30 +105,44 @@ public static class CheckpointWriter
                 throw new CheckpointException(directory, name, "is missing from what is to be written.");
             }
 
-            if (!tensor.Shape.AsSpan().SequenceEqual(shape.AsSpan()))
-            {
-                throw new CheckpointException(
-                    directory,
-                    name,
-                    $"has shape [{string.Join(", ", tensor.Shape)}], but the configuration asks for [{string.Join(", ", shape)}].");
-            }
-
-            if (!FloatConversion.Supports(tensor.DType))
-            {
-                throw new CheckpointException(directory, name, $"has dtype {tensor.DType.SafetensorsName()}; a parameter is F32, F16, BF16 or F64.");
-            }
-
+            Check(directory, tensor, shape.AsSpan());
             ordered.Add(tensor);
+        }
+
+        // HuggingFace stores a tied head too where it is another tensor than the embedding, and then reads it as not tied.
+        if (config.TieWordEmbeddings && given.Remove(Gpt2Tensors.Head, out var head))
+        {
+            Check(directory, head, [config.VocabSize, config.EmbeddingSize]);
+            ordered.Add(head);
         }
 
         return given.Count == 0
             ? ordered
-            : throw new CheckpointException(directory, given.Keys.First(), "is no parameter of the GPT-2 that the configuration describes.");
+            : throw new CheckpointException(
+                directory, given.Keys.First(), "is no parameter of the GPT-2 that the configuration describes.");
+    }
+
+    private static void Check(string directory, TensorSource tensor, ReadOnlySpan<long> shape)
+    {
+        if (!tensor.Shape.AsSpan().SequenceEqual(shape))
+        {
+            throw new CheckpointException(
+                directory,
+                tensor.Name,
+                $"has shape [{string.Join(", ", tensor.Shape)}], but the configuration asks for [{string.Join(", ", shape.ToArray())}].");
+        }
+
+        if (!FloatConversion.Supports(tensor.DType))
+        {
+            throw new CheckpointException(
+                directory, tensor.Name, $"has dtype {tensor.DType.SafetensorsName()}; a parameter is F32, F16, BF16 or F64.");
+        }
     }
 
     private static List<List<TensorSource>> Split(List<TensorSource> tensors, long maxShardBytes)
     {
-        // As huggingface_hub splits: a tensor that fits no shard has one of its own, and the shard begun before it goes on.
+        // As huggingface_hub splits: a tensor that fits no shard has one of its own; the tensors after it still fill the
+        // shard begun before.
         var shards = new List<List<TensorSource>>();
         var current = new List<TensorSource>();
         var bytes = 0L;
@@ -175,7 +197,7 @@ public static class CheckpointWriter
         return bytes.ToArray();
     }
 
-    /// <summary>A model that was saved here in other pieces would be read instead of the new one.</summary>
+    /// <summary>Deletes weights that were saved here in other files; they could be read instead of the new ones.</summary>
     private static void RemoveOldWeights(string directory, HashSet<string> current)
     {
         string[] old =

@@ -4,16 +4,16 @@ using TorchKv.Runtime.Configuration;
 
 namespace TorchKv.Runtime.Checkpoints;
 
-/// <summary>The names and shapes that a configuration asks of a checkpoint (HuggingFace <c>GPT2LMHeadModel</c>).</summary>
-public static class Gpt2Tensors
+/// <summary>The names and shapes of the tensors in a checkpoint (HuggingFace <c>GPT2LMHeadModel</c>).</summary>
+internal static class Gpt2Tensors
 {
-    /// <summary>What the names of all parameters but the head begin with; a file saved from <c>GPT2Model</c> leaves it out.</summary>
+    /// <summary>The beginning of all names but the head's; a file saved from <c>GPT2Model</c> leaves it out.</summary>
     public const string Prefix = "transformer.";
 
     /// <summary>The token embedding, (vocabulary, width).</summary>
     public const string TokenEmbedding = "transformer.wte.weight";
 
-    /// <summary>The output head, (vocabulary, width); in no checkpoint whose head is tied to the token embedding.</summary>
+    /// <summary>The output head, (vocabulary, width); a head that is tied to the token embedding is not stored.</summary>
     public const string Head = "lm_head.weight";
 
     /// <summary>The parameters in the model's order: embeddings, blocks, final norm and, where it is not tied, the head.</summary>
@@ -48,20 +48,44 @@ public static class Gpt2Tensors
     }
 
     /// <summary>The name with <see cref="Prefix"/>, for a name with or without it.</summary>
-    internal static string Canonical(string name) =>
+    public static string Canonical(string name) =>
         name == Head || name.StartsWith(Prefix, StringComparison.Ordinal) ? name : Prefix + name;
 
-    /// <summary>Whether a canonical name is one of the mask buffers that older versions of HuggingFace stored: <c>transformer.h.L.attn.bias</c>, <c>.masked_bias</c>.</summary>
-    internal static bool IsMaskBuffer(string canonicalName)
+    /// <summary>
+    /// Whether a canonical name is that of a mask buffer, which older versions of HuggingFace stored:
+    /// <c>transformer.h.L.attn.bias</c>, <c>.masked_bias</c>.
+    /// </summary>
+    public static bool IsMaskBuffer(string canonicalName) => InBlock(canonicalName) is "attn.bias" or "attn.masked_bias";
+
+    /// <summary>
+    /// Whether a name belongs to a module that <c>GPT2LMHeadModel</c> does not have, so that HuggingFace ignores it: another head
+    /// (<c>v_head.</c>, <c>score.</c>, <c>multiple_choice_head.</c>) or cross-attention. Any other unknown name within the
+    /// transformer or its head would change what the model computes, and is not ignored.
+    /// </summary>
+    /// <param name="name">The name in the file.</param>
+    public static bool IsIgnored(string name)
+    {
+        var block = InBlock(Canonical(name));
+        if (block.StartsWith("crossattention.") || block.StartsWith("ln_cross_attn."))
+        {
+            return true;
+        }
+
+        var dot = name.IndexOf('.');
+        return name.AsSpan(0, dot < 0 ? name.Length : dot) is not ("transformer" or "wte" or "wpe" or "h" or "ln_f" or "lm_head");
+    }
+
+    /// <summary>The part of a canonical name within a block: after <c>transformer.h.L.</c>; empty for any other name.</summary>
+    private static ReadOnlySpan<char> InBlock(string canonicalName)
     {
         const string block = Prefix + "h.";
         if (!canonicalName.StartsWith(block, StringComparison.Ordinal))
         {
-            return false;
+            return [];
         }
 
         var rest = canonicalName.AsSpan(block.Length);
         var digits = rest.IndexOfAnyExceptInRange('0', '9');
-        return digits > 0 && rest[digits..] is ".attn.bias" or ".attn.masked_bias";
+        return digits > 0 && rest[digits] == '.' ? rest[(digits + 1)..] : [];
     }
 }

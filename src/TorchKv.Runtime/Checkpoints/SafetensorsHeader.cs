@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Runtime.Checkpoints;
 
@@ -14,22 +15,24 @@ internal sealed class SafetensorsHeader
     /// <summary>The format's own limit.</summary>
     public const long LargestHeader = 100_000_000;
 
-    // The header's structure has three levels; a torch tensor has at most 64 dimensions.
-    private const int MaxDepth = 4;
+    // The header itself has three levels; a field that is not read may be deeper. A torch tensor has at most 64 dimensions.
+    private const int MaxDepth = 128;
     private const int MaxDimensions = 64;
 
-    private readonly SafetensorsFile file;
-    private readonly Dictionary<string, string> metadata = [];
-    private readonly List<Entry> entries = [];
+    private readonly SafetensorsFile _file;
+    private readonly Dictionary<string, string> _metadata = [];
+    private readonly List<Entry> _entries = [];
 
-    private SafetensorsHeader(SafetensorsFile file) => this.file = file;
+    private SafetensorsHeader(SafetensorsFile file) => _file = file;
 
-    public IReadOnlyDictionary<string, string> Metadata => metadata;
+    public IReadOnlyDictionary<string, string> Metadata => _metadata;
 
     public IReadOnlyList<CheckpointTensor> Tensors { get; private set; } = [];
 
-    /// <param name="file">Where to read, and whose name errors give.</param>
+    /// <summary>Reads the header and checks it.</summary>
+    /// <param name="file">The file, open.</param>
     /// <param name="fileLength">Its length in bytes.</param>
+    /// <exception cref="CheckpointException">The header is damaged, or does not describe the file.</exception>
     public static unsafe SafetensorsHeader Read(SafetensorsFile file, long fileLength)
     {
         if (fileLength < LengthBytes)
@@ -37,9 +40,14 @@ internal sealed class SafetensorsHeader
             throw new CheckpointException(file.Path, null, $"has {fileLength} bytes, fewer than the 8 that give the header's length.");
         }
 
-        Span<byte> lengthBytes = stackalloc byte[LengthBytes];
-        file.Read(0, lengthBytes, null);
-        var length = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
+        Span<byte> start = stackalloc byte[(int)Math.Min(GitLfsPointer.PrefixBytes, fileLength)];
+        file.Read(0, start, null);
+        if (GitLfsPointer.Begins(start))
+        {
+            throw new CheckpointException(file.Path, null, GitLfsPointer.Reason);
+        }
+
+        var length = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (length > LargestHeader)
         {
             throw new CheckpointException(file.Path, null, $"claims a header of {length:N0} bytes; the format's limit is {LargestHeader:N0}.");
@@ -75,7 +83,7 @@ internal sealed class SafetensorsHeader
     {
         if (json.IsEmpty || json[0] != (byte)'{')
         {
-            throw new CheckpointException(file.Path, null, "the header does not begin with \"{\": this is not a safetensors file.");
+            throw new CheckpointException(_file.Path, null, "the header does not begin with \"{\": this is not a safetensors file.");
         }
 
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
@@ -86,7 +94,7 @@ internal sealed class SafetensorsHeader
             var name = Text(ref reader);
             if (!names.Add(name))
             {
-                throw new CheckpointException(file.Path, name, "appears twice in the header.");
+                throw new CheckpointException(_file.Path, name, "appears twice in the header.");
             }
 
             reader.Read();
@@ -96,28 +104,33 @@ internal sealed class SafetensorsHeader
             }
             else
             {
-                entries.Add(ParseTensor(name, ref reader));
+                _entries.Add(ParseTensor(name, ref reader));
             }
         }
 
-        // Reads past the spaces that may pad the header, and finds anything else.
+        // Spaces may pad the header; the reader throws at anything else.
         reader.Read();
     }
 
     private void ParseMetadata(ref Utf8JsonReader reader)
     {
+        if (reader.TokenType == JsonTokenType.Null)
+        {
+            return;
+        }
+
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            throw new CheckpointException(file.Path, null, "__metadata__ is not an object.");
+            throw new CheckpointException(_file.Path, null, "__metadata__ is not an object.");
         }
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var key = Text(ref reader);
             reader.Read();
-            if (reader.TokenType != JsonTokenType.String || !metadata.TryAdd(key, Text(ref reader)))
+            if (reader.TokenType != JsonTokenType.String || !_metadata.TryAdd(key, Text(ref reader)))
             {
-                throw new CheckpointException(file.Path, null, "__metadata__ must map each key, once, to a text.");
+                throw new CheckpointException(_file.Path, null, "__metadata__ must map each key, once, to a text.");
             }
         }
     }
@@ -133,24 +146,29 @@ internal sealed class SafetensorsHeader
         ImmutableArray<long>? shape = null, offsets = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("dtype") && dtype is null)
+            if (reader.ValueTextEquals("dtype"))
             {
+                Once(name, dtype is null);
                 reader.Read();
                 dtype = ParseDType(name, ref reader);
             }
-            else if (reader.ValueTextEquals("shape") && shape is null)
+            else if (reader.ValueTextEquals("shape"))
             {
+                Once(name, shape is null);
                 reader.Read();
                 shape = ParseNumbers(name, "shape", MaxDimensions, ref reader);
             }
-            else if (reader.ValueTextEquals("data_offsets") && offsets is null)
+            else if (reader.ValueTextEquals("data_offsets"))
             {
+                Once(name, offsets is null);
                 reader.Read();
                 offsets = ParseNumbers(name, "data_offsets", 2, ref reader);
             }
             else
             {
-                throw Refuse(name, "has a field other than dtype, shape and data_offsets, each once.");
+                // The format's own reader ignores it too.
+                reader.Read();
+                reader.Skip();
             }
         }
 
@@ -160,6 +178,14 @@ internal sealed class SafetensorsHeader
         }
 
         return Check(name, dtype.Value, shape.Value, range[0], range[1]);
+    }
+
+    private void Once(string name, bool isFirst)
+    {
+        if (!isFirst)
+        {
+            throw Refuse(name, "must have dtype, shape and data_offsets each once.");
+        }
     }
 
     private Entry Check(string name, TensorDType dtype, ImmutableArray<long> shape, long begin, long end)
@@ -179,7 +205,8 @@ internal sealed class SafetensorsHeader
         {
             throw Refuse(
                 name,
-                $"{dtype.SafetensorsName()} of shape [{string.Join(", ", shape)}] takes {elements * dtype.ByteSize():N0} bytes, but data_offsets [{begin}, {end}] hold {(Int128)end - begin:N0}.");
+                $"{dtype.SafetensorsName()} of shape [{string.Join(", ", shape)}] takes {elements * dtype.ByteSize():N0} bytes, "
+                + $"but data_offsets [{begin}, {end}] hold {(Int128)end - begin:N0}.");
         }
 
         return new Entry(name, dtype, shape, (long)elements, begin, end);
@@ -224,18 +251,20 @@ internal sealed class SafetensorsHeader
         return numbers.DrainToImmutable();
     }
 
-    /// <summary>Puts the entries in the order of their data, which must be the file's, without overlap, gap or rest.</summary>
+    /// <summary>Puts the entries in the order of their data, and checks that they fill the file without overlap or gap.</summary>
     private void Place(long dataStart, long fileLength)
     {
         // By end too: an empty tensor lies before the one that begins where it does.
-        entries.Sort((a, b) => a.Begin != b.Begin ? a.Begin.CompareTo(b.Begin) : a.End.CompareTo(b.End));
+        _entries.Sort((a, b) => a.Begin != b.Begin ? a.Begin.CompareTo(b.Begin) : a.End.CompareTo(b.End));
         var dataLength = fileLength - dataStart;
         var position = 0L;
-        foreach (var entry in entries)
+        foreach (var entry in _entries)
         {
             if (entry.End > dataLength)
             {
-                throw Refuse(entry.Name, $"ends at byte {entry.End:N0} of the data, but the file has {dataLength:N0}: it is truncated or damaged.");
+                throw Refuse(
+                    entry.Name,
+                    $"ends at byte {entry.End:N0} of the data, but the file has {dataLength:N0}: it is truncated or damaged.");
             }
 
             if (entry.Begin != position)
@@ -250,20 +279,21 @@ internal sealed class SafetensorsHeader
 
         if (position != dataLength)
         {
-            throw new CheckpointException(file.Path, null, $"has {dataLength:N0} bytes of data, of which the header describes {position:N0}.");
+            throw new CheckpointException(
+                _file.Path, null, $"has {dataLength:N0} bytes of data, of which the header describes {position:N0}.");
         }
 
-        var tensors = new CheckpointTensor[entries.Count];
+        var tensors = new CheckpointTensor[_entries.Count];
         for (var i = 0; i < tensors.Length; i++)
         {
-            var entry = entries[i];
-            tensors[i] = new CheckpointTensor(file, entry.Name, entry.DType, entry.Shape, entry.Elements, dataStart + entry.Begin);
+            var entry = _entries[i];
+            tensors[i] = new CheckpointTensor(_file, entry.Name, entry.DType, entry.Shape, entry.Elements, dataStart + entry.Begin);
         }
 
         Tensors = tensors;
     }
 
-    private CheckpointException Refuse(string tensor, string reason) => new(file.Path, tensor, reason);
+    private CheckpointException Refuse(string tensor, string reason) => new(_file.Path, tensor, reason);
 
     private string Text(ref Utf8JsonReader reader)
     {
@@ -273,9 +303,10 @@ internal sealed class SafetensorsHeader
         }
         catch (InvalidOperationException error)
         {
-            throw new CheckpointException(file.Path, null, "the header holds a text that is not UTF-8.", error);
+            throw new CheckpointException(_file.Path, null, "the header holds a text that is not UTF-8.", error);
         }
     }
 
-    private readonly record struct Entry(string Name, TensorDType DType, ImmutableArray<long> Shape, long Elements, long Begin, long End);
+    private readonly record struct Entry(
+        string Name, TensorDType DType, ImmutableArray<long> Shape, long Elements, long Begin, long End);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Runtime.Checkpoints;
 
@@ -8,7 +9,7 @@ internal static class ShardIndex
     // Some hundred bytes a tensor; a model of a thousand layers has 12,000.
     private const long LargestFile = 16 << 20;
 
-    /// <summary>Tensor names, as in the files, to shards' names, which are plain names of files in the index's folder.</summary>
+    /// <summary>Tensor name, as in the files → the name of its shard, a plain name of a file in the index's folder.</summary>
     public static Dictionary<string, string> Read(string path)
     {
         byte[] json;
@@ -21,6 +22,10 @@ internal static class ShardIndex
             }
 
             json = File.ReadAllBytes(path);
+            if (GitLfsPointer.Begins(json))
+            {
+                throw new CheckpointException(path, null, GitLfsPointer.Reason);
+            }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -69,7 +74,9 @@ internal static class ShardIndex
                 var shard = reader.TokenType == JsonTokenType.String ? reader.GetString()! : "";
                 if (!IsPlainName(shard))
                 {
-                    throw new CheckpointException(path, tensor, $"its shard \"{(shard.Length <= 60 ? shard : shard[..60] + "…")}\" is not a plain name of a file in this folder.");
+                    var shown = shard.Length <= 60 ? shard : shard[..60] + "…";
+                    throw new CheckpointException(
+                        path, tensor, $"its shard \"{shown}\" is not a plain name of a file in this folder.");
                 }
 
                 if (!map.TryAdd(tensor, shard))
@@ -83,7 +90,7 @@ internal static class ShardIndex
         return map ?? throw new CheckpointException(path, null, "has no weight_map.");
     }
 
-    // On every system alike: a checkpoint must not name files outside its folder, on Windows' terms either.
+    // A checkpoint must not name files outside its folder. Windows' separators count on every system.
     private static bool IsPlainName(string name) =>
         name.Length is > 0 and <= 255 && name is not ("." or "..") && name.AsSpan().IndexOfAny("/\\:\0") < 0;
 }

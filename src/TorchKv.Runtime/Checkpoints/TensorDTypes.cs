@@ -4,7 +4,7 @@ namespace TorchKv.Runtime.Checkpoints;
 public static class TensorDTypes
 {
     // By the enum's order: safetensors' name, PyTorch's name, bytes of an element.
-    private static readonly (string Safetensors, string Torch, int Bytes)[] Known =
+    private static readonly (string Safetensors, string Torch, int Bytes)[] s_known =
     [
         ("F32", "float32", 4), ("F16", "float16", 2), ("BF16", "bfloat16", 2), ("F64", "float64", 8),
         ("BOOL", "bool", 1), ("U8", "uint8", 1), ("I8", "int8", 1), ("U16", "uint16", 2), ("I16", "int16", 2),
@@ -13,19 +13,19 @@ public static class TensorDTypes
     ];
 
     /// <summary>Bytes of one element.</summary>
-    public static int ByteSize(this TensorDType dtype) => Known[(int)dtype].Bytes;
+    public static int ByteSize(this TensorDType dtype) => s_known[(int)dtype].Bytes;
 
     /// <summary>The name in a safetensors header (<c>F32</c>).</summary>
-    public static string SafetensorsName(this TensorDType dtype) => Known[(int)dtype].Safetensors;
+    public static string SafetensorsName(this TensorDType dtype) => s_known[(int)dtype].Safetensors;
 
     /// <summary>PyTorch's name (<c>float32</c>), which <c>config.json</c> uses too.</summary>
-    public static string TorchName(this TensorDType dtype) => Known[(int)dtype].Torch;
+    public static string TorchName(this TensorDType dtype) => s_known[(int)dtype].Torch;
 
     internal static bool TryParse(ReadOnlySpan<char> safetensorsName, out TensorDType dtype)
     {
-        for (var i = 0; i < Known.Length; i++)
+        for (var i = 0; i < s_known.Length; i++)
         {
-            if (safetensorsName.SequenceEqual(Known[i].Safetensors))
+            if (safetensorsName.SequenceEqual(s_known[i].Safetensors))
             {
                 dtype = (TensorDType)i;
                 return true;

@@ -4,7 +4,7 @@ namespace TorchKv.Runtime.Configuration;
 internal static class ActivationNames
 {
     // gelu_fast and gelu_accurate differ from gelu_new in the order of the same operations alone.
-    private static readonly (string Name, Gpt2Activation Activation)[] Known =
+    private static readonly (string Name, Gpt2Activation Activation)[] s_known =
     [
         ("gelu_new", Gpt2Activation.GeluNew),
         ("gelu", Gpt2Activation.Gelu),
@@ -26,11 +26,11 @@ internal static class ActivationNames
         ("swish", Gpt2Activation.Silu),
     ];
 
-    public static string Of(Gpt2Activation activation) => Known.First(known => known.Activation == activation).Name;
+    public static string Of(Gpt2Activation activation) => s_known.First(known => known.Activation == activation).Name;
 
     public static bool TryParse(string name, out Gpt2Activation activation)
     {
-        foreach (var known in Known)
+        foreach (var known in s_known)
         {
             if (known.Name == name)
             {
@@ -43,5 +43,5 @@ internal static class ActivationNames
         return false;
     }
 
-    public static string List => string.Join(", ", Known.Select(known => known.Name));
+    public static string List => string.Join(", ", s_known.Select(known => known.Name));
 }

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Files;
+
 namespace TorchKv.Runtime.Configuration;
 
 /// <summary>Reads HuggingFace's <c>config.json</c> and <c>generation_config.json</c> of a GPT-2.</summary>
@@ -43,6 +45,11 @@ internal static class ConfigurationReader
             while (read < bytes.Length && RandomAccess.Read(handle, bytes.AsSpan(read), read) is > 0 and var count)
             {
                 read += count;
+            }
+
+            if (GitLfsPointer.Begins(bytes))
+            {
+                throw new ConfigurationException(file, null, GitLfsPointer.Reason);
             }
 
             return read == bytes.Length ? bytes : bytes[..read];

@@ -5,7 +5,7 @@ namespace TorchKv.Runtime.Configuration;
 /// <summary>Writes the two configuration files of HuggingFace's layout, keys in its order (by name).</summary>
 internal static class ConfigurationWriter
 {
-    private static readonly JsonWriterOptions Indented = new() { Indented = true };
+    private static readonly JsonWriterOptions s_indented = new() { Indented = true };
 
     public static byte[] Config(Gpt2Config config, string dtype) => Write(json =>
     {
@@ -50,7 +50,7 @@ internal static class ConfigurationWriter
     private static byte[] Write(Action<Utf8JsonWriter> members)
     {
         using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, Indented))
+        using (var json = new Utf8JsonWriter(buffer, s_indented))
         {
             json.WriteStartObject();
             members(json);

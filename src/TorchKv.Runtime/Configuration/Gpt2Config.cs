@@ -10,7 +10,7 @@ namespace TorchKv.Runtime.Configuration;
 /// </remarks>
 public sealed record Gpt2Config
 {
-    private readonly int? innerSize;
+    private readonly int? _innerSize;
 
     /// <summary>Number of token ids (<c>vocab_size</c>).</summary>
     public int VocabSize { get; init; } = 50257;
@@ -30,8 +30,8 @@ public sealed record Gpt2Config
     /// <summary>Width of the feed-forward network's inner layer (<c>n_inner</c>); 4 · n_embd where it is not set or null in the file.</summary>
     public int InnerSize
     {
-        get => innerSize ?? 4 * EmbeddingSize;
-        init => innerSize = value;
+        get => _innerSize ?? 4 * EmbeddingSize;
+        init => _innerSize = value;
     }
 
     /// <summary>The feed-forward activation (<c>activation_function</c>).</summary>

@@ -7,50 +7,50 @@ namespace TorchKv.Runtime.Configuration;
 internal ref struct JsonFields
 {
     // A published configuration has some 40 fields, one of them (task_specific_params) a few levels deep.
-    private static readonly JsonReaderOptions Options = new() { MaxDepth = 32 };
+    private static readonly JsonReaderOptions s_options = new() { MaxDepth = 32 };
 
-    private readonly string source;
-    private readonly HashSet<string> seen;
-    private Utf8JsonReader reader;
+    private readonly string _source;
+    private readonly HashSet<string> _seen;
+    private Utf8JsonReader _reader;
 
     public JsonFields(ReadOnlySpan<byte> utf8Json, string source)
     {
         // A byte order mark is no JSON, but editors write it.
-        reader = new Utf8JsonReader(utf8Json.StartsWith("\uFEFF"u8) ? utf8Json[3..] : utf8Json, Options);
-        this.source = source;
-        seen = [];
+        _reader = new Utf8JsonReader(utf8Json.StartsWith("\uFEFF"u8) ? utf8Json[3..] : utf8Json, s_options);
+        _source = source;
+        _seen = [];
         Name = "";
-        if (!Advance() || reader.TokenType != JsonTokenType.StartObject)
+        if (!Advance() || _reader.TokenType != JsonTokenType.StartObject)
         {
-            throw new ConfigurationException(source, null, "is not a JSON object.");
+            throw new ConfigurationException(_source, null, "is not a JSON object.");
         }
     }
 
     /// <summary>The field that <see cref="Next"/> came to; its value is read, or skipped, before the next call.</summary>
     public string Name { get; private set; }
 
-    public readonly bool IsNull => reader.TokenType == JsonTokenType.Null;
+    public readonly bool IsNull => _reader.TokenType == JsonTokenType.Null;
 
-    public readonly bool IsArray => reader.TokenType == JsonTokenType.StartArray;
+    public readonly bool IsArray => _reader.TokenType == JsonTokenType.StartArray;
 
     /// <summary>Moves to the next field's value; false at the end of the object, past which there is nothing.</summary>
     public bool Next()
     {
         Advance();
-        if (reader.TokenType == JsonTokenType.EndObject)
+        if (_reader.TokenType == JsonTokenType.EndObject)
         {
             if (Advance())
             {
-                throw new ConfigurationException(source, null, "has something after its JSON object.");
+                throw new ConfigurationException(_source, null, "has something after its JSON object.");
             }
 
             return false;
         }
 
-        Name = reader.GetString()!;
-        if (!seen.Add(Name))
+        Name = _reader.GetString()!;
+        if (!_seen.Add(Name))
         {
-            throw new ConfigurationException(source, Name, "appears twice.");
+            throw new ConfigurationException(_source, Name, "appears twice.");
         }
 
         Advance();
@@ -61,7 +61,7 @@ internal ref struct JsonFields
     {
         try
         {
-            reader.Skip();
+            _reader.Skip();
         }
         catch (JsonException error)
         {
@@ -70,19 +70,19 @@ internal ref struct JsonFields
     }
 
     public readonly int Int32() =>
-        reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var value) ? value : throw Refuse("a whole number");
+        _reader.TokenType == JsonTokenType.Number && _reader.TryGetInt32(out var value) ? value : throw Refuse("a whole number");
 
     public readonly float Single() =>
-        reader.TokenType == JsonTokenType.Number && reader.TryGetSingle(out var value) ? value : throw Refuse("a number");
+        _reader.TokenType == JsonTokenType.Number && _reader.TryGetSingle(out var value) ? value : throw Refuse("a number");
 
-    public readonly bool Boolean() => reader.TokenType switch
+    public readonly bool Boolean() => _reader.TokenType switch
     {
         JsonTokenType.True => true,
         JsonTokenType.False => false,
         _ => throw Refuse("true or false"),
     };
 
-    public readonly string String() => reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Refuse("a text");
+    public readonly string String() => _reader.TokenType == JsonTokenType.String ? _reader.GetString()! : throw Refuse("a text");
 
     /// <summary>A token id, or null.</summary>
     public readonly int? TokenId() => IsNull ? null : Int32();
@@ -101,7 +101,7 @@ internal ref struct JsonFields
         }
 
         var ids = new List<int>();
-        while (Advance() && reader.TokenType != JsonTokenType.EndArray)
+        while (Advance() && _reader.TokenType != JsonTokenType.EndArray)
         {
             ids.Add(Int32());
         }
@@ -112,20 +112,20 @@ internal ref struct JsonFields
     /// <summary>Whether the value says nothing: null, false, or an object or array without members. The value is read past.</summary>
     public bool SkipsEmpty()
     {
-        if (reader.TokenType is JsonTokenType.Null or JsonTokenType.False)
+        if (_reader.TokenType is JsonTokenType.Null or JsonTokenType.False)
         {
             return true;
         }
 
-        if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
+        if (_reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
         {
             return false;
         }
 
-        var depth = reader.CurrentDepth;
+        var depth = _reader.CurrentDepth;
         Advance();
-        var empty = reader.CurrentDepth == depth;
-        while (reader.CurrentDepth > depth)
+        var empty = _reader.CurrentDepth == depth;
+        while (_reader.CurrentDepth > depth)
         {
             Advance();
         }
@@ -133,15 +133,15 @@ internal ref struct JsonFields
         return empty;
     }
 
-    private readonly ConfigurationException Refuse(string wanted) => new(source, Name, $"must be {wanted}, and is {reader.TokenType}.");
+    private readonly ConfigurationException Refuse(string wanted) => new(_source, Name, $"must be {wanted}, and is {_reader.TokenType}.");
 
-    private readonly ConfigurationException NotJson(JsonException error) => new(source, null, $"is not JSON: {error.Message}", error);
+    private readonly ConfigurationException NotJson(JsonException error) => new(_source, null, $"is not JSON: {error.Message}", error);
 
     private bool Advance()
     {
         try
         {
-            return reader.Read();
+            return _reader.Read();
         }
         catch (JsonException error)
         {

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace TorchKv.Runtime.Text;
 
-/// <summary>GPT-2's printable character for each byte (<c>bytes_to_unicode</c>): printable Latin-1 stands for itself, the other 68 bytes follow from U+0100 on.</summary>
+/// <summary>
+/// GPT-2's printable character for each byte (<c>bytes_to_unicode</c>): printable Latin-1 characters stand for themselves, and
+/// the other 68 bytes have the characters from U+0100 on.
+/// </summary>
 internal static class ByteLevel
 {
     private static readonly char[] s_characters = MakeCharacters();
@@ -11,7 +14,10 @@ internal static class ByteLevel
     /// <summary>The character that stands for a byte in a vocabulary.</summary>
     public static char ToCharacter(byte value) => s_characters[value];
 
-    /// <summary>The bytes that a vocabulary's token stands for; a token with a character that stands for no byte is taken as it is written.</summary>
+    /// <summary>The characters of the 256 bytes.</summary>
+    public static IReadOnlyCollection<char> Characters => s_bytes.Keys;
+
+    /// <summary>The bytes of a vocabulary's token; of a token with any other character, its UTF-8 as it is written.</summary>
     public static byte[] ToBytes(string token)
     {
         var bytes = new byte[token.Length];

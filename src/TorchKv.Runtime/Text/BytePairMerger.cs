@@ -17,6 +17,10 @@ internal sealed class BytePairMerger
     // The token of each byte; None where the vocabulary lacks it.
     private readonly int[] _byteTokens = new int[256];
 
+    // The token for a byte that the vocabulary lacks; None: such a byte is left out.
+    private readonly int _unknown;
+    private readonly bool _fuseUnknown;
+
     private readonly long _tokenCount;
 
     // Two tokens → rank of their merge, 0 for the best; rank → the token that they become.
@@ -25,8 +29,12 @@ internal sealed class BytePairMerger
 
     /// <param name="vocabulary">Token, in GPT-2's characters for bytes, → id.</param>
     /// <param name="merges">Pairs "left right" of its tokens, best first, that <see cref="MergeList"/> has checked.</param>
-    public BytePairMerger(Dictionary<string, int> vocabulary, List<string> merges)
+    /// <param name="unknown">The id that stands for a byte that the vocabulary lacks; null: such a byte is left out.</param>
+    /// <param name="fuseUnknown">Whether several such bytes in a row give one id.</param>
+    public BytePairMerger(Dictionary<string, int> vocabulary, List<string> merges, int? unknown = null, bool fuseUnknown = false)
     {
+        _unknown = unknown ?? None;
+        _fuseUnknown = fuseUnknown;
         for (var value = 0; value < 256; value++)
         {
             _byteTokens[value] = vocabulary.TryGetValue(ByteLevel.ToCharacter((byte)value).ToString(), out var id) ? id : None;
@@ -49,7 +57,7 @@ internal sealed class BytePairMerger
     /// <summary>Whether the vocabulary has a token for every byte.</summary>
     public bool HasEveryByte { get; }
 
-    /// <summary>Adds the ids of a piece. A byte that the vocabulary lacks gives nothing, and its neighbours become neighbours.</summary>
+    /// <summary>Adds the ids of a piece. A byte that the vocabulary lacks gives the unknown token, or nothing where there is none.</summary>
     /// <param name="piece">A piece as <see cref="Gpt2PreTokenizer"/> cuts it, without a surrogate that lacks its partner.</param>
     /// <param name="ids">Where its ids are added.</param>
     /// <returns>How many pairs were tried: the work done.</returns>
@@ -151,10 +159,18 @@ internal sealed class BytePairMerger
         Encoding.UTF8.GetBytes(piece, bytes);
         var tokens = new int[bytes.Length];
         var count = 0;
+        var afterUnknown = false;
         foreach (var value in bytes)
         {
-            tokens[count] = _byteTokens[value];
-            count += tokens[count] != None ? 1 : 0;
+            var token = _byteTokens[value];
+            var isUnknown = token == None;
+            token = isUnknown ? _unknown : token;
+            if (token != None && !(isUnknown && afterUnknown && _fuseUnknown))
+            {
+                tokens[count++] = token;
+            }
+
+            afterUnknown = isUnknown;
         }
 
         return count == tokens.Length ? tokens : tokens[..count];

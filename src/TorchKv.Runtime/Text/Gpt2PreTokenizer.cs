@@ -12,7 +12,7 @@ namespace TorchKv.Runtime.Text;
 /// (𝐀, 𠀀) is two surrogates and no letter, while the original's expression works on code points.
 /// White space is Unicode's White_Space property, which unlike Python's <c>str.isspace</c> leaves out U+001C to U+001F.
 /// </remarks>
-public sealed class Gpt2PreTokenizer : PreTokenizer
+internal sealed class Gpt2PreTokenizer : PreTokenizer
 {
     private const byte Letter = 1;
     private const byte Number = 2;

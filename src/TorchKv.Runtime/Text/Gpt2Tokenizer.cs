@@ -1,14 +1,16 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Microsoft.ML.Tokenizers;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Text;
 
 /// <summary>
-/// GPT-2's byte-level BPE, set up from a model folder's <c>vocab.json</c> and <c>merges.txt</c>. It gives the ids of
-/// HuggingFace's <c>GPT2Tokenizer</c> for any Unicode text. Any number of threads may use one.
+/// GPT-2's byte-level BPE, set up from the files of a model's folder. It gives the ids of HuggingFace's <c>GPT2Tokenizer</c> for
+/// any Unicode text. Any number of threads may use one.
 /// </summary>
-public sealed class Gpt2Tokenizer
+public sealed class Gpt2Tokenizer : ITokenVocabulary
 {
     /// <summary>The token that ends a text, in GPT-2 and in every model made like it.</summary>
     public const string EndOfTextToken = "<|endoftext|>";
@@ -19,154 +21,147 @@ public sealed class Gpt2Tokenizer
     private static readonly Gpt2PreTokenizer s_split = new();
 
     private readonly BpeTokenizer _bpe;
-    private readonly BytePairMerger _longPieces;
+    private readonly BytePairMerger _ownMerges;
     private readonly byte[][] _bytes;
     private readonly bool[] _isSpecial;
-    private readonly Dictionary<string, int> _ids;
-    private readonly string[] _special;
-    private readonly SearchValues<string> _specialSearch;
     private readonly bool _addPrefixSpace;
 
-    private Gpt2Tokenizer(Dictionary<string, int> vocabulary, List<string> merges, Dictionary<string, int> added, int? endOfText, bool addPrefixSpace)
+    // At most two, as in HuggingFace's: the second looks between the matches of the first.
+    private readonly AddedTokenSearch[] _searches;
+
+    private Gpt2Tokenizer(TokenizerDefinition definition)
     {
-        _bpe = BpeTokenizer.Create(new BpeOptions(vocabulary) { Merges = merges, ByteLevel = true, PreTokenizer = s_split });
-        _longPieces = new BytePairMerger(vocabulary, merges);
-        _ids = vocabulary;
-        _bytes = new byte[vocabulary.Count + added.Keys.Count(token => !vocabulary.ContainsKey(token))][];
+        var vocabulary = definition.Vocabulary;
+        _bpe = BpeTokenizer.Create(new BpeOptions(vocabulary)
+        {
+            Merges = definition.Merges,
+            ByteLevel = true,
+            PreTokenizer = s_split,
+        });
+        int? unknown = definition.UnknownToken is { } token ? vocabulary[token] : null;
+        _ownMerges = new BytePairMerger(vocabulary, definition.Merges, unknown, definition.FuseUnknownTokens);
+        _bytes = new byte[vocabulary.Count + definition.Added.Count(added => !vocabulary.ContainsKey(added.Token.Content))][];
         _isSpecial = new bool[_bytes.Length];
-        foreach (var (token, id) in vocabulary)
+        foreach (var (added, id) in definition.Added)
         {
-            _bytes[id] = ByteLevel.ToBytes(token);
+            _bytes[id] = Encoding.UTF8.GetBytes(added.Content);
+            _isSpecial[id] = added.IsSpecial;
         }
 
-        foreach (var (token, id) in added)
+        foreach (var (written, id) in vocabulary)
         {
-            _ids[token] = id;
-            _bytes[id] = Encoding.UTF8.GetBytes(token);
-            _isSpecial[id] = true;
+            _bytes[id] = ByteLevel.ToBytes(written);
         }
 
-        // Longest first: of two that begin at one place the longer is taken.
-        _special = [.. added.Keys.OrderByDescending(token => token.Length).ThenBy(token => token, StringComparer.Ordinal)];
-        _specialSearch = SearchValues.Create(_special, StringComparison.Ordinal);
-        _addPrefixSpace = addPrefixSpace;
-        EndOfTextId = endOfText;
+        _searches =
+        [
+            .. definition.Added.GroupBy(token => token.Token.IsNormalized).OrderBy(group => group.Key)
+                .Select(group => new AddedTokenSearch(group)),
+        ];
+        _addPrefixSpace = definition.AddPrefixSpace;
+        EndOfTextId = definition.EndOfTextId;
     }
 
     /// <summary>Number of token ids, added tokens included.</summary>
     public int VocabSize => _bytes.Length;
 
-    /// <summary>The id that ends a text: the folder's <c>eos_token</c>, else <c>&lt;|endoftext|&gt;</c>; null where the vocabulary has neither.</summary>
+    /// <summary>
+    /// The id that ends a text: the folder's <c>eos_token</c>, else <c>&lt;|endoftext|&gt;</c>; null where there is neither.
+    /// </summary>
     public int? EndOfTextId { get; }
 
-    /// <summary>Whether a folder has a vocabulary to <see cref="Load"/>.</summary>
-    public static bool Exists(string directory) =>
-        File.Exists(Path.Combine(directory, "vocab.json")) || File.Exists(Path.Combine(directory, "tokenizer.json"));
+    /// <inheritdoc/>
+    int ITokenVocabulary.Count => VocabSize;
+
+    /// <summary>Whether a folder has a vocabulary to <see cref="Load"/>: <c>tokenizer.json</c> or <c>vocab.json</c>.</summary>
+    public static bool Exists(string directory) => TokenizerFolder.HasVocabulary(directory);
 
     /// <summary>
-    /// Reads a model folder: <c>vocab.json</c> and <c>merges.txt</c>, or where there is no <c>vocab.json</c>
-    /// <c>tokenizer.json</c>; and, where they are, <c>added_tokens.json</c>, <c>special_tokens_map.json</c> and <c>tokenizer_config.json</c>.
+    /// Reads a model's folder as HuggingFace does by default: <c>tokenizer.json</c> or, where it is missing, <c>vocab.json</c> and
+    /// <c>merges.txt</c>; then the added tokens of <c>added_tokens.json</c> and <c>tokenizer_config.json</c>; then, where
+    /// <c>tokenizer_config.json</c> has no <c>added_tokens_decoder</c>, <c>special_tokens_map.json</c>. Special tokens that are
+    /// named there and have no id get the next ids.
     /// </summary>
     /// <param name="directory">The folder, in HuggingFace's layout.</param>
     /// <exception cref="TokenizerException">A file is missing or cannot be used; the message names it and says why.</exception>
     public static Gpt2Tokenizer Load(string directory)
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
-        var file = Path.Combine(directory, "vocab.json");
-        Dictionary<string, int> vocabulary;
-        List<string> merges;
-        var addedFile = Path.Combine(directory, "added_tokens.json");
-        var added = File.Exists(addedFile) ? VocabularyFiles.ReadTokens(addedFile) : [];
-        var addPrefixSpace = false;
-        if (!File.Exists(file) && File.Exists(Path.Combine(directory, "tokenizer.json")))
+        return new Gpt2Tokenizer(TokenizerFolder.Read(directory));
+    }
+
+    /// <summary>Reads a model's folder where a model can be used without its tokenizer, through token ids.</summary>
+    /// <param name="directory">The folder, in HuggingFace's layout.</param>
+    /// <param name="tokenizer">The tokenizer; null where the folder has none that can be used.</param>
+    /// <param name="reason">Why there is none, as a sentence that names the file or the folder; null where there is one.</param>
+    public static bool TryLoad(
+        string directory, [NotNullWhen(true)] out Gpt2Tokenizer? tokenizer, [NotNullWhen(false)] out string? reason)
+    {
+        (tokenizer, reason) = (null, null);
+        if (!Exists(directory))
         {
-            file = Path.Combine(directory, "tokenizer.json");
-            var json = TokenizerJson.Read(file);
-            (vocabulary, merges, addPrefixSpace) = (json.Vocabulary, json.Merges, json.AddPrefixSpace);
-            Add(added, json.Added, "tokenizer.json");
-        }
-        else
-        {
-            vocabulary = VocabularyFiles.ReadVocabulary(file);
-            merges = VocabularyFiles.ReadMerges(Path.Combine(directory, "merges.txt"), vocabulary);
+            reason = $"{directory}: there is no tokenizer, neither tokenizer.json nor vocab.json.";
+            return false;
         }
 
-        var config = VocabularyFiles.ReadSettings(Path.Combine(directory, "tokenizer_config.json"));
-        var map = VocabularyFiles.ReadSettings(Path.Combine(directory, "special_tokens_map.json"));
-        Add(added, config.AddedTokens, "tokenizer_config.json");
-        VocabularyFiles.CheckIds(file, vocabulary, added);
-        foreach (var token in config.SpecialTokens.Concat(map.SpecialTokens).Append(EndOfTextToken))
+        try
         {
-            if (vocabulary.TryGetValue(token, out var id))
-            {
-                added.TryAdd(token, id);
-            }
+            tokenizer = Load(directory);
+            return true;
         }
-
-        var eos = config.EosToken ?? map.EosToken ?? EndOfTextToken;
-        int? endOfText = added.TryGetValue(eos, out var eosId) || added.TryGetValue(EndOfTextToken, out eosId) ? eosId : null;
-        return new Gpt2Tokenizer(vocabulary, merges, added, endOfText, config.AddPrefixSpace ?? addPrefixSpace);
-
-        void Add(Dictionary<string, int> known, Dictionary<string, int> more, string source)
+        catch (TokenizerException error)
         {
-            foreach (var (token, id) in more)
-            {
-                if (!known.TryAdd(token, id) && known[token] != id)
-                {
-                    throw new TokenizerException(Path.Combine(directory, source), $"the added token '{VocabularyFiles.Shorten(token)}' has the id {id} here and {known[token]} in another file.");
-                }
-            }
+            reason = error.Message;
+            return false;
         }
     }
 
     /// <summary>The ids of a text.</summary>
     /// <param name="text">Any text; a surrogate without its partner counts as U+FFFD.</param>
     /// <param name="recognizeSpecialTokens">
-    /// Whether special tokens that the text spells out (<c>&lt;|endoftext|&gt;</c>) give their own id, as HuggingFace's tokenizer has it;
-    /// false for text from a stranger, who then cannot end or begin anything.
+    /// Whether special tokens that the text spells out (<c>&lt;|endoftext|&gt;</c>) give their own id, as in HuggingFace's
+    /// tokenizer. False for untrusted text, which then cannot end or begin anything. Added tokens that are not special are text
+    /// and are found either way.
     /// </param>
     public IReadOnlyList<int> Encode(string text, bool recognizeSpecialTokens = true)
     {
         ArgumentNullException.ThrowIfNull(text);
         text = WellFormed(text);
-        if (!recognizeSpecialTokens || text.AsSpan().IndexOfAny(_specialSearch) < 0)
-        {
-            return EncodeOrdinary(text);
-        }
-
         var ids = new List<int>();
-        var rest = text.AsSpan();
-        while (!rest.IsEmpty)
+        Encode(text, _searches, recognizeSpecialTokens, ids);
+        return ids;
+    }
+
+    /// <summary>The ids of a text for a model; the same as without it, each checked against the model's vocabulary.</summary>
+    /// <param name="text">Any text; a surrogate without its partner counts as U+FFFD.</param>
+    /// <param name="model">The model's shape.</param>
+    /// <param name="recognizeSpecialTokens">Whether special tokens that the text spells out give their own id.</param>
+    /// <exception cref="RequestException">
+    /// The text holds a token for which the model has no row, such as one that was added to the tokenizer alone; the message names
+    /// the token, its id and the size of the model's vocabulary.
+    /// </exception>
+    public IReadOnlyList<int> Encode(string text, ModelShape model, bool recognizeSpecialTokens = true)
+    {
+        var ids = Encode(text, recognizeSpecialTokens);
+        foreach (var id in ids)
         {
-            var at = rest.IndexOfAny(_specialSearch);
-            if (at != 0)
+            if (id >= model.VocabSize)
             {
-                ids.AddRange(EncodeOrdinary(new string(at < 0 ? rest : rest[..at])));
-            }
-
-            if (at < 0)
-            {
-                break;
-            }
-
-            rest = rest[at..];
-            foreach (var token in _special)
-            {
-                if (rest.StartsWith(token, StringComparison.Ordinal))
-                {
-                    ids.Add(_ids[token]);
-                    rest = rest[token.Length..];
-                    break;
-                }
+                var token = VocabularyFiles.Shorten(Encoding.UTF8.GetString(TokenBytes(id)));
+                throw new RequestException(
+                    $"The text holds the token \"{token}\" with the id {id}, but the model's vocabulary has {model.VocabSize} ids, "
+                    + $"0 to {model.VocabSize - 1}: the model was not made for this token.");
             }
         }
 
         return ids;
     }
 
-    /// <summary>The text of ids. Bytes that are no UTF-8 give U+FFFD; ids that the vocabulary lacks give nothing, as with HuggingFace.</summary>
+    /// <summary>
+    /// The text of ids. Bytes that are no UTF-8 give U+FFFD; ids that the vocabulary lacks give nothing, as with HuggingFace.
+    /// </summary>
     /// <param name="ids">Token ids.</param>
-    /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
+    /// <param name="skipSpecialTokens">Whether special tokens are left out; added tokens that are not special are text.</param>
     public string Decode(IEnumerable<int> ids, bool skipSpecialTokens = false)
     {
         ArgumentNullException.ThrowIfNull(ids);
@@ -182,14 +177,32 @@ public sealed class Gpt2Tokenizer
         return Encoding.UTF8.GetString(bytes.WrittenSpan);
     }
 
-    /// <summary>The bytes that a token stands for: part of a character, or several; none where the vocabulary lacks the id.</summary>
+    /// <inheritdoc/>
     public ReadOnlySpan<byte> TokenBytes(int id) => (uint)id < (uint)_bytes.Length ? _bytes[id] : [];
 
-    /// <summary>Whether an id is a special token's.</summary>
+    /// <inheritdoc/>
     public bool IsSpecial(int id) => (uint)id < (uint)_isSpecial.Length && _isSpecial[id];
 
-    /// <summary>The id of a token, written as the vocabulary writes it ('Ġ' for a space).</summary>
-    public bool TryGetId(string token, out int id) => _ids.TryGetValue(token, out id);
+    private void Encode(string text, ReadOnlySpan<AddedTokenSearch> searches, bool recognizeSpecialTokens, List<int> ids)
+    {
+        if (searches.IsEmpty)
+        {
+            ids.AddRange(EncodeOrdinary(text));
+            return;
+        }
+
+        foreach (var (part, id) in searches[0].Split(text, recognizeSpecialTokens))
+        {
+            if (id >= 0)
+            {
+                ids.Add(id);
+            }
+            else
+            {
+                Encode(part, searches[1..], recognizeSpecialTokens, ids);
+            }
+        }
+    }
 
     private IReadOnlyList<int> EncodeOrdinary(string text)
     {
@@ -198,8 +211,8 @@ public sealed class Gpt2Tokenizer
             text = ' ' + text;
         }
 
-        // The package stops at a byte that the vocabulary lacks, where HuggingFace's tokenizer leaves it out.
-        if (_longPieces.HasEveryByte && !HasLongPiece(text))
+        // The package stops at a byte that the vocabulary lacks, where HuggingFace's tokenizer leaves it out or says unknown.
+        if (_ownMerges.HasEveryByte && !HasLongPiece(text))
         {
             return _bpe.EncodeToIds(text);
         }
@@ -208,13 +221,13 @@ public sealed class Gpt2Tokenizer
         foreach (var (offset, length) in s_split.PreTokenize(text))
         {
             var piece = text.AsSpan(offset, length);
-            if (_longPieces.HasEveryByte && length <= LongestPackagePiece)
+            if (_ownMerges.HasEveryByte && length <= LongestPackagePiece)
             {
                 ids.AddRange(_bpe.EncodeToIds(piece, considerPreTokenization: false));
             }
             else
             {
-                _longPieces.Encode(piece, ids);
+                _ownMerges.Encode(piece, ids);
             }
         }
 
@@ -241,12 +254,15 @@ public sealed class Gpt2Tokenizer
     {
         for (var i = 0; i < text.Length; i++)
         {
-            if (char.IsSurrogate(text[i]) && !(char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1])))
+            if (char.IsSurrogate(text[i]))
             {
-                return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
-            }
+                if (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[i + 1]))
+                {
+                    return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
+                }
 
-            i += char.IsSurrogate(text[i]) ? 1 : 0;
+                i++;
+            }
         }
 
         return text;

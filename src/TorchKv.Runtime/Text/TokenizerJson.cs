@@ -4,14 +4,17 @@ namespace TorchKv.Runtime.Text;
 
 /// <summary>
 /// <c>tokenizer.json</c>: vocabulary, merges, added tokens and settings in one file, as newer versions of HuggingFace's
-/// libraries save a tokenizer. What it can say beyond GPT-2's tokenizer is refused by name.
+/// libraries save a tokenizer. Whatever GPT-2's tokenizer does not have is refused by its name in the file.
 /// </summary>
 internal sealed class TokenizerJson
 {
     private readonly string _file;
     private List<(string Pair, string Place)> _merges = [];
+    private bool _hasPreTokenizer;
 
     private TokenizerJson(string file) => _file = file;
+
+    private delegate void ReadProperty(string name, ref Utf8JsonReader reader);
 
     /// <summary>Token → id.</summary>
     public Dictionary<string, int> Vocabulary { get; private set; } = [];
@@ -19,11 +22,17 @@ internal sealed class TokenizerJson
     /// <summary>Pairs "left right", best first.</summary>
     public List<string> Merges { get; private set; } = [];
 
-    /// <summary>Tokens that are taken whole, with their ids.</summary>
-    public Dictionary<string, int> Added { get; } = new(StringComparer.Ordinal);
+    /// <summary>The added tokens with their ids.</summary>
+    public List<(AddedToken Token, int Id)> Added { get; } = [];
 
     /// <summary>Whether a space goes before a text that does not begin with one.</summary>
     public bool AddPrefixSpace { get; private set; }
+
+    /// <summary>The token for a byte that the vocabulary lacks; null: such a byte is left out.</summary>
+    public string? UnknownToken { get; private set; }
+
+    /// <summary>Whether several such bytes in a row give one <see cref="UnknownToken"/>.</summary>
+    public bool FuseUnknownTokens { get; private set; }
 
     /// <summary>Reads the file.</summary>
     /// <exception cref="TokenizerException">It cannot be used; the message says why.</exception>
@@ -42,11 +51,7 @@ internal sealed class TokenizerJson
             throw new TokenizerException(file, $"is not valid JSON: {e.Message}", e);
         }
 
-        if (result.Vocabulary.Count == 0)
-        {
-            throw new TokenizerException(file, "has no model.vocab, or an empty one.");
-        }
-
+        result.Check();
         var merges = new MergeList(file, result.Vocabulary);
         foreach (var (pair, place) in result._merges)
         {
@@ -58,7 +63,26 @@ internal sealed class TokenizerJson
         return result;
     }
 
-    private delegate void ReadProperty(string name, ref Utf8JsonReader reader);
+    private void Check()
+    {
+        if (Vocabulary.Count == 0)
+        {
+            throw new TokenizerException(_file, "has no model.vocab, or an empty one.");
+        }
+
+        if (!_hasPreTokenizer)
+        {
+            throw new TokenizerException(
+                _file, "has no pre_tokenizer; GPT-2's is {\"type\": \"ByteLevel\"}, and without one other ids would come out.");
+        }
+
+        if (UnknownToken is { } unknown && !Vocabulary.ContainsKey(unknown))
+        {
+            // It stands for nothing where every byte has its token.
+            Require(ByteLevel.Characters.All(c => Vocabulary.ContainsKey(c.ToString())), "model.unk_token", "a token of model.vocab");
+            UnknownToken = null;
+        }
+    }
 
     /// <summary>Reads an object's properties; each call leaves the reader on its value's end.</summary>
     private void ReadObject(ref Utf8JsonReader reader, string what, ReadProperty read)
@@ -83,13 +107,14 @@ internal sealed class TokenizerJson
             case "model":
                 ReadObject(ref reader, name, ReadModel);
                 break;
-            case "pre_tokenizer":
+            case "pre_tokenizer" when reader.TokenType != JsonTokenType.Null:
                 ReadObject(ref reader, name, ReadPreTokenizer);
                 break;
             case "added_tokens" when reader.TokenType == JsonTokenType.StartArray:
+                var contents = new HashSet<string>(StringComparer.Ordinal);
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
                 {
-                    ReadAdded(ref reader);
+                    ReadAdded(ref reader, contents);
                 }
 
                 break;
@@ -114,14 +139,29 @@ internal sealed class TokenizerJson
             case "merges":
                 ReadMerges(ref reader);
                 break;
+            case "unk_token":
+                Require(reader.TokenType is JsonTokenType.Null or JsonTokenType.String, "model.unk_token", "null or a text");
+                UnknownToken = reader.GetString();
+                break;
+            case "fuse_unk":
+                FuseUnknownTokens = reader.TokenType == JsonTokenType.True;
+                break;
             case "continuing_subword_prefix" or "end_of_word_suffix":
-                Require(reader.TokenType == JsonTokenType.Null || (reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("")), "model." + name, "empty");
+                Require(
+                    reader.TokenType == JsonTokenType.Null
+                        || (reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("")),
+                    "model." + name,
+                    "empty");
                 break;
             case "byte_fallback" or "ignore_merges":
                 Require(reader.TokenType != JsonTokenType.True, "model." + name, "false");
                 break;
             case "dropout":
-                Require(reader.TokenType == JsonTokenType.Null || (reader.TokenType == JsonTokenType.Number && reader.GetDouble() == 0), "model." + name, "null or 0");
+                Require(
+                    reader.TokenType == JsonTokenType.Null
+                        || (reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out var rate) && rate == 0),
+                    "model." + name,
+                    "null or 0");
                 break;
             default:
                 reader.Skip();
@@ -134,7 +174,11 @@ internal sealed class TokenizerJson
         switch (name)
         {
             case "type":
-                Require(reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("ByteLevel"), "pre_tokenizer.type", "\"ByteLevel\"");
+                Require(
+                    reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("ByteLevel"),
+                    "pre_tokenizer.type",
+                    "\"ByteLevel\"");
+                _hasPreTokenizer = true;
                 break;
             case "add_prefix_space":
                 AddPrefixSpace = reader.TokenType == JsonTokenType.True;
@@ -173,9 +217,11 @@ internal sealed class TokenizerJson
         }
     }
 
-    private void ReadAdded(ref Utf8JsonReader reader)
+    private void ReadAdded(ref Utf8JsonReader reader, HashSet<string> contents)
     {
         var (content, id) = ("", -1);
+        var isSpecial = false;
+        bool? isNormalized = null;
         ReadObject(ref reader, "an added token", (string name, ref Utf8JsonReader value) =>
         {
             switch (name)
@@ -186,8 +232,17 @@ internal sealed class TokenizerJson
                 case "id" when value.TokenType == JsonTokenType.Number && value.TryGetInt32(out var number):
                     id = number;
                     break;
+                case "special" when value.TokenType is JsonTokenType.True or JsonTokenType.False:
+                    isSpecial = value.GetBoolean();
+                    break;
+                case "normalized" when value.TokenType is JsonTokenType.True or JsonTokenType.False:
+                    isNormalized = value.GetBoolean();
+                    break;
                 case "lstrip" or "rstrip" or "single_word":
-                    Require(value.TokenType != JsonTokenType.True, $"an added token's {name}", "false: added tokens are matched exactly");
+                    Require(
+                        value.TokenType != JsonTokenType.True,
+                        $"an added token's {name}",
+                        "false: added tokens are matched exactly");
                     break;
                 default:
                     value.Skip();
@@ -195,10 +250,12 @@ internal sealed class TokenizerJson
             }
         });
         Require(content.Length > 0 && id >= 0, "an added token", "a text with an id from 0");
-        if (!Added.TryAdd(content, id))
+        if (!contents.Add(content))
         {
             throw new TokenizerException(_file, $"the added token '{VocabularyFiles.Shorten(content)}' is there twice.");
         }
+
+        Added.Add((new AddedToken(content, isSpecial, isNormalized ?? !isSpecial), id));
     }
 
     private void Require(bool isRight, string what, string must)

@@ -1,12 +1,13 @@
 using System.Text;
 using System.Text.Json;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Runtime.Text;
 
-/// <summary>Reads a model folder's <c>vocab.json</c>, <c>merges.txt</c> and, where they are, the files that name added tokens.</summary>
+/// <summary>Reads a tokenizer's files one by one; each is checked on its own.</summary>
 internal static class VocabularyFiles
 {
-    /// <summary>GPT-2's own is 1 MB; nobody's is sixty times that.</summary>
+    /// <summary>GPT-2's own vocabulary has 1 MB.</summary>
     private const long MaxFileBytes = 64L << 20;
 
     /// <summary>Token → id from <c>vocab.json</c>.</summary>
@@ -21,7 +22,7 @@ internal static class VocabularyFiles
         return vocabulary;
     }
 
-    /// <summary>Pairs "left right", best first; each joins two tokens of the vocabulary to a third and is there once.</summary>
+    /// <summary>Pairs "left right" from <c>merges.txt</c>, best first; each joins two tokens of the vocabulary to a third, once.</summary>
     public static List<string> ReadMerges(string file, Dictionary<string, int> vocabulary)
     {
         var merges = new MergeList(file, vocabulary);
@@ -37,52 +38,6 @@ internal static class VocabularyFiles
         }
 
         return merges.Pairs;
-    }
-
-    /// <summary>Every id from 0 on is one token's, of the vocabulary or an added one.</summary>
-    public static void CheckIds(string file, Dictionary<string, int> vocabulary, Dictionary<string, int> added)
-    {
-        var count = vocabulary.Count + added.Keys.Count(token => !vocabulary.ContainsKey(token));
-        var byId = new string?[count];
-        var greatest = 0;
-        foreach (var (token, id) in vocabulary)
-        {
-            Take(token, id);
-        }
-
-        foreach (var (token, id) in added)
-        {
-            if (!vocabulary.TryGetValue(token, out var known))
-            {
-                Take(token, id);
-            }
-            else if (known != id)
-            {
-                throw new TokenizerException(file, $"the added token '{Shorten(token)}' has the id {id}, but the vocabulary gives it {known}.");
-            }
-        }
-
-        var missing = Array.IndexOf(byId, null);
-        if (missing >= 0)
-        {
-            throw new TokenizerException(file, $"no token has the id {missing}, but ids go up to {greatest}: ids must run from 0 without a gap.");
-        }
-
-        void Take(string token, int id)
-        {
-            greatest = Math.Max(greatest, id);
-            if (id >= byId.Length)
-            {
-                return;
-            }
-
-            if (byId[id] is { } other)
-            {
-                throw new TokenizerException(file, $"the tokens '{Shorten(other)}' and '{Shorten(token)}' have the same id {id}.");
-            }
-
-            byId[id] = token;
-        }
     }
 
     /// <summary>Token → id from a file that is one JSON object, each token once.</summary>
@@ -128,7 +83,7 @@ internal static class VocabularyFiles
         return tokens;
     }
 
-    /// <summary>What <c>tokenizer_config.json</c> or <c>special_tokens_map.json</c> says; nothing where the file is missing.</summary>
+    /// <summary>The settings of <c>tokenizer_config.json</c> or <c>special_tokens_map.json</c>; empty where the file is missing.</summary>
     public static TokenizerSettings ReadSettings(string file)
     {
         if (!File.Exists(file))
@@ -177,7 +132,7 @@ internal static class VocabularyFiles
     {
         while (reader.Read())
         {
-            // Anything but white space after the object makes the reader throw.
+            // The reader throws at the first token after the value.
         }
     }
 
@@ -210,7 +165,8 @@ internal static class VocabularyFiles
                 throw new TokenizerException(file, $"has {info.Length} bytes; at most {MaxFileBytes} are read.");
             }
 
-            return File.ReadAllBytes(file);
+            var bytes = File.ReadAllBytes(file);
+            return GitLfsPointer.Begins(bytes) ? throw new TokenizerException(file, GitLfsPointer.Reason) : bytes;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

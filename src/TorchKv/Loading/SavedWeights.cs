@@ -2,6 +2,7 @@ using TorchKv.Models;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using LayerNorm = TorchKv.Models.LayerNorm;
@@ -19,58 +20,68 @@ internal static class SavedWeights
 
     private static IEnumerable<TensorSource> tensors(GPTModel model)
     {
-        yield return source("transformer.wte.weight", model.tok_emb.weight!.shape, () => model.tok_emb.weight!.alias(), model);
-        yield return source("transformer.wpe.weight", model.pos_emb.weight!.shape, () => model.pos_emb.weight!.alias(), model);
+        yield return source("transformer.wte.weight", model.tok_emb.weight!);
+        yield return source("transformer.wpe.weight", model.pos_emb.weight!);
         for (var layer = 0; layer < model.cfg.n_layers; layer++)
         {
             var blk = model.trf_blocks[layer];
             var h = $"transformer.h.{layer}.";
-            foreach (var tensor in norm(h + "ln_1", blk.norm1, model)
-                .Concat(conv1d(h + "attn.c_attn", model, blk.att.W_query, blk.att.W_key, blk.att.W_value))
-                .Concat(conv1d(h + "attn.c_proj", model, blk.att.out_proj))
-                .Concat(norm(h + "ln_2", blk.norm2, model))
-                .Concat(conv1d(h + "mlp.c_fc", model, (Linear)blk.ff.layers[0]))
-                .Concat(conv1d(h + "mlp.c_proj", model, (Linear)blk.ff.layers[2])))
+            foreach (var tensor in norm(h + "ln_1", blk.norm1)
+                .Concat(conv1d(h + "attn.c_attn", blk.att.W_query, blk.att.W_key, blk.att.W_value))
+                .Concat(conv1d(h + "attn.c_proj", blk.att.out_proj))
+                .Concat(norm(h + "ln_2", blk.norm2))
+                .Concat(conv1d(h + "mlp.c_fc", (Linear)blk.ff.layers[0]))
+                .Concat(conv1d(h + "mlp.c_proj", (Linear)blk.ff.layers[2])))
             {
                 yield return tensor;
             }
         }
 
-        foreach (var tensor in norm("transformer.ln_f", model.final_norm, model))
+        foreach (var tensor in norm("transformer.ln_f", model.final_norm))
         {
             yield return tensor;
         }
 
-        if (!model.cfg.tie_word_embeddings)
+        // A head that was replaced is stored although the configuration ties it, as HuggingFace stores it
+        if (!model.config.TieWordEmbeddings || !is_same(model.out_head.weight, model.tok_emb.weight!))
         {
-            yield return source("lm_head.weight", model.out_head.weight.shape, () => model.out_head.weight.alias(), model);
+            yield return source("lm_head.weight", model.out_head.weight);
         }
     }
 
-    private static IEnumerable<TensorSource> norm(string name, LayerNorm norm, GPTModel model) =>
-    [
-        source(name + ".weight", norm.scale.shape, () => norm.scale.alias(), model),
-        source(name + ".bias", norm.shift.shape, () => norm.shift.alias(), model),
-    ];
+    private static IEnumerable<TensorSource> norm(string name, LayerNorm norm) =>
+        [source(name + ".weight", norm.scale), source(name + ".bias", norm.shift)];
 
     /// <summary>Linears keep (out, in); HuggingFace's Conv1D (in, out), and several projections side by side.</summary>
-    private static IEnumerable<TensorSource> conv1d(string name, GPTModel model, params Linear[] parts)
+    private static IEnumerable<TensorSource> conv1d(string name, params Linear[] parts)
     {
+        // One tensor has one dtype: the widest, if the projections differ
+        var weights = widest(parts.Select(part => part.weight.dtype));
+        var biases = widest(parts.Select(part => part.bias?.dtype ?? weights));
         var width = parts.Sum(part => part.weight.shape[0]);
-        yield return source(name + ".weight", [parts[0].weight.shape[1], width], () => cat([.. parts.Select(part => part.weight.t())], dim: 1), model);
+        yield return source(
+            name + ".weight",
+            weights,
+            [parts[0].weight.shape[1], width],
+            () => cat([.. parts.Select(part => part.weight.to(weights).t())], dim: 1));
 
         // GPT-2 always has these biases; where the model has none they are zeros, which computes the same
         yield return source(
-            name + ".bias", [width],
-            () => cat([.. parts.Select(part => part.bias?.alias() ?? zeros(part.weight.shape[0], dtype: part.weight.dtype, device: part.weight.device))], dim: 0),
-            model);
+            name + ".bias",
+            biases,
+            [width],
+            () => cat([.. parts.Select(part => part.bias?.to(biases) ?? none(part))], dim: 0));
+
+        Tensor none(Linear part) => zeros(part.weight.shape[0], dtype: biases, device: part.weight.device);
     }
 
-    private static TensorSource source(string name, long[] shape, Func<Tensor> make, GPTModel model)
+    private static TensorSource source(string name, Tensor weight) => source(name, weight.dtype, weight.shape, weight.alias);
+
+    private static TensorSource source(string name, ScalarType dtype, long[] shape, Func<Tensor> make)
     {
         Tensor? made = null;
         var size = 0L;
-        return new TensorSource(name, dtype_of(model), [.. shape], (destination, start) =>
+        return new TensorSource(name, file_dtype(name, dtype), [.. shape], (destination, start) =>
         {
             if (made is null)
             {
@@ -99,12 +110,26 @@ internal static class SavedWeights
         });
     }
 
-    private static TensorDType dtype_of(GPTModel model) => model.tok_emb.weight!.dtype switch
+    /// <summary>Whether one tensor can stand for both, as it does for tied ones.</summary>
+    public static bool is_same(Tensor a, Tensor b) =>
+        a.dtype == b.dtype
+        && a.device_type == b.device_type
+        && a.shape.SequenceEqual(b.shape)
+        && (a.device_type == DeviceType.META || a.Equals(b));
+
+    /// <summary>A dtype that holds the values of all of them.</summary>
+    private static ScalarType widest(IEnumerable<ScalarType> dtypes)
+    {
+        var all = dtypes.Distinct().ToList();
+        return all.Count == 1 ? all[0] : all.Contains(float64) ? float64 : float32;
+    }
+
+    private static TensorDType file_dtype(string name, ScalarType dtype) => dtype switch
     {
         ScalarType.Float32 => TensorDType.Float32,
         ScalarType.Float16 => TensorDType.Float16,
         ScalarType.BFloat16 => TensorDType.BFloat16,
         ScalarType.Float64 => TensorDType.Float64,
-        var other => throw new TorchKvException($"A checkpoint holds floating-point weights; these are {other}."),
+        _ => throw new TorchKvException($"A checkpoint holds floating-point weights; {name} is {dtype}."),
     };
 }

@@ -185,7 +185,7 @@ public sealed record GPTConfig
         check(is_probability(resid_pdrop ?? 0), $"resid_pdrop is {resid_pdrop}; it must lie between 0 and 1.");
         check(kv_window_size is null or >= 1, $"kv_window_size is {kv_window_size}; it must be 1 or more.");
         check(n_inner is null or >= 1, $"n_inner is {n_inner}; it must be 1 or more.");
-        check(layer_norm_epsilon > 0, $"layer_norm_epsilon is {layer_norm_epsilon}; it must be more than 0.");
+        check(layer_norm_epsilon >= 0, $"layer_norm_epsilon is {layer_norm_epsilon}; it must be 0 or more.");
         return this;
 
         static bool is_probability(double p) => p is >= 0 and <= 1;

@@ -23,10 +23,13 @@ public sealed partial class GPTModel
     public static GPTModel from_pretrained(string directory, Device? device = null, ScalarType? dtype = null) =>
         PretrainedWeights.load(directory, device, dtype);
 
-    /// <summary>Saves <c>config.json</c> and the weights, in their dtype, as HuggingFace's <c>save_pretrained</c> does; transformers reads them.</summary>
+    /// <summary>
+    /// Saves <c>config.json</c> and the weights, each in its own dtype, as HuggingFace's <c>save_pretrained</c> does; transformers
+    /// reads them. A head that was replaced is saved although <see cref="config"/> ties it, and is read again as not tied.
+    /// </summary>
     /// <param name="directory">The folder; made where it is not there.</param>
     /// <param name="max_shard_bytes">A file ends before the tensor that would take it past this.</param>
-    /// <exception cref="TorchKvException">A file cannot be written.</exception>
+    /// <exception cref="TorchKvException">A weight is not of a floating dtype, or a file cannot be written.</exception>
     public void save_pretrained(string directory, long max_shard_bytes = CheckpointWriter.DefaultShardBytes) =>
         SavedWeights.save(this, directory, max_shard_bytes);
 
@@ -39,8 +42,10 @@ public sealed partial class GPTModel
     /// <inheritdoc/>
     protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
     {
+        // A head that was replaced stays
+        var tied = cfg.tie_word_embeddings && SavedWeights.is_same(out_head.weight, tok_emb.weight!);
         base._toEpilog(dtype, device, non_blocking);
-        if (cfg.tie_word_embeddings)
+        if (tied)
         {
             // to() has made a copy of the shared tensor for each of its names
             tie_weights();

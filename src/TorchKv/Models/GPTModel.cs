@@ -1,7 +1,6 @@
 using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

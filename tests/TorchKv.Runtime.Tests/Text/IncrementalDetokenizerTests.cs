@@ -84,7 +84,6 @@ public class IncrementalDetokenizerTests
         Assert.Equal("", detokenizer.Append(Id("Q")));
         Assert.Equal("", detokenizer.Append(Id(":")));
         Assert.True(detokenizer.IsStopped);
-        Assert.Equal("\n\nQ:", detokenizer.StopText);
         Assert.Equal("", detokenizer.Append(Id("x")));
         Assert.Equal("", detokenizer.Finish());
     }

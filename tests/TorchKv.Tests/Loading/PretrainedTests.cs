@@ -73,6 +73,80 @@ public class PretrainedTests
     }
 
     [Fact]
+    public void EachTensorIsSavedUnderItsOwnDtype()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "untied-head"));
+        model.final_norm.to(ScalarType.Float64);
+        model.trf_blocks[0].att.out_proj.to(ScalarType.BFloat16);
+        model.trf_blocks[0].att.W_key.to(ScalarType.Float16);
+        model.trf_blocks[1].ff.to(ScalarType.Float16);
+        model.out_head.to(ScalarType.BFloat16);
+        var scale = Close.Values(model.final_norm.scale);
+        var query = Close.Values(model.trf_blocks[0].att.W_query.weight);
+        model.save_pretrained(folder.Path);
+
+        using var saved = Checkpoint.Open(folder.Path);
+        Assert.Equal(TensorDType.Float32, saved["wte.weight"].DType);
+        Assert.Equal(TensorDType.Float64, saved["ln_f.weight"].DType);
+        Assert.Equal(TensorDType.BFloat16, saved["h.0.attn.c_proj.weight"].DType);
+        Assert.Equal(TensorDType.BFloat16, saved["h.0.attn.c_proj.bias"].DType);
+        Assert.Equal(TensorDType.Float32, saved["h.0.attn.c_attn.weight"].DType);
+        Assert.Equal(TensorDType.Float16, saved["h.1.mlp.c_fc.weight"].DType);
+        Assert.Equal(TensorDType.BFloat16, saved["lm_head.weight"].DType);
+
+        // Each holds the model's own values, those of the joined projections too.
+        using var again = GPTModel.from_pretrained(folder.Path);
+        Assert.Equal(scale, Close.Values(again.final_norm.scale));
+        Assert.Equal(query, Close.Values(again.trf_blocks[0].att.W_query.weight));
+        foreach (var (name, parameter) in again.named_parameters())
+        {
+            Assert.Equal(Close.Values(model.get_parameter(name)!), Close.Values(parameter));
+        }
+    }
+
+    [Fact]
+    public void AReplacedHeadOfATiedModelIsMovedAndSavedAndGivesTheSameLogits()
+    {
+        using var scope = NewDisposeScope();
+        using var no_gradients = no_grad();
+        using var folder = new TemporaryFolder();
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
+        model.save_pretrained(folder.Path);
+        using (var tied = SafetensorsFile.Open(folder["model.safetensors"]))
+        {
+            Assert.False(tied.TryGet("lm_head.weight", out _));
+        }
+
+        model.out_head.weight = new TorchSharp.Modules.Parameter(model.tok_emb.weight! * 0.5 + 0.25);
+        model.to(ScalarType.Float64);
+        model.to(ScalarType.Float32);
+        model.save_pretrained(folder.Path);
+        Assert.Contains("\"tie_word_embeddings\": true", File.ReadAllText(folder["config.json"]));
+        using var again = GPTModel.from_pretrained(folder.Path);
+        var ids = tensor(new long[,] { { 1, 2, 3, 4 } });
+        Assert.Equal(Close.Values(model.forward(ids)), Close.Values(again.forward(ids)));
+        Assert.NotEqual(Close.Values(model.tok_emb.weight!), Close.Values(again.out_head.weight));
+    }
+
+    [Fact]
+    public void AModelWithoutLayerNormEpsilonRuns()
+    {
+        using var scope = NewDisposeScope();
+        using var no_gradients = no_grad();
+        using var folder = new TemporaryFolder().CopyOf(RepositoryFiles.Fixture("hf", "gelu-new"));
+        var config = File.ReadAllText(folder["config.json"]);
+        Assert.Contains("\"layer_norm_epsilon\": 1e-05", config);
+        File.WriteAllText(folder["config.json"], config.Replace("\"layer_norm_epsilon\": 1e-05", "\"layer_norm_epsilon\": 0.0"));
+        using var model = GPTModel.from_pretrained(folder.Path);
+        using var usual = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
+        var ids = tensor(new long[,] { { 1, 2, 3, 4 } });
+        Close.To(usual.forward(ids), model.forward(ids), "logits", 1e-2, 1e-2);
+        Assert.NotEqual(Close.Values(usual.forward(ids)), Close.Values(model.forward(ids)));
+    }
+
+    [Fact]
     public void ALoadedModelIsInEvaluationModeAndItsHeadIsTheTokenEmbedding()
     {
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
