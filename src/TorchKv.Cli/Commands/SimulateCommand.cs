@@ -3,6 +3,7 @@ using System.Globalization;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Plotting;
 using TorchKv.Cli.Terminal;
+using TorchKv.Plotting;
 using TorchKv.Runtime;
 
 namespace TorchKv.Cli.Commands;
