@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Contracts;
+
 namespace TorchKv.Benchmarks;
 
 /// <summary>What <c>./run.sh bench port</c> understands.</summary>

@@ -1,7 +1,7 @@
 using System.Globalization;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Benchmarks;
 

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 
 namespace Microsoft.ML.Tokenizers.Tests;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using TorchKv.Runtime.Text;
 
 namespace Microsoft.ML.Tokenizers.Tests;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.TestSupport;
 

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Cpu;
+
 namespace TorchKv.TestSupport;
 
 /// <summary>Finds the repository's own files from wherever the tests run.</summary>

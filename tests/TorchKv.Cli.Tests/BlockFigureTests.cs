@@ -3,6 +3,8 @@ using System.Xml.Linq;
 using TorchKv.Cli.Plotting;
 using TorchKv.Plotting;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Serving;
 using TorchKv.TestSupport;
 using static TorchKv.Cli.Tests.CommandLineRun;
 

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Tests;
 

@@ -1,3 +1,4 @@
+using TorchKv.Runtime.Cpu;
 using static TorchKv.Cli.Tests.CommandLineRun;
 
 namespace TorchKv.Cli.Tests;

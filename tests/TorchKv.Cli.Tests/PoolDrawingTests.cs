@@ -2,6 +2,9 @@ using System.Text.RegularExpressions;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Serving;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Cli.Tests;

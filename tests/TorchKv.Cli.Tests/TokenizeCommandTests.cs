@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 using static TorchKv.Cli.Tests.CommandLineRun;
 

@@ -1,10 +1,11 @@
 using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Model;
+using TorchKv.TestSupport;
 using TorchKv.Tests;
 using TorchKv.Tests.Caching;
-using TorchKv.TestSupport;
 using TorchSharp;
 using static TorchSharp.torch;
 

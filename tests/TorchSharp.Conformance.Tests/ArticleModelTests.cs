@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

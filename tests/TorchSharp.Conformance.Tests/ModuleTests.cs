@@ -1,3 +1,4 @@
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

@@ -1,3 +1,4 @@
+using TorchKv.Runtime.Cpu.Kernels;
 using static TorchSharp.torch;
 
 namespace TorchSharp.Conformance;

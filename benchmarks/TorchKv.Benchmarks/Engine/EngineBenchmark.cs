@@ -3,8 +3,10 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Paging;
+using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Benchmarks.Serving;
@@ -81,12 +83,12 @@ internal static class EngineBenchmark
             await using var engine = await ServingRows.Load(model, cpu, 128);
             if (only.Contains("prefix"))
             {
-                await AddAll(ServingRows.PrefixHit(engine, engine.Config.ContextLength, quick ? 5 : 9));
+                await AddAll(ServingRows.PrefixHit(engine, engine.Model.ContextLength, quick ? 5 : 9));
             }
 
             if (only.Contains("batch"))
             {
-                await AddAll(ServingRows.Batch(engine, engine.Config.ContextLength, quick ? 16 : 64));
+                await AddAll(ServingRows.Batch(engine, engine.Model.ContextLength, quick ? 16 : 64));
             }
         }
 

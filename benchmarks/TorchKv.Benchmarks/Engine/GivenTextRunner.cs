@@ -1,5 +1,6 @@
-using TorchKv.Runtime;
-using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Benchmarks.Serving;
 
@@ -18,7 +19,7 @@ internal sealed class GivenTextRunner : IModelRunner
     /// <summary>The texts that may be asked for; a prompt is the beginning of one. None: the model says what it likes.</summary>
     public IReadOnlyList<int[]> Texts { get; set; } = [];
 
-    public Gpt2Config Config => _inner.Config;
+    public ModelShape Model => _inner.Model;
 
     public int BlockSize => _inner.BlockSize;
 
@@ -59,7 +60,7 @@ internal sealed class GivenTextRunner : IModelRunner
                     logits[at + text[row.Position + i + 1]] += 1000;
                 }
 
-                at += Config.VocabSize;
+                at += Model.VocabSize;
             }
         }
     }

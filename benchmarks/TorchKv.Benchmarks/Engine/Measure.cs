@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Benchmarks.Serving;
 

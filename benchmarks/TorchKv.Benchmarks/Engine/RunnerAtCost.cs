@@ -1,5 +1,6 @@
-using TorchKv.Runtime;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Model;
 
 namespace TorchKv.Benchmarks.Serving;
 
@@ -19,7 +20,7 @@ internal sealed class RunnerAtCost : IModelRunner
         _cost = cost;
     }
 
-    public Gpt2Config Config => _text.Config;
+    public ModelShape Model => _text.Model;
 
     public int BlockSize => _text.BlockSize;
 
@@ -40,9 +41,9 @@ internal sealed class RunnerAtCost : IModelRunner
             wanted += row.Logits switch { LogitsWanted.All => row.Tokens.Length, LogitsWanted.Last => 1, _ => 0 };
         }
 
-        if (_logits.Length < wanted * _cost.Config.VocabSize)
+        if (_logits.Length < wanted * _cost.Model.VocabSize)
         {
-            _logits = new float[wanted * _cost.Config.VocabSize];
+            _logits = new float[wanted * _cost.Model.VocabSize];
         }
 
         _cost.Step(rows, _logits, cancellationToken);

@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Benchmarks.Serving;
 
@@ -17,10 +20,10 @@ internal static class ServingRows
         var length = Math.Min(900, context * 9 / 10);
         var options = new GenerationOptions { MaxNewTokens = 1, EosTokenIds = [] };
         var (cold, warm) = (new List<double>(), new List<double>());
-        await Measure.Time(engine, Measure.Ids(99, length, engine.Config.VocabSize), options);
+        await Measure.Time(engine, Measure.Ids(99, length, engine.Model.VocabSize), options);
         for (var i = 0; i < repeats; i++)
         {
-            var prompt = Measure.Ids(100 + i, length, engine.Config.VocabSize);
+            var prompt = Measure.Ids(100 + i, length, engine.Model.VocabSize);
             cold.Add((await Measure.Time(engine, prompt, options)).First);
             warm.Add((await Measure.Time(engine, prompt, options)).First);
         }
@@ -33,7 +36,7 @@ internal static class ServingRows
         var random = new Random(7);
         var longest = Math.Min(300, (context - 200) * 9 / 10);
         var work = Enumerable.Range(0, requests)
-            .Select(i => (Prompt: Measure.Ids(1000 + i, random.Next(16, 201), engine.Config.VocabSize), Output: random.Next(100, longest + 1)))
+            .Select(i => (Prompt: Measure.Ids(1000 + i, random.Next(16, 201), engine.Model.VocabSize), Output: random.Next(100, longest + 1)))
             .ToArray();
         var rates = new List<double>();
         foreach (var (prompt, output) in work[..Math.Max(3, requests / 16)])
@@ -75,7 +78,7 @@ internal static class ServingRows
         foreach (var beside in new[] { 64, 1024 })
         {
             await using var engine = await Load(model, cpu, beside);
-            var context = engine.Config.ContextLength;
+            var context = engine.Model.ContextLength;
             var length = Math.Min(1000, context * 95 / 100);
             var gaps = new List<double>();
             for (var round = 0; round < (quick ? 2 : 5); round++)
@@ -90,7 +93,7 @@ internal static class ServingRows
                     var count = 0;
                     try
                     {
-                        await foreach (var _ in engine.GenerateAsync(Measure.Ids(i, 16, engine.Config.VocabSize), new() { MaxNewTokens = context - 20, EosTokenIds = [] }, stop.Token))
+                        await foreach (var _ in engine.GenerateAsync(Measure.Ids(i, 16, engine.Model.VocabSize), new() { MaxNewTokens = context - 20, EosTokenIds = [] }, stop.Token))
                         {
                             var now = Stopwatch.GetTimestamp();
                             if (Volatile.Read(ref during))
@@ -114,7 +117,7 @@ internal static class ServingRows
                 })).ToArray();
                 started.Wait();
                 Volatile.Write(ref during, true);
-                await Measure.Time(engine, Measure.Ids(9 + round, length, engine.Config.VocabSize), new() { MaxNewTokens = 2, EosTokenIds = [] });
+                await Measure.Time(engine, Measure.Ids(9 + round, length, engine.Model.VocabSize), new() { MaxNewTokens = 2, EosTokenIds = [] });
                 Volatile.Write(ref during, false);
                 stop.Cancel();
                 await Task.WhenAll(running);

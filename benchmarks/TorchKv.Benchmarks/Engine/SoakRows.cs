@@ -1,6 +1,8 @@
 using System.Globalization;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Speculation;
 
 namespace TorchKv.Benchmarks.Serving;
 
@@ -55,7 +57,7 @@ internal static class SoakRows
     /// <summary>One caller's request or conversation.</summary>
     private static async Task Call(Engine engine, Random random, bool hasDraft)
     {
-        var vocabulary = engine.Config.VocabSize;
+        var vocabulary = engine.Model.VocabSize;
         int[] prompt = [.. Measure.Ids(random.Next(4), random.Next(16, 120), vocabulary), .. Measure.Ids(random.Next(), random.Next(1, 40), vocabulary)];
         if (random.Next(2) == 0)
         {
@@ -101,10 +103,10 @@ internal static class SoakRows
         await Read(session.ContinueAsync(prompt, turn), int.MaxValue);
         var fork = await session.ForkAsync();
         await Task.WhenAll(
-            Read(session.ContinueAsync(Measure.Ids(random.Next(), 12, engine.Config.VocabSize), turn), int.MaxValue),
-            Read(fork.ContinueAsync(Measure.Ids(random.Next(), 8, engine.Config.VocabSize), turn), random.Next(1, 30)));
+            Read(session.ContinueAsync(Measure.Ids(random.Next(), 12, engine.Model.VocabSize), turn), int.MaxValue),
+            Read(fork.ContinueAsync(Measure.Ids(random.Next(), 8, engine.Model.VocabSize), turn), random.Next(1, 30)));
         await session.RewindAsync(prompt.Length);
-        await Read(session.ContinueAsync(Measure.Ids(random.Next(), 5, engine.Config.VocabSize), turn), int.MaxValue);
+        await Read(session.ContinueAsync(Measure.Ids(random.Next(), 5, engine.Model.VocabSize), turn), int.MaxValue);
         await session.DisposeAsync();
         await fork.DisposeAsync();
     }

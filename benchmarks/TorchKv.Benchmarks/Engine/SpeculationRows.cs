@@ -1,6 +1,11 @@
 using System.Diagnostics;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Serving;
+using TorchKv.Runtime.Speculation;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Benchmarks.Serving;
@@ -54,7 +59,7 @@ internal sealed record SpeculationRows(string Text, string? Draft, SpeculationTe
                 int[] ids = [.. tokenizer.Encode(prompt)];
                 int[] all = [.. ids, .. tokenizer.Encode(rest)];
                 text.Texts = [all];
-                given.Add(await Generate(engine, ids, Greedy with { MaxNewTokens = Math.Min(all.Length, engine.Config.ContextLength) - ids.Length }, all));
+                given.Add(await Generate(engine, ids, Greedy with { MaxNewTokens = Math.Min(all.Length, engine.Model.ContextLength) - ids.Length }, all));
             }
         }
 
@@ -125,7 +130,7 @@ internal sealed record SpeculationRows(string Text, string? Draft, SpeculationTe
             foreach (var how in options)
             {
                 // A small model's text comes to repeat itself as it grows: what does not is found among the short ones.
-                var room = engine.Config.ContextLength - prompt.Length;
+                var room = engine.Model.ContextLength - prompt.Length;
                 var whole = await Generate(engine, prompt, how with { MaxNewTokens = Math.Min(LongText, room) }, null);
                 var part = await Generate(engine, prompt, how with { MaxNewTokens = Math.Min(ShortText, room) }, null);
                 samples.AddRange(new[] { whole, part }.Where(s => s.Kind == (s == whole ? Kind.Repeats : Kind.DoesNot)));

@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Benchmarks.Kernels;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Model;
 
 namespace TorchKv.Benchmarks.Kernels;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Benchmarks.Peers;
 

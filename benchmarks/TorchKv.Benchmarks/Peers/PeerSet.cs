@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorchKv.Runtime.Checkpoints;
 
 namespace TorchKv.Benchmarks.Peers;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Benchmarks.Peers;
 
@@ -25,7 +26,7 @@ internal static class PeersCommand
             Measure(options);
             return 0;
         }
-        catch (Runtime.TorchKvException error)
+        catch (Runtime.Contracts.TorchKvException error)
         {
             Console.Error.WriteLine($"bench peers: {error.Message}");
             return 1;

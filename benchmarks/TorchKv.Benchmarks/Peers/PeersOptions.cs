@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Benchmarks.Peers;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using TorchKv.Runtime.Checkpoints;
 
 namespace TorchKv.Benchmarks.Peers;
 

@@ -1,4 +1,4 @@
-using TorchKv.Runtime;
+using TorchKv.Runtime.Model;
 
 namespace TorchKv.Benchmarks.Peers;
 
@@ -18,9 +18,9 @@ internal sealed class RunnerPeer : IPeer
         _runner = runner;
         var blocks = runner.BlockCount / sequences;
         _tables = [.. Enumerable.Range(0, sequences).Select(s => Enumerable.Range(s * blocks, blocks).ToArray())];
-        _tokens = new int[Math.Max(runner.Config.ContextLength, sequences)];
+        _tokens = new int[Math.Max(runner.Model.ContextLength, sequences)];
         _rows = new RunnerRow[sequences];
-        _logits = new float[sequences * runner.Config.VocabSize];
+        _logits = new float[sequences * runner.Model.VocabSize];
     }
 
     /// <inheritdoc/>
@@ -50,7 +50,7 @@ internal sealed class RunnerPeer : IPeer
     }
 
     /// <inheritdoc/>
-    public ReadOnlySpan<float> Logits(int index) => _logits.AsSpan(Math.Max(index, 0) * _runner.Config.VocabSize, _runner.Config.VocabSize);
+    public ReadOnlySpan<float> Logits(int index) => _logits.AsSpan(Math.Max(index, 0) * _runner.Model.VocabSize, _runner.Model.VocabSize);
 
     /// <inheritdoc/>
     public void Dispose() => _runner.Dispose();
@@ -64,7 +64,7 @@ internal sealed class RunnerPeer : IPeer
 
     private Span<float> Room(int rows)
     {
-        var needed = rows * _runner.Config.VocabSize;
+        var needed = rows * _runner.Model.VocabSize;
         if (_logits.Length < needed)
         {
             _logits = new float[needed];

@@ -5,6 +5,8 @@ using TorchKv.Benchmarks.Kernels;
 using TorchKv.Plotting;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.Benchmarks.Port;
 
@@ -190,7 +192,7 @@ internal static class PortComparison
         {
             Checkpoint.Open(folder).Dispose();
         }
-        catch (Runtime.TorchKvException)
+        catch (Runtime.Contracts.TorchKvException)
         {
             var began = Stopwatch.GetTimestamp();
             FormulaCheckpoint.Write(folder, config);

@@ -3,7 +3,7 @@ using System.CommandLine.Help;
 using System.Runtime.InteropServices;
 using TorchKv.Cli.Commands;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.CommandLine;
 

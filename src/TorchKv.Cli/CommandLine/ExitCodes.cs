@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Contracts;
+
 namespace TorchKv.Cli.CommandLine;
 
 /// <summary>What scripts may rely on.</summary>

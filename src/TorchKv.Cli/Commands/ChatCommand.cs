@@ -6,6 +6,7 @@ using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;

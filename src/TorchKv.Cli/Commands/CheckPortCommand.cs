@@ -7,7 +7,7 @@ using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
 using TorchKv.Models;
 using TorchKv.PortChecking;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using static TorchSharp.torch;
 
 namespace TorchKv.Cli.Commands;

@@ -4,8 +4,7 @@ using System.Runtime.CompilerServices;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
-using TorchKv.Runtime.Sampling;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;

@@ -3,7 +3,8 @@ using System.Globalization;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 

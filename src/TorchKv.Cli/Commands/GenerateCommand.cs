@@ -5,7 +5,7 @@ using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime;
-using TorchKv.Runtime.Sampling;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 

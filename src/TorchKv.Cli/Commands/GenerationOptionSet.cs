@@ -1,8 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using TorchKv.Cli.CommandLine;
-using TorchKv.Runtime;
-using TorchKv.Runtime.Sampling;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 

@@ -5,8 +5,6 @@ using System.Runtime.InteropServices;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
-using TorchKv.Runtime.Configuration;
 
 namespace TorchKv.Cli.Commands;
 

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 

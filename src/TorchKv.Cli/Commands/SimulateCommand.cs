@@ -5,6 +5,8 @@ using TorchKv.Cli.Plotting;
 using TorchKv.Cli.Terminal;
 using TorchKv.Plotting;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Cli.Commands;
 

@@ -1,12 +1,7 @@
 using TorchKv.Cli.CommandLine;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Cli.Commands;
-
-/// <summary>A way of filling steps, with a name.</summary>
-/// <param name="Name">For a person.</param>
-/// <param name="Scheduling">What it is.</param>
-internal sealed record SimulatedPolicy(string Name, SchedulingOptions Scheduling);
 
 /// <summary>Which policies a simulation sets side by side: each named one under each token budget and each chunk size.</summary>
 internal static class SimulatedPolicies

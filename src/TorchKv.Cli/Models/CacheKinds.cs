@@ -14,8 +14,3 @@ internal static class CacheKinds
 
     public static string[] Names { get; } = [None, Concat, Static, SlidingWindow, Quantized];
 }
-
-/// <summary>A cache as it was asked for.</summary>
-/// <param name="Kind">One of <see cref="CacheKinds"/>.</param>
-/// <param name="Window">Tokens that a sliding window keeps.</param>
-internal sealed record CacheChoice(string Kind, int? Window);

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Models;
 

@@ -1,15 +1,5 @@
 namespace TorchKv.Cli.Models;
 
-/// <summary>What runs the model.</summary>
-internal enum RunnerKind
-{
-    /// <summary>The managed runner of TorchKv.Runtime: no native library.</summary>
-    Cpu,
-
-    /// <summary>The port's modules on libtorch.</summary>
-    Torch,
-}
-
 /// <summary>A model as the command line asks for it.</summary>
 /// <param name="Directory">The checkpoint's folder.</param>
 /// <param name="Device"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>

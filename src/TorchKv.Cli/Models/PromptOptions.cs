@@ -4,9 +4,6 @@ using TorchKv.Cli.Terminal;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>A prompt as it was given: a text, or ids.</summary>
-internal readonly record struct Prompt(string? Text, int[]? Ids);
-
 /// <summary>The places a prompt comes from; exactly one of them.</summary>
 internal sealed class PromptOptions
 {

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Models;
 

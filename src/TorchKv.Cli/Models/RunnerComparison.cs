@@ -1,6 +1,7 @@
 using System.Diagnostics;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Sampling;
 
 namespace TorchKv.Cli.Models;

@@ -1,6 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Cli.Models;
 

@@ -1,6 +1,8 @@
-using TorchKv.Runtime;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Text;
 

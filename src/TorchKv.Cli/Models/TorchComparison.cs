@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 using TorchSharp;
 using static TorchSharp.torch;

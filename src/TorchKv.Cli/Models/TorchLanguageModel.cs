@@ -5,6 +5,7 @@ using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using TorchKv.Plotting;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Cli.Plotting;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Terminal;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Cli.Terminal;
 

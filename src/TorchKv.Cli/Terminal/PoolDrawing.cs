@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Cli.Terminal;
 
@@ -33,7 +35,7 @@ internal sealed class PoolDrawing : IDisposable
         _prompts = [.. prompts.Select(prompt => new PromptState(prompt.Length, 0, false))];
 
         // A prompt that fills the context is answered without a request.
-        _rows = [.. Enumerable.Range(0, prompts.Count).Where(row => prompts[row].Length < engine.Config.ContextLength)];
+        _rows = [.. Enumerable.Range(0, prompts.Count).Where(row => prompts[row].Length < engine.Model.ContextLength)];
         if (console.ErrorIsTerminal)
         {
             _timer = new Timer(_ => Draw(), null, TimeSpan.Zero, s_interval);

@@ -1,14 +1,8 @@
 using System.Globalization;
 using System.Text;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Cli.Terminal;
-
-/// <summary>Where a prompt of a batch stands.</summary>
-/// <param name="Prompt">Tokens of the prompt.</param>
-/// <param name="Generated">Tokens that have come.</param>
-/// <param name="IsDone">Whether the last one has.</param>
-internal readonly record struct PromptState(int Prompt, int Generated, bool IsDone);
 
 /// <summary>
 /// One picture of the pool as lines that fit a terminal: a cell a block (or several, where the pool is larger than the

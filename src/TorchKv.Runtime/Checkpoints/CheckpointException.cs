@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Contracts;
+
 namespace TorchKv.Runtime.Checkpoints;
 
 /// <summary>A checkpoint that cannot be read or written: it names the file, the tensor where one is at fault, and the reason.</summary>

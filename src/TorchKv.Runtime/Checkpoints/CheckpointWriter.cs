@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.Runtime.Checkpoints;
 

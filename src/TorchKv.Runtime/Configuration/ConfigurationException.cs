@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Contracts;
+
 namespace TorchKv.Runtime.Configuration;
 
 /// <summary>A model configuration that cannot be honoured: it names the file, the field and the reason.</summary>

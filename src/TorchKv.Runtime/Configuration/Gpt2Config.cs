@@ -1,3 +1,6 @@
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu.Kernels;
+
 namespace TorchKv.Runtime.Configuration;
 
 /// <summary>A GPT-2 model's shape and the switches that change what inference computes (HuggingFace <c>GPT2Config</c>).</summary>
@@ -69,6 +72,18 @@ public sealed record Gpt2Config
 
     /// <summary>Width of one head: <see cref="EmbeddingSize"/> / <see cref="HeadCount"/>.</summary>
     public int HeadDim => EmbeddingSize / HeadCount;
+
+    /// <summary>What an engine needs to know of this model.</summary>
+    public ModelShape Shape => new()
+    {
+        VocabSize = VocabSize,
+        ContextLength = ContextLength,
+        LayerCount = LayerCount,
+        HeadCount = HeadCount,
+        HeadDim = HeadDim,
+        BosTokenId = BosTokenId,
+        EosTokenIds = EosTokenIds,
+    };
 
     /// <summary>What a score q·k of layer <paramref name="layer"/> (from 0) is multiplied by.</summary>
     public float AttentionScale(int layer)

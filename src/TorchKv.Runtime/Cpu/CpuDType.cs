@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Cpu.Kernels;
+
 namespace TorchKv.Runtime.Cpu;
 
 /// <summary>How the CPU runner keeps numbers. It computes in float32 whatever it keeps, int8 and int4 products' sums in integers.</summary>

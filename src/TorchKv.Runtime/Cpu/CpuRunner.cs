@@ -1,7 +1,10 @@
 using System.Globalization;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Cpu;
 
@@ -39,10 +42,14 @@ public sealed unsafe class CpuRunner : IModelRunner
         work = new StepWork(weights, scratch, pool, KernelSet.For(options.VectorWidth ?? KernelSet.Widest), threads);
         team = new ThreadTeam(threads, work.MostTasks, () => new Workspace(config));
         writtenAt = new int[pool.BlockCount];
+        Model = config.Shape;
     }
 
-    /// <inheritdoc/>
+    /// <summary>The model's configuration.</summary>
     public Gpt2Config Config => weights.Config;
+
+    /// <inheritdoc/>
+    public ModelShape Model { get; }
 
     /// <summary>The options in use, with the number of threads and the dtype of keys and values that were chosen.</summary>
     public CpuRunnerOptions Options { get; }

@@ -1,10 +1,5 @@
 namespace TorchKv.Runtime.Paging;
 
-/// <summary>A block whose keys and values are to be copied to another before the next step writes there.</summary>
-/// <param name="Source">The block to read.</param>
-/// <param name="Destination">The block to write.</param>
-public readonly record struct BlockCopy(int Source, int Destination);
-
 /// <summary>
 /// One sequence's blocks in order: position p lies in block p / <see cref="BlockSize"/>. It grows at its end only; a last
 /// block that others read too is replaced by a copy before it is written.

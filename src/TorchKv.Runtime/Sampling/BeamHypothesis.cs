@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Contracts;
+
 namespace TorchKv.Runtime.Sampling;
 
 /// <summary>A finished sequence of a beam search.</summary>

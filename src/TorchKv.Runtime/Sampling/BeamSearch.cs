@@ -1,3 +1,6 @@
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Scheduling;
+
 namespace TorchKv.Runtime.Sampling;
 
 /// <summary>

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Sampling;
 

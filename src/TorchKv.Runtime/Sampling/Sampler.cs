@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Sampling;
 

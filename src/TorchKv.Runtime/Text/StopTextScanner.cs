@@ -1,4 +1,5 @@
 using System.Text;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Text;
 

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Contracts;
+
 namespace TorchKv.Runtime.Text;
 
 /// <summary>A tokenizer's file cannot be used; the message names the file and the reason.</summary>

@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
 using TorchKv.Caching;
 using TorchKv.Models;
+using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using static TorchSharp.torch;
 
 namespace TorchKv.Generation;

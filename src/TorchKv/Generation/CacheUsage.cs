@@ -1,3 +1,5 @@
+using TorchKv.Runtime;
+
 namespace TorchKv.Generation;
 
 /// <summary>What a generation's cache held when it was fullest, over all layers and rows.</summary>

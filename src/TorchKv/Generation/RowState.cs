@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Text;
 
@@ -34,7 +35,7 @@ internal sealed class RowState
         // The budget counts tokens, not positions; the context's end is the other limit.
         _budget = Math.Min(options.MaxNewTokens, context - _promptTokens);
         _detokenizer = tokenizer is null ? null : new IncrementalDetokenizer(tokenizer, options.Stop);
-        FinishReason = _budget == 0 ? Runtime.FinishReason.Length : null;
+        FinishReason = _budget == 0 ? Runtime.Contracts.FinishReason.Length : null;
     }
 
     /// <summary>Set once nothing more comes.</summary>
@@ -48,7 +49,7 @@ internal sealed class RowState
     {
         if (_eos.Contains(token))
         {
-            FinishReason = Runtime.FinishReason.Stop;
+            FinishReason = Runtime.Contracts.FinishReason.Stop;
             return Last();
         }
 
@@ -56,11 +57,11 @@ internal sealed class RowState
         var text = _detokenizer?.Append(token) ?? "";
         if (_detokenizer is { IsStopped: true })
         {
-            FinishReason = Runtime.FinishReason.Stop;
+            FinishReason = Runtime.Contracts.FinishReason.Stop;
         }
         else if (_completionTokens == _budget)
         {
-            FinishReason = Runtime.FinishReason.Length;
+            FinishReason = Runtime.Contracts.FinishReason.Length;
         }
 
         return FinishReason is null

@@ -1,4 +1,5 @@
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 
 namespace TorchKv.Generation;

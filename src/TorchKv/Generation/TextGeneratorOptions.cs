@@ -1,5 +1,6 @@
 using TorchKv.Caching;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Generation;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using static TorchSharp.torch;
 
 namespace TorchKv.Loading;

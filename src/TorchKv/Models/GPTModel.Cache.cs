@@ -1,5 +1,5 @@
 using TorchKv.Caching;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,7 @@
 using TorchKv.Loading;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 using static TorchSharp.torch;
 
 namespace TorchKv.Models;

@@ -1,4 +1,5 @@
 using TorchKv.PortChecking.Diagnosis;
+using TorchKv.Runtime.Checkpoints;
 
 namespace TorchKv.PortChecking;
 

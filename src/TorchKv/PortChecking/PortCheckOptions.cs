@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.PortChecking;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using TorchKv.Models;
+using TorchKv.Runtime.Contracts;
 using static TorchSharp.torch;
 
 namespace TorchKv.PortChecking;
@@ -11,7 +12,7 @@ public static partial class PortChecker
     /// <param name="model">The model, with the original's weights; its cache is emptied first.</param>
     /// <param name="options">Bounds and names; null: the defaults.</param>
     /// <exception cref="TraceException">The trace does not say which ids were fed.</exception>
-    /// <exception cref="Runtime.TorchKvException">The model cannot take them: past its context, or of another vocabulary.</exception>
+    /// <exception cref="TorchKvException">The model cannot take them: past its context, or of another vocabulary.</exception>
     public static PortCheckReport Compare(RecordedTrace original, GPTModel model, PortCheckOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);

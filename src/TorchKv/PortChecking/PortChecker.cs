@@ -1,5 +1,4 @@
 using TorchKv.PortChecking.Diagnosis;
-using TorchKv.Runtime;
 
 namespace TorchKv.PortChecking;
 

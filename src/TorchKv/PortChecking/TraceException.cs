@@ -1,4 +1,4 @@
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.PortChecking;
 

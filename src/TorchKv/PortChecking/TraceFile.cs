@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.PortChecking;
 

@@ -1,4 +1,6 @@
-using TorchKv.Runtime;
+using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Paging;
+using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv;
 
@@ -134,13 +136,13 @@ internal sealed class StepPlan
             Require(count > 0, $"Row {i} has no tokens.");
             Require(row.Position >= 0, $"Row {i} begins at position {row.Position}.");
             Require(
-                (long)row.Position + count <= runner.Config.ContextLength,
-                $"Row {i} has {count} tokens from position {row.Position}, but the context holds {runner.Config.ContextLength}.");
+                (long)row.Position + count <= runner.Model.ContextLength,
+                $"Row {i} has {count} tokens from position {row.Position}, but the context holds {runner.Model.ContextLength}.");
             total += count;
             Require(total <= runner.MaxTokensPerStep, $"The rows have more than the {runner.MaxTokensPerStep} tokens that one step takes.");
             foreach (var id in row.Tokens.Span)
             {
-                Require((uint)id < (uint)runner.Config.VocabSize, $"Row {i} has the id {id}; the vocabulary has {runner.Config.VocabSize}.");
+                Require((uint)id < (uint)runner.Model.VocabSize, $"Row {i} has the id {id}; the vocabulary has {runner.Model.VocabSize}.");
             }
 
             var blocks = BlocksOf(row, runner.BlockSize);
@@ -158,7 +160,7 @@ internal sealed class StepPlan
             wanted += row.Logits switch { LogitsWanted.None => 0, LogitsWanted.Last => 1, _ => count };
         }
 
-        Require(wanted * runner.Config.VocabSize <= logitsRoom, $"{wanted} positions want logits of {runner.Config.VocabSize}; there is room for {logitsRoom} numbers.");
+        Require(wanted * runner.Model.VocabSize <= logitsRoom, $"{wanted} positions want logits of {runner.Model.VocabSize}; there is room for {logitsRoom} numbers.");
     }
 
     private static void Require(bool right, string otherwise)
@@ -169,13 +171,3 @@ internal sealed class StepPlan
         }
     }
 }
-
-/// <summary>Rows that attend together: single tokens of several sequences, or one sequence's run of tokens.</summary>
-/// <param name="Start">The group's first token among all.</param>
-/// <param name="Rows">Sequences.</param>
-/// <param name="Tokens">Tokens of each.</param>
-/// <param name="Position">Position of the first token; of use where there is one row.</param>
-/// <param name="Blocks">Blocks of the longest.</param>
-/// <param name="TableStart">The group's block tables among all.</param>
-/// <param name="LengthStart">The group's lengths among all.</param>
-internal readonly record struct AttentionGroup(int Start, int Rows, int Tokens, int Position, int Blocks, int TableStart, int LengthStart);

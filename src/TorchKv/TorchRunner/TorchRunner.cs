@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
 using TorchKv.Models;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Scheduling;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -45,6 +47,7 @@ public sealed class TorchRunner : IModelRunner
 
         var (layers, heads, width) = (Config.LayerCount, Config.HeadCount, Config.HeadDim);
         pool = zeros([layers, 2, heads, blockCount, BlockSize, width], dtype: weight.dtype, device: device).DetachFromDisposeScope();
+        Model = Config.Shape;
         BytesPerBlock = checked((int)(2L * layers * heads * BlockSize * width * pool.element_size()));
         Tensor[] views(int which, Func<Tensor, Tensor> view) =>
             [.. Enumerable.Range(0, layers).Select(layer => view(pool.select(0, layer).select(0, which)).DetachFromDisposeScope())];
@@ -52,8 +55,11 @@ public sealed class TorchRunner : IModelRunner
         (slotsK, slotsV) = (views(0, t => t.view(heads, -1, width)), views(1, t => t.view(heads, -1, width)));
     }
 
-    /// <inheritdoc/>
+    /// <summary>The model's configuration.</summary>
     public Gpt2Config Config => model.config;
+
+    /// <inheritdoc/>
+    public ModelShape Model { get; }
 
     /// <inheritdoc/>
     public int BlockSize => 16;

@@ -6,6 +6,8 @@ using System.Security.Cryptography;
 using System.Text;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;

@@ -1,5 +1,5 @@
-using TorchKv.Runtime;
 using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Contracts;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;

@@ -1,6 +1,6 @@
 using System.Text;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Configuration;

@@ -1,5 +1,6 @@
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Model;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 

@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Model;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Cpu;

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Model;
+
 namespace TorchKv.Runtime.Tests.Cpu;
 
 /// <summary>A sequence's blocks in a runner's pool, and steps that run it alone.</summary>
@@ -22,7 +24,7 @@ internal sealed class RunnerSequence(IModelRunner runner, params int[] blocks)
     /// <summary>Logits of all tokens, run in pieces of the given lengths; what is left is one piece.</summary>
     public float[] Run(int[] tokens, params int[] pieces)
     {
-        var vocabulary = runner.Config.VocabSize;
+        var vocabulary = runner.Model.VocabSize;
         var logits = new float[tokens.Length * vocabulary];
         var done = 0;
         for (var i = 0; done < tokens.Length; i++)
@@ -38,7 +40,7 @@ internal sealed class RunnerSequence(IModelRunner runner, params int[] blocks)
     /// <summary>Greedy tokens after a prompt.</summary>
     public List<int> Greedy(int[] prompt, int count)
     {
-        var logits = new float[runner.Config.VocabSize];
+        var logits = new float[runner.Model.VocabSize];
         var tokens = new List<int>();
         var piece = prompt;
         while (tokens.Count < count)

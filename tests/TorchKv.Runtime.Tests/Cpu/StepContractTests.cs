@@ -1,6 +1,9 @@
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Paging;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Cpu;

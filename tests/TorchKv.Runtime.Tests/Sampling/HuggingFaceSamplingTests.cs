@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 using TorchKv.TestSupport;
 

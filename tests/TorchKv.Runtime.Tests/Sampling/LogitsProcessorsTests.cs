@@ -1,3 +1,4 @@
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 
 namespace TorchKv.Runtime.Tests.Sampling;

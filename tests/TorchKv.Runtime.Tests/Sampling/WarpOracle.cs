@@ -1,4 +1,4 @@
-using TorchKv.Runtime.Sampling;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Runtime.Tests.Text;

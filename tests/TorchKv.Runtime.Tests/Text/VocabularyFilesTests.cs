@@ -1,4 +1,5 @@
 using System.Text;
+using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 

@@ -1,8 +1,9 @@
 using TorchKv.Caching;
 using TorchKv.Models;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Tests.Generation;
 

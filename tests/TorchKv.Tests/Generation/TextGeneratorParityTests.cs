@@ -2,7 +2,8 @@ using System.Text.Json;
 using TorchKv.Caching;
 using TorchKv.Generation;
 using TorchKv.Runtime;
-using TorchKv.Runtime.Sampling;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Tests.Generation;

@@ -2,6 +2,8 @@ using TorchKv.Caching;
 using TorchKv.Generation;
 using TorchKv.Models;
 using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 

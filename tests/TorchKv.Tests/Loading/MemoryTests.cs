@@ -2,6 +2,7 @@ using System.Globalization;
 using TorchKv.Models;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 using static TorchSharp.torch;
 

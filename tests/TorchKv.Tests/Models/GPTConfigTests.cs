@@ -1,5 +1,5 @@
 using TorchKv.Models;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Tests.Models;
 

@@ -1,5 +1,7 @@
 using TorchKv.PortChecking;
 using TorchKv.PortChecking.Diagnosis;
+using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 using TorchKv.PortChecking;
 using TorchKv.PortChecking.Diagnosis;
+using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Tests.PortChecking;

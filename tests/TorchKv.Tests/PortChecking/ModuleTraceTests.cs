@@ -2,6 +2,7 @@ using System.Diagnostics;
 using TorchKv.PortChecking;
 using TorchKv.PortChecking.Diagnosis;
 using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

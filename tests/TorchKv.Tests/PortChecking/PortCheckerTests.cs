@@ -2,6 +2,7 @@ using CsCheck;
 using TorchKv.PortChecking;
 using TorchKv.PortChecking.Diagnosis;
 using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Tests.PortChecking;
 

@@ -2,6 +2,7 @@ using TorchKv.Caching;
 using TorchKv.Models;
 using TorchKv.PortChecking;
 using TorchKv.PortChecking.Diagnosis;
+using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 using TorchKv.Models;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Scheduling;
 using TorchKv.TestSupport;
 using static TorchSharp.torch;
 

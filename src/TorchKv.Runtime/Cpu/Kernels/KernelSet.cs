@@ -5,22 +5,6 @@ using TorchKv.Runtime.Configuration;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>How wide the vectors are that kernels use. The results are the same bits.</summary>
-internal enum VectorWidth
-{
-    /// <summary>No vectors: one lane.</summary>
-    Scalar,
-
-    /// <summary>128 bits: Arm64.</summary>
-    Bits128,
-
-    /// <summary>256 bits: AVX2 with FMA.</summary>
-    Bits256,
-
-    /// <summary>512 bits: AVX-512.</summary>
-    Bits512,
-}
-
 /// <summary>The kernels at one width: the one place where the width is chosen.</summary>
 internal abstract unsafe class KernelSet
 {

@@ -1,23 +1,11 @@
 using System.Diagnostics;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Paging;
+using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Runtime;
-
-/// <summary>What is simulated. Immutable.</summary>
-public sealed record SimulationOptions
-{
-    /// <summary>The policy.</summary>
-    public SchedulingOptions Scheduling { get; init; } = new();
-
-    /// <summary>Blocks in the pool.</summary>
-    public int BlockCount { get; init; } = 4096;
-
-    /// <summary>Tokens in a block.</summary>
-    public int BlockSize { get; init; } = 16;
-
-    /// <summary>What a step costs.</summary>
-    public StepCost Cost { get; init; } = new();
-}
 
 /// <summary>
 /// Runs the engine's scheduler in virtual time with a cost model instead of a model, so that policies can be compared at

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Kernels;
 using static TorchKv.PortChecking.Diagnosis.Numbers;
 
 namespace TorchKv.PortChecking.Diagnosis;

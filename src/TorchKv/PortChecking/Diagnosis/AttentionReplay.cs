@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Cpu;
+
 namespace TorchKv.PortChecking.Diagnosis;
 
 /// <summary>

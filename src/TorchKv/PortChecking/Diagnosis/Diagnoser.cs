@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Cpu;
+
 namespace TorchKv.PortChecking.Diagnosis;
 
 /// <summary>Says what a difference looks like: the first of the hypotheses, from the most to the least specific, that the numbers bear out.</summary>

@@ -1,3 +1,4 @@
+using TorchKv.Runtime.Cpu.Kernels;
 using static TorchKv.PortChecking.Diagnosis.Numbers;
 
 namespace TorchKv.PortChecking.Diagnosis;

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Cpu;
+
 namespace TorchKv.PortChecking.Diagnosis;
 
 /// <summary>What a difference looks like.</summary>

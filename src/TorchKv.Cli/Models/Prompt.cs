@@ -1,0 +1,8 @@
+using System.CommandLine;
+using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Terminal;
+
+namespace TorchKv.Cli.Models;
+
+/// <summary>A prompt as it was given: a text, or ids.</summary>
+internal readonly record struct Prompt(string? Text, int[]? Ids);

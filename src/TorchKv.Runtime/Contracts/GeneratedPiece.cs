@@ -1,0 +1,29 @@
+namespace TorchKv.Runtime.Contracts;
+
+/// <summary>A piece of a stream of generated text. Pieces join to the whole text; a character is never cut.</summary>
+public sealed record GeneratedPiece
+{
+    /// <summary>The row of the batch that the piece belongs to; 0 where there is one prompt.</summary>
+    public int Row { get; init; }
+
+    /// <summary>New text; empty where the ids so far end in the middle of a character, or could begin a stop text.</summary>
+    public string Text { get; init; } = "";
+
+    /// <summary>The new token ids, in order.</summary>
+    public IReadOnlyList<int> TokenIds { get; init; } = [];
+
+    /// <summary>For each of <see cref="TokenIds"/>, where log-probabilities were asked for.</summary>
+    public IReadOnlyList<ScoredToken> LogProbs { get; init; } = [];
+
+    /// <summary>On row 0's first piece, where asked for: for the prompt's second token and every one after it.</summary>
+    public IReadOnlyList<ScoredToken>? PromptLogProbs { get; init; }
+
+    /// <summary>With beams, the sequence's score: HuggingFace's <c>sequences_scores</c>.</summary>
+    public float? Score { get; init; }
+
+    /// <summary>Set on a row's last piece.</summary>
+    public FinishReason? FinishReason { get; init; }
+
+    /// <summary>Set on a row's last piece. Each row counts the prompt, which they share.</summary>
+    public Usage? Usage { get; init; }
+}

@@ -1,0 +1,11 @@
+namespace TorchKv.Runtime.Contracts;
+
+/// <summary>Thrown when a request cannot be served as it is asked; nothing was queued.</summary>
+public sealed class RequestException : TorchKvException
+{
+    /// <summary>A refusal that names what is wrong.</summary>
+    public RequestException(string message)
+        : base(message)
+    {
+    }
+}

@@ -1,0 +1,20 @@
+using System.Diagnostics;
+using TorchKv.Runtime.Scheduling;
+
+namespace TorchKv.Runtime;
+
+/// <summary>What is simulated. Immutable.</summary>
+public sealed record SimulationOptions
+{
+    /// <summary>The policy.</summary>
+    public SchedulingOptions Scheduling { get; init; } = new();
+
+    /// <summary>Blocks in the pool.</summary>
+    public int BlockCount { get; init; } = 4096;
+
+    /// <summary>Tokens in a block.</summary>
+    public int BlockSize { get; init; } = 16;
+
+    /// <summary>What a step costs.</summary>
+    public StepCost Cost { get; init; } = new();
+}

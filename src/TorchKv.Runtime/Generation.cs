@@ -1,0 +1,35 @@
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Serving;
+
+namespace TorchKv.Runtime;
+
+/// <summary>A request that was submitted: it runs whether or not anybody reads. Thread-safe.</summary>
+/// <remarks>
+/// Pieces wait for their reader, at most as many as the request has tokens; a slow reader delays nobody. Each piece is read
+/// once, so that of several readers each gets a part.
+/// </remarks>
+public sealed class Generation : IAsyncEnumerable<GeneratedPiece>
+{
+    private readonly EngineLoop _loop;
+    private readonly GenerationRequest _request;
+
+    internal Generation(EngineLoop loop, GenerationRequest request)
+    {
+        _loop = loop;
+        _request = request;
+    }
+
+    /// <summary>Done when the request has ended and its blocks are given back; faulted or cancelled as the stream ends.</summary>
+    public Task Completion => _request.Completion.Task;
+
+    /// <summary>Ends the request where it is; what was generated can still be read, then <see cref="OperationCanceledException"/> comes.</summary>
+    public void Cancel() => _loop.Cancel(_request);
+
+    /// <summary>Reads the pieces as they come.</summary>
+    /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
+    /// <exception cref="DeadlineExceededException">The deadline passed.</exception>
+    /// <exception cref="RequestFailedException">The request's computation failed.</exception>
+    /// <exception cref="EngineClosedException">The engine was disposed.</exception>
+    public IAsyncEnumerator<GeneratedPiece> GetAsyncEnumerator(CancellationToken cancellationToken = default)
+        => _request.Output.Reader.ReadAllAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+}

@@ -1,0 +1,10 @@
+namespace TorchKv.Runtime.Scheduling;
+
+/// <summary>Where a request is.</summary>
+internal enum RequestState
+{
+    New,
+    Waiting,
+    Running,
+    Finished,
+}

@@ -1,0 +1,41 @@
+using TorchKv.Runtime.Paging;
+using TorchKv.Runtime.Scheduling;
+
+namespace TorchKv.Runtime.Serving;
+
+/// <summary>The pool and the block tables between two steps: what is drawn to show them.</summary>
+/// <param name="BlockSize">Tokens in a block.</param>
+/// <param name="Blocks">What each block is doing.</param>
+/// <param name="Sequences">Every live sequence, running ones first, in order of rank.</param>
+/// <param name="Preemptions">How often a request gave its blocks back so far.</param>
+public sealed record EngineSnapshot(int BlockSize, IReadOnlyList<BlockUse> Blocks, IReadOnlyList<SequenceSnapshot> Sequences, long Preemptions)
+{
+    internal static EngineSnapshot Of(Scheduler scheduler, BlockPool pool, int blockSize)
+    {
+        var blocks = new BlockUse[pool.Count];
+        for (var block = 0; block < blocks.Length; block++)
+        {
+            blocks[block] = pool.HolderCount(block) switch
+            {
+                0 => pool.IsPublished(block) ? BlockUse.Cached : BlockUse.Free,
+                1 => BlockUse.Held,
+                _ => BlockUse.Shared,
+            };
+        }
+
+        var sequences = new List<SequenceSnapshot>();
+        foreach (var request in scheduler.Running.Concat(scheduler.Waiting))
+        {
+            foreach (var sequence in request.Sequences)
+            {
+                if (!sequence.IsFinished)
+                {
+                    sequences.Add(new SequenceSnapshot(
+                        request.Arrival, sequence.Branch, request.State == RequestState.Running, sequence.Count, sequence.Table.TokenCount, Math.Max(0, request.CachedTokens), sequence.Table.Blocks.ToArray()));
+                }
+            }
+        }
+
+        return new EngineSnapshot(blockSize, blocks, sequences, scheduler.PreemptionCount);
+    }
+}

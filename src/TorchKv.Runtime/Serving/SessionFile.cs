@@ -1,0 +1,169 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Paging;
+
+namespace TorchKv.Runtime.Serving;
+
+/// <summary>
+/// A session on disk, little-endian: "TKVSESSN", version, the model's SHA-256, tokens in a block, bytes in a block, tokens,
+/// tokens with keys and values, bytes of the salt; then salt, tokens, blocks, and the SHA-256 of all that.
+/// </summary>
+internal static class SessionFile
+{
+    private const uint Version = 1;
+    private const int HeaderLength = 8 + 4 + 32 + (5 * 4);
+    private const int DigestLength = 32;
+    private const int MaxSaltLength = 1 << 16;
+
+    public readonly record struct Content(string? Salt, int[] Tokens, int Resident, ReadOnlyMemory<byte> Blocks);
+
+    public static void Write(string path, ReadOnlySpan<byte> modelHash, IModelRunner runner, in Content content)
+    {
+        var salt = Encoding.UTF8.GetBytes(content.Salt ?? "");
+        if (salt.Length > MaxSaltLength)
+        {
+            throw new RequestException($"The session's salt has {salt.Length} bytes; a session file holds at most {MaxSaltLength}.");
+        }
+
+        var header = new byte[HeaderLength];
+        "TKVSESSN"u8.CopyTo(header);
+        var rest = header.AsSpan(8);
+        BinaryPrimitives.WriteUInt32LittleEndian(rest, Version);
+        modelHash.CopyTo(rest[4..]);
+        rest = rest[36..];
+        foreach (var number in (ReadOnlySpan<int>)[runner.BlockSize, runner.BytesPerBlock, content.Tokens.Length, content.Resident, salt.Length])
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(rest, number);
+            rest = rest[4..];
+        }
+
+        var tokens = content.Tokens;
+        if (!BitConverter.IsLittleEndian)
+        {
+            tokens = [.. tokens.Select(BinaryPrimitives.ReverseEndianness)];
+        }
+
+        // Written beside and moved into place, so that a crash leaves the old file or the new one. Each save has its own file:
+        // of two at once the later one stays.
+        var temporary = $"{path}.{Guid.NewGuid():N}.partial";
+        try
+        {
+            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+            {
+                using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+                Append(header);
+                Append(salt);
+                Append(MemoryMarshal.AsBytes(tokens.AsSpan()));
+                Append(content.Blocks.Span);
+                file.Write(hash.GetHashAndReset());
+                file.Flush(flushToDisk: true);
+
+                void Append(ReadOnlySpan<byte> bytes)
+                {
+                    file.Write(bytes);
+                    hash.AppendData(bytes);
+                }
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    public static Content Read(string path, ReadOnlySpan<byte> modelHash, IModelRunner runner)
+    {
+        using var file = Open(path);
+        var header = new byte[HeaderLength];
+        if (file.Length < HeaderLength + DigestLength || file.ReadAtLeast(header, HeaderLength, throwOnEndOfStream: false) < HeaderLength || !header.AsSpan(0, 8).SequenceEqual("TKVSESSN"u8))
+        {
+            throw new SessionFileException(path, "not a session file.");
+        }
+
+        var rest = header.AsSpan(8);
+        if (BinaryPrimitives.ReadUInt32LittleEndian(rest) is var version and not Version)
+        {
+            throw new SessionFileException(path, $"version {version}; this program reads version {Version}.");
+        }
+
+        if (!rest.Slice(4, 32).SequenceEqual(modelHash))
+        {
+            throw new SessionFileException(path, "made with another model, or with the same one kept in other dtypes.");
+        }
+
+        var numbers = new int[5];
+        for (var i = 0; i < numbers.Length; i++)
+        {
+            numbers[i] = BinaryPrimitives.ReadInt32LittleEndian(rest[(36 + (4 * i))..]);
+        }
+
+        var (tokenCount, resident, saltLength) = (numbers[2], numbers[3], numbers[4]);
+        if (numbers[0] != runner.BlockSize || numbers[1] != runner.BytesPerBlock)
+        {
+            throw new SessionFileException(path, $"blocks of {numbers[0]} tokens and {numbers[1]} bytes; the runner's have {runner.BlockSize} and {runner.BytesPerBlock}.");
+        }
+
+        if (tokenCount < 0 || tokenCount > runner.Model.ContextLength || resident < 0 || resident > tokenCount || saltLength is < 0 or > MaxSaltLength)
+        {
+            throw new SessionFileException(path, $"{tokenCount} tokens, {resident} of them with keys and values, and a salt of {saltLength} bytes cannot be: the context holds {runner.Model.ContextLength}.");
+        }
+
+        // Every length is known before anything is allocated by it.
+        var blockBytes = (long)Paging.BlockTable.BlocksFor(resident, runner.BlockSize) * runner.BytesPerBlock;
+        var length = HeaderLength + saltLength + (4L * tokenCount) + blockBytes + DigestLength;
+        if (file.Length != length)
+        {
+            throw new SessionFileException(path, $"{file.Length} bytes long, but its header speaks of {length}.");
+        }
+
+        var body = new byte[length - HeaderLength];
+        try
+        {
+            file.ReadExactly(body);
+        }
+        catch (IOException e)
+        {
+            throw new SessionFileException(path, "cannot be read to its end: " + e.Message);
+        }
+
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(header);
+        hash.AppendData(body, 0, body.Length - DigestLength);
+        if (!hash.GetHashAndReset().AsSpan().SequenceEqual(body.AsSpan(body.Length - DigestLength)))
+        {
+            throw new SessionFileException(path, "damaged: its checksum is another.");
+        }
+
+        var tokens = new int[tokenCount];
+        for (var i = 0; i < tokenCount; i++)
+        {
+            tokens[i] = BinaryPrimitives.ReadInt32LittleEndian(body.AsSpan(saltLength + (4 * i)));
+            if ((uint)tokens[i] >= (uint)runner.Model.VocabSize)
+            {
+                throw new SessionFileException(path, $"token id {tokens[i]}; the vocabulary has {runner.Model.VocabSize}.");
+            }
+        }
+
+        var salt = saltLength == 0 ? null : Encoding.UTF8.GetString(body, 0, saltLength);
+        return new Content(salt, tokens, resident, body.AsMemory(saltLength + (4 * tokenCount), (int)blockBytes));
+    }
+
+    private static FileStream Open(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.Read);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SessionFileException(path, "cannot be read: " + e.Message);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using System.Runtime.CompilerServices;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Serving;
+
+namespace TorchKv.Runtime;
+
+/// <summary>
+/// A text that goes on turn by turn and keeps its blocks between turns, so that a turn costs its new tokens only. What it
+/// continues is every token of the turns so far; an end-of-text id that ended one is not part of it.
+/// </summary>
+/// <remarks>
+/// Thread-safe; one turn at a time. Where the pool runs short, idle sessions give their blocks back, the one used longest
+/// ago first: the next turn computes what is no longer in the prefix cache, with the same result.
+/// </remarks>
+public sealed class Session : IAsyncDisposable
+{
+    private readonly Engine _engine;
+    private readonly SessionState _state;
+
+    internal Session(Engine engine, SessionState state)
+    {
+        _engine = engine;
+        _state = state;
+    }
+
+    internal SessionState State => _state;
+
+    /// <summary>Every token so far, prompts and answers.</summary>
+    public IReadOnlyList<int> TokenIds
+    {
+        get
+        {
+            lock (_state)
+            {
+                return _state.Tokens;
+            }
+        }
+    }
+
+    /// <summary>How many of the tokens have their keys and values in blocks that the session holds.</summary>
+    public int ResidentTokens
+    {
+        get
+        {
+            lock (_state)
+            {
+                return _state.ResidentTokens;
+            }
+        }
+    }
+
+    /// <summary>Why a file was not used, where the session was restored from other tokens instead; they are computed with the next turn.</summary>
+    public SessionFileException? RestoreFailure { get; internal init; }
+
+    /// <summary>Appends a text and generates what comes after it.</summary>
+    /// <inheritdoc cref="Engine.GenerateAsync(string, GenerationOptions?, CancellationToken)"/>
+    /// <remarks>A turn that is cancelled keeps what it generated; one that fails leaves the session as it was.</remarks>
+    public IAsyncEnumerable<GeneratedPiece> ContinueAsync(string text, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => ContinueAsync(text is { Length: 0 } && TokenIds.Count > 0 ? [] : _engine.Encode(text), options, cancellationToken);
+
+    /// <summary>Appends tokens and generates what comes after them.</summary>
+    /// <inheritdoc cref="Engine.GenerateAsync(IReadOnlyList{int}, GenerationOptions?, CancellationToken)"/>
+    /// <remarks>A turn that is cancelled keeps what it generated; one that fails leaves the session as it was.</remarks>
+    public async IAsyncEnumerable<GeneratedPiece> ContinueAsync(IReadOnlyList<int> promptIds, GenerationOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(promptIds);
+        cancellationToken.ThrowIfCancellationRequested();
+        var generation = _engine.Submit(this, promptIds, options ?? new GenerationOptions());
+        try
+        {
+            await foreach (var piece in generation.WithCancellation(cancellationToken).ConfigureAwait(false))
+            {
+                yield return piece;
+            }
+        }
+        finally
+        {
+            // The turn is over when reading is: what the session holds then is settled.
+            generation.Cancel();
+            await generation.Completion.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A second session that goes on from here; the two share their blocks until one writes.</summary>
+    public async Task<Session> ForkAsync() => new(_engine, await _engine.Loop.ForkSessionAsync(_state).ConfigureAwait(false));
+
+    /// <summary>Forgets everything after the first tokens.</summary>
+    /// <param name="tokens">How many stay.</param>
+    /// <exception cref="RequestException">The session has fewer, or is in the middle of a turn.</exception>
+    public Task RewindAsync(int tokens) => _engine.Loop.RewindSessionAsync(_state, tokens);
+
+    /// <summary>Writes tokens, keys and values to a file that <see cref="Engine.RestoreSessionAsync"/> reads in another process.</summary>
+    /// <param name="path">The file; replaced as a whole or not at all.</param>
+    /// <exception cref="RequestException">The session is in the middle of a turn, the engine does not know its model's identity, or the salt is longer than a file holds.</exception>
+    public async Task SaveAsync(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var hash = _engine.ModelHash;
+        var (tokens, resident, blocks) = await _engine.Loop.ReadSessionAsync(_state).ConfigureAwait(false);
+        await Task.Run(() => SessionFile.Write(path, hash, _engine.Runner, new SessionFile.Content(_state.Salt, tokens, resident, blocks))).ConfigureAwait(false);
+    }
+
+    /// <summary>Gives the session's blocks back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_state)
+        {
+            _state.IsDisposed = true;
+        }
+
+        try
+        {
+            await _engine.Loop.DisposeSessionAsync(_state).ConfigureAwait(false);
+        }
+        catch (EngineClosedException)
+        {
+            // The engine has given everything back already.
+        }
+    }
+}

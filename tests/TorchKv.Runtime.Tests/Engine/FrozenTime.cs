@@ -1,7 +1,0 @@
-namespace TorchKv.Runtime.Tests.EngineTests;
-
-/// <summary>A clock that stands still: steps have no measured time, so guesses depend on the text alone and every run is the same.</summary>
-internal sealed class FrozenTime : TimeProvider
-{
-    public override long GetTimestamp() => 1;
-}

@@ -1,0 +1,48 @@
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Sampling;
+
+namespace TorchKv.Runtime.Tests.Serving;
+
+/// <summary>What a request gives by itself, computed without blocks, batches or an engine.</summary>
+internal static class Alone
+{
+    public static List<int> Generate(FakeRunner runner, IReadOnlyList<int> prompt, GenerationOptions options, int row = 0)
+    {
+        var sampler = new Sampler(runner.Model.VocabSize);
+        var tokens = prompt.ToList();
+        var seed = Sampler.SeedOf(options.Seed ?? 0, row);
+        var eos = options.EosTokenIds ?? runner.Model.EosTokenIds;
+        for (var step = 0; step < options.MaxNewTokens && tokens.Count < runner.Model.ContextLength; step++)
+        {
+            var logits = FakeModel.Logits(tokens, runner.Model.VocabSize);
+            var token = sampler.Sample(logits, [.. tokens], options, seed, step);
+            if (eos.Contains(token))
+            {
+                break;
+            }
+
+            tokens.Add(token);
+        }
+
+        return tokens[prompt.Count..];
+    }
+
+    public static async Task<Dictionary<int, List<int>>> Read(IAsyncEnumerable<GeneratedPiece> pieces, int rows = 1)
+    {
+        var ids = Enumerable.Range(0, rows).ToDictionary(r => r, _ => new List<int>());
+        var ended = new HashSet<int>();
+        await foreach (var piece in pieces)
+        {
+            Assert.DoesNotContain(piece.Row, ended);
+            ids[piece.Row].AddRange(piece.TokenIds);
+            if (piece.FinishReason is not null)
+            {
+                ended.Add(piece.Row);
+                Assert.Equal(ids[piece.Row].Count, piece.Usage!.Value.CompletionTokens);
+            }
+        }
+
+        Assert.Equal(rows, ended.Count);
+        return ids;
+    }
+}

@@ -1,0 +1,314 @@
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Serving;
+using TorchKv.TestSupport;
+
+namespace TorchKv.Runtime.Tests.Serving;
+
+public class SessionTests
+{
+    private static readonly GenerationOptions Ten = new() { MaxNewTokens = 10, EosTokenIds = [] };
+
+    [Fact]
+    public async Task ATurnCostsItsNewTokensOnlyAndEqualsAFreshRunOnTheJoinedText()
+    {
+        // The last sampled token's keys and values were never written in its turn: the next one has to.
+        var runner = new FakeRunner(64);
+        await using var engine = new Engine(runner, options: new EngineOptions { Scheduling = new SchedulingOptions { PrefixCaching = false } });
+        await using var session = engine.StartSession();
+        var all = new List<int>();
+        for (var turn = 0; turn < 5; turn++)
+        {
+            int[] said = [turn, turn + 1, turn + 2];
+            all.AddRange(said);
+            var computed = engine.Stats.ComputedTokens;
+            var answer = (await Alone.Read(session.ContinueAsync(said, Ten)))[0];
+            await engine.SettleAsync();
+            Assert.Equal(Alone.Generate(runner, all, Ten), answer);
+            Assert.Equal(said.Length + (turn > 0 ? 1 : 0) + 9, engine.Stats.ComputedTokens - computed);
+            all.AddRange(answer);
+            Assert.Equal(all, session.TokenIds);
+            Assert.Equal(all.Count - 1, session.ResidentTokens);
+        }
+    }
+
+    [Fact]
+    public async Task AnEndOfTextIdIsNotPartOfWhatTheNextTurnContinues()
+    {
+        var runner = new FakeRunner(64, vocabulary: 4);
+        await using var engine = new Engine(runner);
+        await using var session = engine.StartSession();
+        var options = new GenerationOptions { MaxNewTokens = 40 };
+        var first = (await Alone.Read(session.ContinueAsync([1, 2], options)))[0];
+        Assert.True(first.Count < 40);
+        int[] joined = [1, 2, .. first, 2, 1];
+        Assert.Equal(Alone.Generate(runner, joined, options), (await Alone.Read(session.ContinueAsync([2, 1], options)))[0]);
+    }
+
+    [Fact]
+    public async Task ForksAndRewindsGoOnAsFreshRunsWould()
+    {
+        var runner = new FakeRunner(64);
+        var engine = new Engine(runner);
+        var session = engine.StartSession();
+        await Alone.Read(session.ContinueAsync([1, 2, 3], Ten));
+        var fork = await session.ForkAsync();
+        int[] common = [.. session.TokenIds];
+        var left = await Alone.Read(session.ContinueAsync([7], Ten));
+        var right = await Alone.Read(fork.ContinueAsync([8], Ten));
+        Assert.Equal(Alone.Generate(runner, [.. common, 7], Ten), left[0]);
+        Assert.Equal(Alone.Generate(runner, [.. common, 8], Ten), right[0]);
+
+        foreach (var keep in new[] { 11, 8, 5, 0 })
+        {
+            await session.RewindAsync(keep);
+            Assert.Equal(common[..keep], session.TokenIds);
+            Assert.Equal(Alone.Generate(runner, [.. common[..keep], 9], Ten), (await Alone.Read(session.ContinueAsync([9], Ten)))[0]);
+        }
+
+        await Assert.ThrowsAsync<RequestException>(() => session.RewindAsync(1000));
+        await session.DisposeAsync();
+        await fork.DisposeAsync();
+        await EngineMixtureTests.AllBlocksAreBack(engine);
+        await Assert.ThrowsAsync<RequestException>(() => Alone.Read(session.ContinueAsync([1], Ten)));
+        await engine.DisposeAsync();
+        await session.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task IdleSessionsGiveTheirBlocksBackWhenThePoolRunsShortAndGoOnAllTheSame()
+    {
+        var runner = new FakeRunner(12, context: 48);
+        await using var engine = new Engine(runner);
+        var sessions = Enumerable.Range(0, 4).Select(_ => engine.StartSession()).ToArray();
+        var texts = sessions.Select(_ => new List<int>()).ToArray();
+        for (var turn = 0; turn < 3; turn++)
+        {
+            await Task.WhenAll(sessions.Select(async (session, i) =>
+            {
+                texts[i].AddRange([i, turn]);
+                var answer = (await Alone.Read(session.ContinueAsync([i, turn], Ten)))[0];
+                Assert.Equal(Alone.Generate(runner, texts[i], Ten), answer);
+                texts[i].AddRange(answer);
+            })).WaitAsync(TimeSpan.FromSeconds(30));
+        }
+
+        foreach (var session in sessions)
+        {
+            await session.DisposeAsync();
+        }
+
+        await EngineMixtureTests.AllBlocksAreBack(engine);
+    }
+
+    [Fact]
+    public async Task OneTurnAtATimeAndAFailedOneLeavesTheSessionAsItWas()
+    {
+        var fail = false;
+        var runner = new FakeRunner(64);
+        runner.Fault = _ =>
+        {
+            if (fail)
+            {
+                throw new InvalidOperationException("injected");
+            }
+        };
+        await using var engine = new Engine(runner);
+        await using var session = engine.StartSession();
+        await Alone.Read(session.ContinueAsync([1, 2, 3], Ten));
+        int[] before = [.. session.TokenIds];
+        fail = true;
+        await Assert.ThrowsAsync<RequestFailedException>(() => Alone.Read(session.ContinueAsync([4], Ten)));
+        fail = false;
+        Assert.Equal(before, session.TokenIds);
+        using var pause = new ManualResetEventSlim();
+        var first = runner.StepCount;
+        runner.Fault = _ =>
+        {
+            if (runner.StepCount > first + 2)
+            {
+                pause.Wait();
+            }
+        };
+        await using (var turn = session.ContinueAsync([4], Ten with { MaxNewTokens = 200 }).GetAsyncEnumerator())
+        {
+            Assert.True(await turn.MoveNextAsync());
+            await Assert.ThrowsAsync<RequestException>(() => Alone.Read(session.ContinueAsync([5], Ten)));
+            var rewind = session.RewindAsync(1);
+            pause.Set();
+            await Assert.ThrowsAsync<RequestException>(() => rewind);
+        }
+
+        int[] now = [.. session.TokenIds];
+        Assert.Equal(Alone.Generate(runner, [.. now, 6], Ten), (await Alone.Read(session.ContinueAsync([6], Ten)))[0]);
+    }
+
+    [Fact]
+    public async Task ASavedSessionGoesOnInAnotherEngineWithoutComputingItsPast()
+    {
+        var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            var folder = RepositoryFiles.Weights("storyteller");
+            var cpu = new CpuRunnerOptions { Threads = 2, BlockCount = 80 };
+            var options = new GenerationOptions { MaxNewTokens = 30 };
+            List<int> expected;
+            int[] tokens;
+            await using (var engine = await Engine.LoadAsync(folder, cpu: cpu))
+            {
+                await using var session = engine.StartSession("tenant");
+                await Alone.Read(session.ContinueAsync("Once upon a time there was a cat.", options));
+                await session.SaveAsync(path);
+                tokens = [.. session.TokenIds];
+                expected = (await Alone.Read(session.ContinueAsync(" The cat", options)))[0];
+            }
+
+            await using (var engine = await Engine.LoadAsync(folder, cpu: cpu))
+            {
+                await using var session = await engine.RestoreSessionAsync(path);
+                Assert.Equal(tokens, session.TokenIds);
+                Assert.Equal(tokens.Length - 1, session.ResidentTokens);
+                Assert.Equal(expected, (await Alone.Read(session.ContinueAsync(" The cat", options)))[0]);
+                Assert.True(engine.Stats.ComputedTokens < 40);
+                // Blocks from a file are nobody else's: a stranger may have written them.
+                Assert.Equal(0, engine.Stats.CachedBlocks);
+            }
+
+            await using (var engine = await Engine.LoadAsync(folder, cpu: cpu with { KvDType = CpuDType.BFloat16 }))
+            {
+                await Assert.ThrowsAsync<SessionFileException>(() => engine.RestoreSessionAsync(path));
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public async Task ACopyThatFailsLeavesNoBlockThatWasNeverFilled()
+    {
+        var runner = new FakeRunner(64);
+        await using var engine = new Engine(runner);
+        await using var session = engine.StartSession();
+        await Alone.Read(session.ContinueAsync([1, 2, 3, 4, 5], Ten));
+        await using var fork = await session.ForkAsync();
+        int[] common = [.. session.TokenIds];
+
+        // The last block has two of four tokens in it, and two who share it.
+        Assert.Equal((14, 14), (session.ResidentTokens, fork.ResidentTokens));
+        runner.CopyFault = (_, _) => throw new InvalidOperationException("injected");
+        await Assert.ThrowsAsync<RequestFailedException>(() => Alone.Read(session.ContinueAsync([6], Ten)));
+        Assert.Equal(common, session.TokenIds);
+        Assert.Equal((12, 14), (session.ResidentTokens, fork.ResidentTokens));
+        runner.CopyFault = null;
+        Assert.Equal(Alone.Generate(runner, [.. common, 6], Ten), (await Alone.Read(session.ContinueAsync([6], Ten)))[0]);
+        Assert.Equal(Alone.Generate(runner, [.. common, 7], Ten), (await Alone.Read(fork.ContinueAsync([7], Ten)))[0]);
+    }
+
+    [Fact]
+    public async Task OfSavesToOneFileAtOnceEachIsWholeAndNothingElseIsLeft()
+    {
+        using var folder = new TemporaryFolder();
+        await using var engine = new Engine(new FakeRunner(64), options: new EngineOptions { ModelIdentity = "fake" });
+        await using var session = engine.StartSession();
+        await Alone.Read(session.ContinueAsync([1, 2, 3], Ten));
+        for (var round = 0; round < 5; round++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => session.SaveAsync(folder["session"])));
+            await using var restored = await engine.RestoreSessionAsync(folder["session"]);
+            Assert.Equal(session.TokenIds, restored.TokenIds);
+        }
+
+        Assert.Equal([folder["session"]], Directory.GetFiles(folder.Path));
+        await using var salted = engine.StartSession(new string('s', 70_000));
+        await Assert.ThrowsAsync<RequestException>(() => salted.SaveAsync(folder["salted"]));
+        Assert.Single(Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
+    public async Task ADamagedFileIsRefusedAndThePromptComputedAgain()
+    {
+        var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            var runner = new FakeRunner(64);
+            await using var engine = new Engine(runner, options: new EngineOptions { ModelIdentity = "fake" });
+            await using var session = engine.StartSession();
+            await Alone.Read(session.ContinueAsync([1, 2, 3], Ten));
+            await session.SaveAsync(path);
+            var good = File.ReadAllBytes(path);
+            var random = new Random(3);
+            for (var i = 0; i < 300; i++)
+            {
+                var bytes = (byte[])good.Clone();
+                if (i % 3 == 0)
+                {
+                    bytes = bytes[..random.Next(bytes.Length)];
+                }
+                else if (i % 3 == 1)
+                {
+                    bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+                }
+                else
+                {
+                    BitConverter.TryWriteBytes(bytes.AsSpan(44 + (4 * random.Next(5))), random.Next(2) == 0 ? int.MaxValue : -1);
+                }
+
+                File.WriteAllBytes(path, bytes);
+                var error = await Assert.ThrowsAsync<SessionFileException>(() => engine.RestoreSessionAsync(path));
+                Assert.Equal(path, error.Path);
+            }
+
+            await using (var restored = await engine.RestoreSessionAsync(path, session.TokenIds))
+            {
+                Assert.NotNull(restored.RestoreFailure);
+                int[] joined = [.. session.TokenIds, 5];
+                Assert.Equal(Alone.Generate(runner, joined, Ten), (await Alone.Read(restored.ContinueAsync([5], Ten)))[0]);
+            }
+
+            await session.DisposeAsync();
+            await EngineMixtureTests.AllBlocksAreBack(engine);
+            await using var nameless = new Engine(new FakeRunner(8));
+            await Assert.ThrowsAsync<RequestException>(() => nameless.StartSession().SaveAsync(path));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public async Task ASnapshotShowsPoolAndTables()
+    {
+        using var pause = new ManualResetEventSlim();
+        var runner = new FakeRunner(16);
+        await using var engine = new Engine(runner);
+        await using var session = engine.StartSession();
+        await Alone.Read(session.ContinueAsync([1, 2, 3, 4, 5], Ten));
+        var fork = await session.ForkAsync();
+        var snapshot = await engine.SnapshotAsync();
+        Assert.Equal(4, snapshot.Blocks.Count(b => b == BlockUse.Shared));
+        Assert.Equal(12, snapshot.Blocks.Count(b => b == BlockUse.Free));
+        Assert.Empty(snapshot.Sequences);
+        await fork.DisposeAsync();
+        var turn = session.ContinueAsync([6], new() { MaxNewTokens = 30, EosTokenIds = [] }).GetAsyncEnumerator();
+        var first = runner.StepCount;
+        runner.Fault = _ =>
+        {
+            if (runner.StepCount > first + 2)
+            {
+                pause.Wait();
+            }
+        };
+        Assert.True(await turn.MoveNextAsync());
+        var waiting = engine.SnapshotAsync();
+        pause.Set();
+        var sequence = Assert.Single((await waiting).Sequences);
+        Assert.True(sequence.IsRunning);
+        Assert.Equal((sequence.ComputedTokens + 3) / 4, sequence.Blocks.Count);
+        await turn.DisposeAsync();
+    }
+}
