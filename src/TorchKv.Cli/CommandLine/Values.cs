@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.CommandLine;
 
@@ -17,6 +18,28 @@ internal static class Values
 
     public static Option<string?> Text(string name, string valueName, string description) =>
         new(name) { Description = description, HelpName = valueName };
+
+    /// <summary>A file to write. A name that no file can have is refused before the command does anything.</summary>
+    public static Option<string?> OutputFile(string name, string valueName, string description) => new(name)
+    {
+        Description = description,
+        HelpName = valueName,
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result =>
+        {
+            var path = result.Tokens[^1].Value;
+            try
+            {
+                AtomicFile.Check(path);
+            }
+            catch (OutputFileException refusal)
+            {
+                result.AddError($"{name}: {refusal.Message}");
+            }
+
+            return path;
+        },
+    };
 
     public static Option<string[]> Texts(string name, string valueName, string description) => new(name)
     {

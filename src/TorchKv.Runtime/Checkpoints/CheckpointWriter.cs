@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.Runtime.Checkpoints;
@@ -14,22 +15,31 @@ public static class CheckpointWriter
     private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
 
     /// <summary>
-    /// Writes <c>config.json</c>, <c>generation_config.json</c> and <c>model.safetensors</c>, or shards with an index where the
-    /// tensors are larger than <paramref name="maxShardBytes"/>. Weights that the folder held before are replaced.
+    /// Writes <c>config.json</c>, <c>generation_config.json</c> and <c>model.safetensors</c>, or shards with an index
+    /// where the tensors are larger than <paramref name="maxShardBytes"/>. Weights that the folder held before are
+    /// replaced.
     /// </summary>
     /// <param name="directory">The folder; made where it is not there.</param>
     /// <param name="config">The model's shape.</param>
-    /// <param name="tensors">The parameters of <see cref="Gpt2Tensors.Parameters"/>, each once, under its canonical name.</param>
-    /// <param name="maxShardBytes">A shard ends before the tensor that would take it past this; a larger tensor has one of its own.</param>
+    /// <param name="tensors">
+    /// The parameters of <see cref="Gpt2Tensors.Parameters"/>, each once, under its canonical name.
+    /// </param>
+    /// <param name="maxShardBytes">
+    /// A shard ends before the tensor that would take it past this; a larger tensor has one of its own.
+    /// </param>
     /// <exception cref="ConfigurationException">The configuration cannot be honoured.</exception>
-    /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape, or a file cannot be written. Files that were there are as they were.</exception>
-    public static void Save(string directory, Gpt2Config config, IEnumerable<TensorSource> tensors, long maxShardBytes = DefaultShardBytes)
+    /// <exception cref="CheckpointException">
+    /// A tensor is missing, unexpected or of another shape, or a file cannot be written. Files that were there are as
+    /// they were.
+    /// </exception>
+    public static void Save(
+        string directory, Gpt2Config config, IEnumerable<TensorSource> tensors, long maxShardBytes = DefaultShardBytes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxShardBytes, 1);
         config.Validate(directory);
         var ordered = InOrder(directory, config, tensors);
         var shards = Split(ordered, maxShardBytes);
-        var written = new List<(string Temporary, string Final)>();
+        var written = new List<(AtomicFile File, string Name)>();
         try
         {
             Directory.CreateDirectory(directory);
@@ -39,42 +49,38 @@ public static class CheckpointWriter
                 var name = shards.Count == 1
                     ? Checkpoint.SingleFile
                     : string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors");
-                var temporary = Path.Combine(directory, name + ".new");
-                written.Add((temporary, Path.Combine(directory, name)));
-                SafetensorsWriter.Write(temporary, shards[i], Metadata);
+                var path = Path.Combine(directory, name);
+                written.Add((SafetensorsWriter.Prepare(path, shards[i], Metadata), path));
                 shards[i].ForEach(tensor => map.Add(tensor.Name, name));
             }
 
             if (shards.Count > 1)
             {
-                WriteNew(Checkpoint.IndexFile, Index(ordered, map));
+                Prepare(Checkpoint.IndexFile, Index(ordered, map));
             }
 
-            WriteNew("config.json", config.ToJson(ordered[0].DType.TorchName()));
-            WriteNew("generation_config.json", config.ToGenerationJson());
-            foreach (var (temporary, final) in written)
-            {
-                File.Move(temporary, final, overwrite: true);
-            }
-
-            RemoveOldWeights(directory, [.. written.Select(file => file.Final)]);
+            Prepare("config.json", config.ToJson(ordered[0].DType.TorchName()));
+            Prepare("generation_config.json", config.ToGenerationJson());
+            written.ForEach(file => file.File.Commit());
+            RemoveOldWeights(directory, [.. written.Select(file => file.Name)]);
         }
-        catch (Exception error)
+        catch (OutputFileException error)
         {
-            written.ForEach(file => SafetensorsWriter.TryDelete(file.Temporary));
-            if (error is IOException or UnauthorizedAccessException)
-            {
-                throw new CheckpointException(directory, null, $"cannot be written: {error.Message}", error);
-            }
-
-            throw;
+            throw new CheckpointException(error.Path, null, error.Reason, error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(directory, null, $"cannot be written: {error.Message}", error);
+        }
+        finally
+        {
+            written.ForEach(file => file.File.Dispose());
         }
 
-        void WriteNew(string name, byte[] bytes)
+        void Prepare(string name, byte[] bytes)
         {
-            var temporary = Path.Combine(directory, name + ".new");
-            written.Add((temporary, Path.Combine(directory, name)));
-            File.WriteAllBytes(temporary, bytes);
+            var path = Path.Combine(directory, name);
+            written.Add((AtomicFile.Prepare(path, stream => stream.Write(bytes)), path));
         }
     }
 
@@ -107,7 +113,10 @@ public static class CheckpointWriter
 
             if (!FloatConversion.Supports(tensor.DType))
             {
-                throw new CheckpointException(directory, name, $"has dtype {tensor.DType.SafetensorsName()}; a parameter is F32, F16, BF16 or F64.");
+                throw new CheckpointException(
+                    directory,
+                    name,
+                    $"has dtype {tensor.DType.SafetensorsName()}; a parameter is F32, F16, BF16 or F64.");
             }
 
             ordered.Add(tensor);
@@ -115,12 +124,14 @@ public static class CheckpointWriter
 
         return given.Count == 0
             ? ordered
-            : throw new CheckpointException(directory, given.Keys.First(), "is no parameter of the GPT-2 that the configuration describes.");
+            : throw new CheckpointException(
+                directory, given.Keys.First(), "is no parameter of the GPT-2 that the configuration describes.");
     }
 
     private static List<List<TensorSource>> Split(List<TensorSource> tensors, long maxShardBytes)
     {
-        // As huggingface_hub splits: a tensor that fits no shard has one of its own, and the shard begun before it goes on.
+        // As huggingface_hub splits: a tensor that fits no shard has one of its own, and the shard begun before it goes
+        // on.
         var shards = new List<List<TensorSource>>();
         var current = new List<TensorSource>();
         var bytes = 0L;

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.PortChecking;
@@ -9,38 +10,28 @@ namespace TorchKv.PortChecking;
 /// <summary>Writes traces. The file appears under its name when it is whole.</summary>
 internal static class TraceFile
 {
-    private const int BufferBytes = 1 << 16;
-
     public static void Write(
         string path, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<TraceKey> order, Func<TraceKey, Activation> read)
     {
-        var part = path + ".part";
         try
         {
-            using (var file = new FileStream(part, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes))
-            {
-                var header = Header(metadata, order, read);
-                Span<byte> length = stackalloc byte[sizeof(ulong)];
-                BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
-                file.Write(length);
-                file.Write(header);
-                foreach (var key in order)
-                {
-                    TraceNumbers.Write(file, read(key));
-                }
-            }
+            AtomicFile.Write(path, WriteTo);
+        }
+        catch (OutputFileException error)
+        {
+            throw new TraceException(error.Message, error);
+        }
 
-            File.Move(part, path, overwrite: true);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        void WriteTo(Stream file)
         {
-            throw new TraceException($"{path} cannot be written: {error.Message}", error);
-        }
-        finally
-        {
-            if (File.Exists(part))
+            var header = Header(metadata, order, read);
+            Span<byte> length = stackalloc byte[sizeof(ulong)];
+            BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
+            file.Write(length);
+            file.Write(header);
+            foreach (var key in order)
             {
-                File.Delete(part);
+                TraceNumbers.Write(file, read(key));
             }
         }
     }

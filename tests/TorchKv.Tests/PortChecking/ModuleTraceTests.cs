@@ -3,6 +3,7 @@ using TorchKv.PortChecking;
 using TorchKv.PortChecking.Diagnosis;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.TestSupport;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -72,23 +73,18 @@ public class ModuleTraceTests
         using var model = FaultyModel.Build(new Fault());
         using var recorder = new ModuleTrace(model).Describe("config", """{"n_heads":3,"emb_dim":24}""").Describe("seed", "123");
         Run(model, [1, 2], [3]);
-        var path = Path.Combine(Path.GetTempPath(), $"trace-{Guid.NewGuid():N}.safetensors");
-        try
-        {
-            recorder.Save(path);
-            using var inMemory = recorder.ToTrace();
-            using var fromFile = RecordedTrace.Open(path);
+        using var folder = new TemporaryFolder();
+        var path = folder["trace.safetensors"];
 
-            Assert.Equal(inMemory.Order, fromFile.Order);
-            Assert.Equal("123", fromFile.Metadata["seed"]);
-            Assert.All(inMemory.Order, key => Assert.Equal(inMemory.Read(key).Values, fromFile.Read(key).Values));
-            Assert.True(PortChecker.Compare(fromFile, inMemory).Same);
-            Assert.False(File.Exists(path + ".part"));
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        recorder.Save(path);
+        using var inMemory = recorder.ToTrace();
+        using var fromFile = RecordedTrace.Open(path);
+
+        Assert.Equal(inMemory.Order, fromFile.Order);
+        Assert.Equal("123", fromFile.Metadata["seed"]);
+        Assert.All(inMemory.Order, key => Assert.Equal(inMemory.Read(key).Values, fromFile.Read(key).Values));
+        Assert.True(PortChecker.Compare(fromFile, inMemory).Same);
+        Assert.Equal([path], Directory.EnumerateFileSystemEntries(folder.Path));
     }
 
     [Fact]
