@@ -41,8 +41,8 @@ public sealed class OutputFileTests : IDisposable
 
     [Theory]
     [MemberData(nameof(CommandsWithAnOutputFile))]
-    public Task AMissingFolderIsNamed(string command) =>
-        RefusesUsage($"there is no folder {_folder["none"]}", [.. command.Split(' '), _folder["none/file.svg"]]);
+    public Task AMissingFolderIsNamedBeforeAnythingIsDone(string command) =>
+        Fails($"there is no folder {_folder["none"]}", [.. command.Split(' '), _folder["none/file.svg"]]);
 
     [Fact]
     public async Task APictureIsWrittenThroughALink()

@@ -19,7 +19,10 @@ internal static class Values
     public static Option<string?> Text(string name, string valueName, string description) =>
         new(name) { Description = description, HelpName = valueName };
 
-    /// <summary>A file to write. A name that no file can have is refused before the command does anything.</summary>
+    /// <summary>
+    /// A file to write, checked before the command does anything: a name that no file can have is an error of the command
+    /// line; that its folder is missing is a failure.
+    /// </summary>
     public static Option<string?> OutputFile(string name, string valueName, string description) => new(name)
     {
         Description = description,
@@ -32,7 +35,7 @@ internal static class Values
             {
                 AtomicFile.Check(path);
             }
-            catch (OutputFileException refusal)
+            catch (OutputFileException refusal) when (path.Length == 0 || Directory.Exists(path))
             {
                 result.AddError($"{name}: {refusal.Message}");
             }
