@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Runtime;
@@ -91,10 +92,15 @@ public sealed class Session : IAsyncDisposable
 
     /// <summary>Writes tokens, keys and values to a file that <see cref="Engine.RestoreSessionAsync"/> reads in another process.</summary>
     /// <param name="path">The file; replaced as a whole or not at all.</param>
-    /// <exception cref="RequestException">The session is in the middle of a turn, the engine does not know its model's identity, or the salt is longer than a file holds.</exception>
+    /// <exception cref="RequestException">
+    /// The session is in the middle of a turn, the engine does not know its model's identity, or the salt is longer than a
+    /// file holds.
+    /// </exception>
+    /// <exception cref="OutputFileException">The file cannot be written.</exception>
     public async Task SaveAsync(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(path);
+        AtomicFile.Check(path);
         var hash = _engine.ModelHash;
         var (tokens, resident, blocks) = await _engine.Loop.ReadSessionAsync(_state).ConfigureAwait(false);
         await Task.Run(() => SessionFile.Write(path, hash, _engine.Runner, new SessionFile.Content(_state.Salt, tokens, resident, blocks))).ConfigureAwait(false);

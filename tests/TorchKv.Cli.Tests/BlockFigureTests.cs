@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Xml.Linq;
 using TorchKv.Cli.Plotting;
+using TorchKv.Plotting;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;

@@ -84,7 +84,7 @@ internal static class PeersCommand
 
         if (options.Plot is { } plot)
         {
-            File.WriteAllText(plot, RatioChart.Draw("Speed of the CPU runner ÷ its peers', same weights, same threads", rows));
+            File.WriteAllText(plot, PeerChart.Draw("Speed of the CPU runner ÷ its peers', same weights, same threads", rows));
         }
     }
 }

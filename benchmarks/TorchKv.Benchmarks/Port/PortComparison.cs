@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using TorchKv.Benchmarks.Kernels;
-using TorchKv.Benchmarks.Peers;
+using TorchKv.Plotting;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
@@ -163,9 +163,13 @@ internal static class PortComparison
 
         if (options.Plot is not null)
         {
-            // A bar past the line: the port is faster.
-            var bars = rows.Where(row => row.Ratio is not null).Select(row => new Bar(Invariant($"{row.Cache}, batch {row.Batch}: {row.Port:F1} against {row.PyTorch:F1} tok/s"), row.Ratio!.Value));
-            File.WriteAllText(options.Plot, BarChart.Draw("GPT-2 124M, float32: the port ÷ PyTorch, same libtorch", [.. bars], 1));
+            var bars = rows.Where(row => row.Ratio is not null).Select(row => new RatioBar(Invariant($"{row.Cache}, batch {row.Batch}"), row.Ratio!.Value, Invariant($"{row.Ratio:F2}"))
+            {
+                Detail = Invariant($"{row.Port:F1} : {row.PyTorch:F1} tok/s"),
+                Tone = row.Ratio >= 1 ? BarTone.Good : BarTone.Poor,
+            });
+            var chart = new RatioChart("GPT-2 124M, float32: the port ÷ PyTorch, same libtorch", "Bars to the right of 1: the port is faster", [new RatioGroup("", [.. bars])]);
+            File.WriteAllText(options.Plot, chart.ToSvg());
         }
     }
 

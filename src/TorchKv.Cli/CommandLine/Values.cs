@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.CommandLine;
 
@@ -17,6 +18,31 @@ internal static class Values
 
     public static Option<string?> Text(string name, string valueName, string description) =>
         new(name) { Description = description, HelpName = valueName };
+
+    /// <summary>
+    /// A file to write, checked before the command does anything: a name that no file can have is an error of the command
+    /// line; that its folder is missing is a failure.
+    /// </summary>
+    public static Option<string?> OutputFile(string name, string valueName, string description) => new(name)
+    {
+        Description = description,
+        HelpName = valueName,
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result =>
+        {
+            var path = result.Tokens[^1].Value;
+            try
+            {
+                AtomicFile.Check(path);
+            }
+            catch (OutputFileException refusal) when (path.Length == 0 || Directory.Exists(path))
+            {
+                result.AddError($"{name}: {refusal.Message}");
+            }
+
+            return path;
+        },
+    };
 
     public static Option<string[]> Texts(string name, string valueName, string description) => new(name)
     {

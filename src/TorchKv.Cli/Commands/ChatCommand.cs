@@ -29,7 +29,7 @@ internal sealed class ChatCommand : CliCommand
 
     private readonly GenerationOptionSet _generation = new();
     private readonly ModelOptions _model = new();
-    private readonly Option<string?> _session = Values.Text("--session", "FILE", "goes on from a saved conversation, and saves it at the end");
+    private readonly Option<string?> _session = Values.OutputFile("--session", "FILE", "goes on from a saved conversation, and saves it at the end");
 
     public ChatCommand(CliConsole console)
         : base(console, CommandName, "A story or conversation turn by turn; a turn costs its new tokens only.")

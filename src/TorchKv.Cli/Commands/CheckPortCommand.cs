@@ -12,6 +12,7 @@ using TorchKv.PortChecking.Mapping;
 using TorchKv.PortChecking.Report;
 using TorchKv.PortChecking.Traces;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Files;
 using static TorchSharp.torch;
 
 namespace TorchKv.Cli.Commands;
@@ -30,7 +31,7 @@ internal sealed class CheckPortCommand : CliCommand
     private readonly Option<string?> _config = Values.Text("--config", "FILE.json", "with --article: a configuration under the article's keys instead");
     private readonly Option<ulong?> _seed = Values.Seed("--seed", "with --article: another seed than the trace's");
     private readonly Option<string?> _map = Values.Text("--map", "FILE.json", "the port's names for the original's modules");
-    private readonly Option<string?> _plot = Values.Text("--plot", "FILE.svg", "draws the error of each module at each step");
+    private readonly Option<string?> _plot = Values.OutputFile("--plot", "FILE.svg", "draws the error of each module at each step");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
     public CheckPortCommand(CliConsole console)
@@ -86,7 +87,7 @@ internal sealed class CheckPortCommand : CliCommand
         var report = Gpt2PortCheck.Compare(trace, model, new PortCheckOptions { Mapping = mapping });
         if (parsed.GetValue(_plot) is { } plot)
         {
-            File.WriteAllText(plot, report.ToSvg());
+            AtomicFile.WriteText(plot, report.ToSvg());
         }
 
         if (parsed.GetValue(_json))

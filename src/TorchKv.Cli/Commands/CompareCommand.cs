@@ -5,6 +5,7 @@ using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
@@ -25,7 +26,7 @@ internal sealed class CompareCommand : CliCommand
     private readonly Option<bool> _article = Values.Flag("--article", "the article's GPT-2 124M with random weights, and its prompt");
     private readonly Option<string?> _config = Values.Text("--config", "FILE.json", "random weights for another configuration under the article's keys");
     private readonly Option<ulong?> _seed = Values.Seed("--seed", "the seed of random weights (123)");
-    private readonly Option<string?> _plot = Values.Text("--plot", "FILE.svg", "draws the time per token against its position");
+    private readonly Option<string?> _plot = Values.OutputFile("--plot", "FILE.svg", "draws the time per token against its position");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
     public CompareCommand(CliConsole console)
@@ -141,7 +142,7 @@ internal sealed class CompareCommand : CliCommand
 
         if (parsed.GetValue(_plot) is { } plot)
         {
-            File.WriteAllText(plot, CompareOutput.Svg(variants, model.Description));
+            AtomicFile.WriteText(plot, CompareOutput.Svg(variants, model.Description));
         }
 
         if (parsed.GetValue(_json))

@@ -2,8 +2,8 @@ using System.Globalization;
 using Spectre.Console;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
-using TorchKv.Cli.Plotting;
 using TorchKv.Cli.Terminal;
+using TorchKv.Plotting;
 
 namespace TorchKv.Cli.Commands;
 

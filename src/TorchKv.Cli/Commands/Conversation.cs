@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.Commands;
 
@@ -89,9 +90,8 @@ internal sealed class Conversation
         }
 
         var content = bytes.ToArray();
-        var temporary = path + ".tmp";
-        File.WriteAllBytes(temporary, [.. System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(content))), (byte)'\n', .. content, (byte)'\n']);
-        File.Move(temporary, path, overwrite: true);
+        byte[] checksum = [.. System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(content)))];
+        AtomicFile.Write(path, file => file.Write([.. checksum, (byte)'\n', .. content, (byte)'\n']), durable: true);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote; nothing changes where the file is refused.</summary>

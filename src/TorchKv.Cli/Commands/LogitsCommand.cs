@@ -17,7 +17,7 @@ internal sealed class LogitsCommand : CliCommand
     private readonly PromptOptions _prompt = new();
     private readonly ModelOptions _model = new();
     private readonly Option<int[]?> _chunks = Values.Integers("--chunks", "5,1,1,4", 1, "feeds the prompt in pieces of these lengths through one cache (one piece)");
-    private readonly Option<string?> _output = Values.Text("--output", "FILE", "writes 'logits' (tokens, vocabulary), float32, as safetensors");
+    private readonly Option<string?> _output = Values.OutputFile("--output", "FILE", "writes 'logits' (tokens, vocabulary), float32, as safetensors");
     private readonly Option<bool> _withCache = Values.Flag("--with-cache", "writes also 'cache_k.L' and 'cache_v.L' (heads, tokens, head_dim)");
     private readonly Option<int?> _top = Values.Integer("--top", "N", 1, 1_000_000, "shows the N best ids of the last position (10 where nothing is written)");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");

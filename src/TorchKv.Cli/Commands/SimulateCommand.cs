@@ -3,8 +3,10 @@ using System.Globalization;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Plotting;
 using TorchKv.Cli.Terminal;
+using TorchKv.Plotting;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Cli.Commands;
@@ -34,8 +36,8 @@ internal sealed class SimulateCommand : CliCommand
     private readonly Option<float?> _stepMs = Values.Real("--step-ms", "X", "from 0 to 60000", value => value is >= 0 and <= 60_000, "a step's fixed cost (5)");
     private readonly Option<float?> _tokenUs = Values.Real("--token-us", "X", "from 0 to 1000000", value => value is >= 0 and <= 1_000_000, "cost of a token computed (5)");
     private readonly Option<float?> _contextNs = Values.Real("--context-ns", "X", "from 0 to 1000000", value => value is >= 0 and <= 1_000_000, "cost of an earlier token that is read (20)");
-    private readonly Option<string?> _plot = Values.Text("--plot", "FILE.svg", "draws the requests that wait against time");
-    private readonly Option<string?> _draw = Values.Text("--draw", "FILE.svg", "draws pool and block tables as the first policy's blocks change hands");
+    private readonly Option<string?> _plot = Values.OutputFile("--plot", "FILE.svg", "draws the requests that wait against time");
+    private readonly Option<string?> _draw = Values.OutputFile("--draw", "FILE.svg", "draws pool and block tables as the first policy's blocks change hands");
     private readonly Option<int[]?> _drawSteps = Values.Integers("--draw-steps", "A,B", 1, "after these steps (the first in which blocks change hands)");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
@@ -61,7 +63,7 @@ internal sealed class SimulateCommand : CliCommand
         "No model runs: a step takes step-ms + token-us · tokens + context-ns · tokens read, in time that passes only there. Scheduler, pool and prefix index are the engine's own, and one workload always gives one answer. Times are seconds of that time; 'first' is from arrival to a request's first token, 'next' from one token to the next, both as the median and the 99th percentile; 'hits' is the share of prompt tokens found in the prefix cache.",
     ];
 
-    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         var requests = ReadWorkload(parsed);
         var blocks = parsed.GetValue(_blocks) ?? 8192;
@@ -100,13 +102,13 @@ internal sealed class SimulateCommand : CliCommand
         var output = new SimulationOutput(Console, requests, rows);
         if (parsed.GetValue(_plot) is { } plot)
         {
-            await File.WriteAllTextAsync(plot, output.Plot(), cancellationToken).ConfigureAwait(false);
+            AtomicFile.WriteText(plot, output.Plot());
         }
 
         if (story is not null)
         {
             var figure = new BlockFigure("KV blocks, step by step", string.Create(CultureInfo.InvariantCulture, $"A pool of {blocks} blocks of {BlockSize} tokens; below it each request's block table and its tokens."), story.Frames);
-            await File.WriteAllTextAsync(parsed.GetValue(_draw)!, figure.ToSvg(), cancellationToken).ConfigureAwait(false);
+            AtomicFile.WriteText(parsed.GetValue(_draw)!, figure.ToSvg());
         }
 
         if (parsed.GetValue(_json))
@@ -118,7 +120,7 @@ internal sealed class SimulateCommand : CliCommand
             output.WriteTable();
         }
 
-        return ExitCodes.Done;
+        return Task.FromResult(ExitCodes.Done);
     }
 
     private BlockStory? ReadStory(ParseResult parsed, int blocks)

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Spectre.Console;
-using TorchKv.Cli.Plotting;
 using TorchKv.Cli.Terminal;
+using TorchKv.Plotting;
 using TorchKv.Runtime;
 
 namespace TorchKv.Cli.Commands;

@@ -1,16 +1,9 @@
 using System.Globalization;
+using TorchKv.Plotting;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Cli.Plotting;
-
-/// <summary>The pool after a step.</summary>
-/// <param name="Step">Which, from 1.</param>
-/// <param name="Time">Virtual seconds at its end.</param>
-/// <param name="Snapshot">Pool and tables.</param>
-/// <param name="LastHolders">For each block the request that held it last, or −1.</param>
-/// <param name="Events">What changed hands in this step, and in those before it since the frame before.</param>
-internal sealed record BlockFrame(long Step, double Time, EngineSnapshot Snapshot, IReadOnlyList<long> LastHolders, IReadOnlyList<string> Events);
 
 /// <summary>Follows a simulation step by step and says which blocks change hands.</summary>
 internal sealed class BlockStory
@@ -48,13 +41,13 @@ internal sealed class BlockStory
 
         Planned(simulation.Snapshot());
         simulation.RunPlan();
-        Ran(simulation.Steps, simulation.Time, simulation.Snapshot());
+        Ran(simulation.Steps, simulation.Snapshot());
         return true;
     }
 
     /// <summary>What a request is called: A, B, … Z, A1, B1, …</summary>
     public static string Name(long request) =>
-        string.Create(CultureInfo.InvariantCulture, $"{(char)('A' + (request % 26))}{(request < 26 ? "" : (request / 26).ToString(CultureInfo.InvariantCulture))}");
+        (char)('A' + (request % 26)) + (request < 26 ? "" : (request / 26).ToString(CultureInfo.InvariantCulture));
 
     private void Planned(EngineSnapshot snapshot)
     {
@@ -65,7 +58,8 @@ internal sealed class BlockStory
         }
 
         // Who gave blocks away first, since others may have taken them.
-        foreach (var sequence in snapshot.Sequences.OrderBy(sequence => sequence.IsRunning).ThenBy(sequence => sequence.Request))
+        foreach (var sequence in
+            snapshot.Sequences.OrderBy(sequence => sequence.IsRunning).ThenBy(sequence => sequence.Request))
         {
             var name = Name(sequence.Request);
             var before = _known.GetValueOrDefault(sequence.Request) ?? new Known([], false, false);
@@ -85,14 +79,20 @@ internal sealed class BlockStory
                 // What it has before its first step, it found.
                 var found = sequence.Blocks.Take(sequence.ComputedTokens / snapshot.BlockSize).ToArray();
                 var taken = sequence.Blocks.Skip(found.Length).ToArray();
-                _events.Add($"{name} {(before.HasRun ? "goes on" : "begins")}: {(found.Length > 0 ? $"finds {List(found)} in the index" : "")}{(found.Length > 0 && taken.Length > 0 ? ", " : "")}{(taken.Length > 0 ? $"takes {List(taken)}" : "")}");
+                string[] parts =
+                [
+                    .. found.Length > 0 ? [$"finds {List(found)} in the index"] : Array.Empty<string>(),
+                    .. taken.Length > 0 ? [$"takes {List(taken)}"] : Array.Empty<string>(),
+                ];
+                _events.Add($"{name} {(before.HasRun ? "goes on" : "begins")}: {string.Join(", ", parts)}");
             }
             else if (sequence.Blocks.Except(before.Blocks).ToArray() is { Length: > 0 } grown)
             {
                 _events.Add($"{name} takes {List(grown)}");
             }
 
-            _known[sequence.Request] = new Known([.. sequence.Blocks], before.HasRun || sequence.IsRunning, sequence.IsRunning);
+            _known[sequence.Request] = new Known(
+                [.. sequence.Blocks], before.HasRun || sequence.IsRunning, sequence.IsRunning);
             foreach (var block in sequence.Blocks)
             {
                 _holders[block] = sequence.Request;
@@ -100,10 +100,11 @@ internal sealed class BlockStory
         }
     }
 
-    private void Ran(long step, double time, EngineSnapshot snapshot)
+    private void Ran(long step, EngineSnapshot snapshot)
     {
         var live = snapshot.Sequences.Select(sequence => sequence.Request).ToHashSet();
-        foreach (var (request, known) in _known.Where(pair => !live.Contains(pair.Key)).OrderBy(pair => pair.Key).ToArray())
+        foreach (var (request, known) in
+            _known.Where(pair => !live.Contains(pair.Key)).OrderBy(pair => pair.Key).ToArray())
         {
             _events.Add($"{Name(request)} ends and gives back {List(known.Blocks)}");
             _known.Remove(request);
@@ -112,15 +113,56 @@ internal sealed class BlockStory
         var wanted = _steps is null ? _events.Count > 0 : Array.IndexOf(_steps, (int)Math.Min(step, int.MaxValue)) >= 0;
         if (wanted && !IsFull)
         {
-            _frames.Add(new BlockFrame(step, time, snapshot, [.. _holders], [.. _events]));
+            _frames.Add(FrameOf(step, snapshot));
             _events.Clear();
         }
     }
+
+    private BlockFrame FrameOf(long step, EngineSnapshot snapshot) => new(
+        step,
+        snapshot.BlockSize,
+        [.. Enumerable.Range(0, snapshot.Blocks.Count).Select(block => CellOf(block, snapshot))],
+        [.. snapshot.Sequences.Select(sequence => new BlockTableRow(
+            OwnerOf(sequence.Request),
+            sequence.Blocks.Count > 0
+                ? string.Create(CultureInfo.InvariantCulture, $"{sequence.ComputedTokens} tokens")
+                : "waits",
+            sequence.Blocks))],
+        [.. _events]);
+
+    private BlockCell CellOf(int block, EngineSnapshot snapshot)
+    {
+        var holders = snapshot.Sequences.Where(sequence => sequence.Blocks.Contains(block)).ToList();
+        BlockOwner[] owners = [.. holders.Select(sequence => sequence.Request).Distinct().Select(OwnerOf)];
+        return snapshot.Blocks[block] switch
+        {
+            BlockUse.Cached => new BlockCell(
+                BlockState.Cached,
+                owners,
+                _holders[block] >= 0 ? [OwnerOf(_holders[block])] : owners,
+                snapshot.BlockSize),
+            BlockUse.Shared => new BlockCell(BlockState.Shared, owners, owners, Tokens()),
+            BlockUse.Held => new BlockCell(BlockState.Held, owners, owners, Tokens()),
+            _ => new BlockCell(BlockState.Free, owners, owners, Tokens()),
+        };
+
+        int Tokens() =>
+            holders.Select(sequence => TokensIn(sequence, sequence.Blocks.ToList().IndexOf(block), snapshot.BlockSize))
+                .DefaultIfEmpty(0)
+                .Max();
+    }
+
+    private static BlockOwner OwnerOf(long request) => new(request, Name(request));
+
+    private static int TokensIn(SequenceSnapshot sequence, int place, int blockSize) =>
+        Math.Clamp(sequence.ComputedTokens - (place * blockSize), 0, blockSize);
 
     private static string List(IReadOnlyList<int> blocks) => blocks.Count switch
     {
         0 => "nothing",
         1 => string.Create(CultureInfo.InvariantCulture, $"block {blocks[0]}"),
-        _ => "blocks " + string.Join(", ", blocks.Take(blocks.Count - 1)) + string.Create(CultureInfo.InvariantCulture, $" and {blocks[^1]}"),
+        _ => string.Create(
+            CultureInfo.InvariantCulture,
+            $"blocks {string.Join(", ", blocks.Take(blocks.Count - 1))} and {blocks[^1]}"),
     };
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.Runtime.Checkpoints;
 

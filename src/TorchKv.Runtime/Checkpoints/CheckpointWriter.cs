@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.Runtime.Checkpoints;
@@ -37,7 +38,7 @@ public static class CheckpointWriter
         config.Validate(directory);
         var ordered = InOrder(directory, config, tensors);
         var shards = Split(ordered, maxShardBytes);
-        var written = new List<(string Temporary, string Final)>();
+        var written = new List<(AtomicFile File, string Name)>();
         try
         {
             Directory.CreateDirectory(directory);
@@ -47,42 +48,38 @@ public static class CheckpointWriter
                 var name = shards.Count == 1
                     ? Checkpoint.SingleFile
                     : string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors");
-                var temporary = Path.Combine(directory, name + ".new");
-                written.Add((temporary, Path.Combine(directory, name)));
-                SafetensorsWriter.Write(temporary, shards[i], s_metadata);
+                var path = Path.Combine(directory, name);
+                written.Add((SafetensorsWriter.Prepare(path, shards[i], s_metadata), path));
                 shards[i].ForEach(tensor => map.Add(tensor.Name, name));
             }
 
             if (shards.Count > 1)
             {
-                WriteNew(Checkpoint.IndexFile, Index(ordered, map));
+                Prepare(Checkpoint.IndexFile, Index(ordered, map));
             }
 
-            WriteNew("config.json", config.ToJson(ordered[0].DType.TorchName()));
-            WriteNew("generation_config.json", config.ToGenerationJson());
-            foreach (var (temporary, final) in written)
-            {
-                File.Move(temporary, final, overwrite: true);
-            }
-
-            RemoveOldWeights(directory, [.. written.Select(file => file.Final)]);
+            Prepare("config.json", config.ToJson(ordered[0].DType.TorchName()));
+            Prepare("generation_config.json", config.ToGenerationJson());
+            written.ForEach(file => file.File.Commit());
+            RemoveOldWeights(directory, [.. written.Select(file => file.Name)]);
         }
-        catch (Exception error)
+        catch (OutputFileException error)
         {
-            written.ForEach(file => SafetensorsWriter.TryDelete(file.Temporary));
-            if (error is IOException or UnauthorizedAccessException)
-            {
-                throw new CheckpointException(directory, null, $"cannot be written: {error.Message}", error);
-            }
-
-            throw;
+            throw new CheckpointException(error.Path, null, error.Reason, error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(directory, null, $"cannot be written: {error.Message}", error);
+        }
+        finally
+        {
+            written.ForEach(file => file.File.Dispose());
         }
 
-        void WriteNew(string name, byte[] bytes)
+        void Prepare(string name, byte[] bytes)
         {
-            var temporary = Path.Combine(directory, name + ".new");
-            written.Add((temporary, Path.Combine(directory, name)));
-            File.WriteAllBytes(temporary, bytes);
+            var path = Path.Combine(directory, name);
+            written.Add((AtomicFile.Prepare(path, stream => stream.Write(bytes)), path));
         }
     }
 

@@ -1,56 +1,50 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
-using Microsoft.Win32.SafeHandles;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Runtime.Checkpoints;
 
-/// <summary>Writes safetensors files as the format's own writer lays them out: largest elements first, then by name.</summary>
+/// <summary>
+/// Writes safetensors files as the format's own writer lays them out: largest elements first, then by name.
+/// </summary>
 public static class SafetensorsWriter
 {
     // A multiple of every element size: pieces hold whole elements.
     private const int PieceBytes = 4 << 20;
 
-    /// <summary>Writes a file beside <paramref name="path"/> and then renames it, so that no reader sees half a file.</summary>
+    /// <summary>Writes a file. A reader sees the old file or the whole new one.</summary>
     /// <param name="path">The file to make or replace.</param>
     /// <param name="tensors">What to write; names are unique.</param>
-    /// <param name="metadata">The header's <c>__metadata__</c>; transformers asks for <c>format</c> = <c>pt</c>.</param>
-    /// <exception cref="CheckpointException">A name appears twice, or the file cannot be written; there is no new file then.</exception>
-    public static void Write(string path, IEnumerable<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata = null)
-    {
-        var temporary = path + ".tmp";
-        try
-        {
-            WriteWhole(temporary, path, tensors, metadata);
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception error)
-        {
-            TryDelete(temporary);
-            if (error is IOException or UnauthorizedAccessException)
-            {
-                throw new CheckpointException(path, null, $"cannot be written: {error.Message}", error);
-            }
-
-            throw;
-        }
-    }
-
-    internal static void TryDelete(string path)
+    /// <param name="metadata">
+    /// The header's <c>__metadata__</c>; transformers asks for <c>format</c> = <c>pt</c>.
+    /// </param>
+    /// <exception cref="CheckpointException">
+    /// A name appears twice, or the file cannot be written; there is no new file then.
+    /// </exception>
+    public static void Write(
+        string path, IEnumerable<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         try
         {
-            File.Delete(path);
+            using var file = Prepare(path, tensors, metadata);
+            file.Commit();
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (OutputFileException error)
         {
-            // The error that led here is the one to report.
+            throw new CheckpointException(path, null, error.Reason, error);
         }
     }
 
-    private static void WriteWhole(string temporary, string path, IEnumerable<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata)
+    /// <summary>Writes a whole file that takes its name when it is committed.</summary>
+    /// <exception cref="CheckpointException">A name appears twice.</exception>
+    /// <exception cref="OutputFileException">The file cannot be written.</exception>
+    internal static AtomicFile Prepare(
+        string path, IEnumerable<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
-        var ordered = tensors.OrderByDescending(tensor => tensor.DType.ByteSize()).ThenBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
+        var ordered = tensors.OrderByDescending(tensor => tensor.DType.ByteSize())
+            .ThenBy(tensor => tensor.Name, StringComparer.Ordinal)
+            .ToList();
         for (var i = 1; i < ordered.Count; i++)
         {
             if (ordered[i].Name == ordered[i - 1].Name)
@@ -60,31 +54,30 @@ public static class SafetensorsWriter
         }
 
         var header = Header(ordered, metadata);
-        using var file = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write, FileShare.None, preallocationSize: header.Length + ordered.Sum(tensor => tensor.ByteCount));
-        RandomAccess.Write(file, header, 0);
-        var position = (long)header.Length;
-        var buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
-        try
+        return AtomicFile.Prepare(path, Write, header.Length + ordered.Sum(tensor => tensor.ByteCount));
+
+        void Write(Stream file)
         {
-            foreach (var tensor in ordered)
+            file.Write(header);
+            var buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
+            try
             {
-                WriteData(file, tensor, position, buffer.AsSpan(0, PieceBytes));
-                position += tensor.ByteCount;
+                ordered.ForEach(tensor => WriteData(file, tensor, buffer.AsSpan(0, PieceBytes)));
             }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
         }
     }
 
-    private static void WriteData(SafeFileHandle file, TensorSource tensor, long position, Span<byte> buffer)
+    private static void WriteData(Stream file, TensorSource tensor, Span<byte> buffer)
     {
         for (var start = 0L; start < tensor.ByteCount; start += buffer.Length)
         {
             var piece = buffer[..(int)Math.Min(buffer.Length, tensor.ByteCount - start)];
             tensor.Read(piece, start);
-            RandomAccess.Write(file, piece, position + start);
+            file.Write(piece);
         }
     }
 

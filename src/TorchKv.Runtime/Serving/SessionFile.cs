@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Paging;
 
@@ -41,40 +42,24 @@ internal static class SessionFile
             rest = rest[4..];
         }
 
-        var tokens = content.Tokens;
+        var (tokens, blocks) = (content.Tokens, content.Blocks);
         if (!BitConverter.IsLittleEndian)
         {
             tokens = [.. tokens.Select(BinaryPrimitives.ReverseEndianness)];
         }
 
-        // Written beside and moved into place, so that a crash leaves the old file or the new one. Each save has its own file:
-        // of two at once the later one stays.
-        var temporary = $"{path}.{Guid.NewGuid():N}.partial";
-        try
-        {
-            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
-            {
-                using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-                Append(header);
-                Append(salt);
-                Append(MemoryMarshal.AsBytes(tokens.AsSpan()));
-                Append(content.Blocks.Span);
-                file.Write(hash.GetHashAndReset());
-                file.Flush(flushToDisk: true);
+        AtomicFile.Write(path, Append, durable: true);
 
-                void Append(ReadOnlySpan<byte> bytes)
-                {
-                    file.Write(bytes);
-                    hash.AppendData(bytes);
-                }
+        void Append(Stream file)
+        {
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            foreach (var part in (ReadOnlyMemory<byte>[])[header, salt, MemoryMarshal.AsBytes(tokens.AsSpan()).ToArray(), blocks])
+            {
+                file.Write(part.Span);
+                hash.AppendData(part.Span);
             }
 
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
+            file.Write(hash.GetHashAndReset());
         }
     }
 

@@ -1,6 +1,7 @@
 using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

@@ -105,6 +105,33 @@ public class CheckpointWriterTests
     }
 
     [Fact]
+    public void WeightsAreSavedThroughALinkAndTheUsersFilesStay()
+    {
+        var config = new Gpt2Config { VocabSize = 10, ContextLength = 4, EmbeddingSize = 8, LayerCount = 1, HeadCount = 1 };
+        using var store = new TemporaryFolder();
+        using var folder = new TemporaryFolder();
+        File.CreateSymbolicLink(folder["model.safetensors"], store["weights"]);
+        string[] users = ["config.json.new", "model.safetensors.new", "model.safetensors.tmp"];
+        Array.ForEach(users, name => File.WriteAllText(folder[name], "the user's"));
+
+        FormulaCheckpoint.Write(folder.Path, config);
+
+        Assert.Equal(store["weights"], new FileInfo(folder["model.safetensors"]).LinkTarget);
+        Assert.Equal([store["weights"]], Directory.EnumerateFileSystemEntries(store.Path));
+        Assert.All(users, name => Assert.Equal("the user's", File.ReadAllText(folder[name])));
+        using var saved = Checkpoint.Open(folder.Path);
+        Assert.Equal(TensorDType.Float32, saved.DType);
+    }
+
+    [Fact]
+    public void AFileWithTheNameOfAFolderIsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        var refusal = Assert.Throws<CheckpointException>(() => SafetensorsWriter.Write(folder.Path, []));
+        Assert.Equal($"{folder.Path}: is a folder; name a file.", refusal.Message);
+    }
+
+    [Fact]
     public void WhatIsNotTheModelIsRefusedBeforeAnythingIsWritten()
     {
         var config = new Gpt2Config { VocabSize = 10, ContextLength = 4, EmbeddingSize = 8, LayerCount = 1, HeadCount = 1 };

@@ -1,6 +1,7 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 using TorchKv.TestSupport;
@@ -226,6 +227,24 @@ public class SessionTests
         await using var salted = engine.StartSession(new string('s', 70_000));
         await Assert.ThrowsAsync<RequestException>(() => salted.SaveAsync(folder["salted"]));
         Assert.Single(Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
+    public async Task ASessionIsSavedThroughALinkAndRefusesAFolder()
+    {
+        using var folder = new TemporaryFolder();
+        await using var engine = new Engine(new FakeRunner(64), options: new EngineOptions { ModelIdentity = "fake" });
+        await using var session = engine.StartSession();
+        await Alone.Read(session.ContinueAsync([1, 2, 3], Ten));
+        File.CreateSymbolicLink(folder["link"], "session");
+        await session.SaveAsync(folder["link"]);
+        await session.SaveAsync(folder["link"]);
+        await using var restored = await engine.RestoreSessionAsync(folder["session"]);
+        Assert.Equal(session.TokenIds, restored.TokenIds);
+        Assert.Equal("session", new FileInfo(folder["link"]).LinkTarget);
+        await Assert.ThrowsAsync<OutputFileException>(() => session.SaveAsync(folder.Path));
+        await Assert.ThrowsAsync<OutputFileException>(() => session.SaveAsync(""));
+        Assert.Equal(2, Directory.EnumerateFileSystemEntries(folder.Path).Count());
     }
 
     [Fact]
