@@ -1,4 +1,3 @@
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

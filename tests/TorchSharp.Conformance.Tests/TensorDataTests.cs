@@ -1,4 +1,3 @@
-using TorchKv.Runtime.Cpu.Kernels;
 using static TorchSharp.torch;
 
 namespace TorchSharp.Conformance;
