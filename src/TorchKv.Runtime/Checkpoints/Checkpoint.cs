@@ -122,7 +122,7 @@ public sealed class Checkpoint : IDisposable
         else
         {
             throw new CheckpointException(single, null, OtherFormat() is { } other
-                ? $"there is no such file. {other} is not read: save the model with safe_serialization=True."
+                ? $"there is no such file. {other} is not read (a pickled file can run code): save the model with safe_serialization=True."
                 : "there is no such file, and no model.safetensors.index.json.");
         }
     }
@@ -130,7 +130,6 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Weights in a format that is not read, whole or sharded; null where there are none.</summary>
     private string? OtherFormat()
     {
-        // Pickled files are programs that run as they are read.
         string[] patterns =
         [
             "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model*.bin", "pytorch_model*.pt", "tf_model*.h5",

@@ -40,7 +40,8 @@ internal sealed class TokenizerSettings
             case "tokenizer_class" when reader.TokenType == JsonTokenType.String:
                 TokenizerClass = reader.GetString();
                 break;
-            case "additional_special_tokens" or "extra_special_tokens" when reader.TokenType == JsonTokenType.StartArray:
+            case "additional_special_tokens" or "extra_special_tokens" or "model_specific_special_tokens"
+                when reader.TokenType == JsonTokenType.StartArray:
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
                 {
                     if (ReadSpecialToken(file, ref reader) is { } token)

@@ -19,11 +19,21 @@ public class HostileCheckpointTests
         Refused(tensors => tensors.Add(Zeros("transformer.h.2.ln_1.bias", 4)), "transformer.h.2.ln_1.bias", "no parameter");
 
     [Theory]
-    [InlineData("score.weight")]
-    [InlineData("transformer.h.0.crossattention.c_attn.weight")]
     [InlineData("transformer.h.x.attn.bias")]
     [InlineData("transformer.h..attn.bias")]
+    [InlineData("transformer.h.0")]
+    [InlineData("transformer.h.0.attn.bias.more")]
     public void AnotherModelsTensorIsNotMistakenForAMaskBuffer(string name) =>
+        Refused(tensors => tensors.Add(Zeros(name, 1)), name, "no parameter");
+
+    [Theory]
+    [InlineData("transformer.h.0.attn.c_attn.lora_A.weight")]
+    [InlineData("transformer.extra.weight")]
+    [InlineData("transformer.h.x.crossattention.c_attn.weight")]
+    [InlineData("h.0.mlp.extra.weight")]
+    [InlineData("lm_head.bias")]
+    [InlineData("ln_f")]
+    public void AnUnknownTensorOfTheTransformerOrItsHeadIsRefused(string name) =>
         Refused(tensors => tensors.Add(Zeros(name, 1)), name, "no parameter");
 
     [Fact]

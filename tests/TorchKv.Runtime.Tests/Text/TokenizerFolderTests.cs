@@ -49,6 +49,7 @@ public sealed class TokenizerFolderTests : IDisposable
     [InlineData("special_tokens_map.json", """{"pad_token": "[P]", "additional_special_tokens": ["[Y]", {"content": "[X]"}], "sep_token": "[S]"}""", "[S][P][Y][X]")]
     [InlineData("tokenizer_config.json", """{"extra_special_tokens": {"image_token": "<i>", "box": {"content": "<b>"}}, "pad_token": "[P]"}""", "[P]<i><b>")]
     [InlineData("tokenizer_config.json", """{"extra_special_tokens": ["<x>"], "model_specific_special_tokens": {"i": "<i>"}}""", "<i><x>")]
+    [InlineData("tokenizer_config.json", """{"model_specific_special_tokens": ["<l>"]}""", "<l>")]
     [InlineData("tokenizer_config.json", """{"audio_token": "<au>", "extra_special_tokens": ["<x>", "<x>"]}""", "<au><x>")]
     [InlineData("special_tokens_map.json", """{"extra_special_tokens": {"image_token": "<i>"}}""", "<i>")]
     [InlineData("tokenizer_config.json", """{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<u>"}""", "<s></s><u>")]
