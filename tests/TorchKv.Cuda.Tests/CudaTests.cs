@@ -11,30 +11,15 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Cuda.Tests;
 
-/// <summary>What the CPU's tests check, on CUDA; skipped, with the reason, where there is none.</summary>
+/// <summary>What the CPU's tests check, on CUDA. Where there is no CUDA device, <see cref="CudaDeviceTests"/> alone is left, and is skipped.</summary>
 public class CudaTests : IDisposable
 {
     // float32 on CUDA may go through TF32 units in the products; recordings are compared with what that leaves
     private const double Tolerance = 1e-3;
 
-    private readonly Device device;
+    private readonly Device device = CudaDevice.Device;
     private readonly IDisposable scope = NewDisposeScope();
     private readonly IDisposable mode = inference_mode();
-
-    public CudaTests()
-    {
-        try
-        {
-            device = Devices.parse("cuda");
-        }
-        catch (DeviceNotAvailableException missing)
-        {
-            mode.Dispose();
-            scope.Dispose();
-            Assert.Skip(missing.Message);
-            throw;
-        }
-    }
 
     public static TheoryData<string> Cases => [.. Golden.HuggingFaceCases];
 
@@ -47,7 +32,7 @@ public class CudaTests : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    [Theory]
+    [CudaTheory]
     [MemberData(nameof(Cases))]
     public void LogitsThroughEveryCacheAreHuggingFaces(string name)
     {
@@ -69,7 +54,7 @@ public class CudaTests : IDisposable
         }
     }
 
-    [Theory]
+    [CudaTheory]
     [MemberData(nameof(Cases))]
     public void LeftPaddedRowsAreHuggingFaces(string name)
     {
@@ -80,7 +65,7 @@ public class CudaTests : IDisposable
         Close.To(golden["leftpad.logits"][1].narrow(0, 7, 9), logits[1].narrow(0, 7, 9), "row 1 after its padding", Tolerance, Tolerance);
     }
 
-    [Theory]
+    [CudaTheory]
     [MemberData(nameof(Cases))]
     public void TheRunnersLogitsAreHuggingFaces(string name)
     {
@@ -92,7 +77,7 @@ public class CudaTests : IDisposable
         Close.To(Close.Values(golden["full.logits"]), logits, "full.logits", Tolerance, Tolerance);
     }
 
-    [Theory]
+    [CudaTheory]
     [MemberData(nameof(Kinds))]
     public void CachesKeepWhatTheyAreGiven(string kind)
     {
@@ -107,7 +92,7 @@ public class CudaTests : IDisposable
         oracle.Update(5);
     }
 
-    [Theory]
+    [CudaTheory]
     [MemberData(nameof(Kinds))]
     public void AModelMovesWithItsCacheToTheCpuAndBack(string kind)
     {
@@ -129,16 +114,15 @@ public class CudaTests : IDisposable
         }
     }
 
-    [Fact]
-    public void SixteenBitLogitsStayNearFloat32()
+    [CudaTheory]
+    [InlineData(ScalarType.Float16)]
+    [InlineData(ScalarType.BFloat16)]
+    public void SixteenBitLogitsStayNearFloat32(ScalarType dtype)
     {
         using var golden = Golden.HuggingFace("gelu-new");
-        foreach (var dtype in new[] { ScalarType.Float16, ScalarType.BFloat16 })
-        {
-            using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"), device, dtype);
-            var logits = model.forward(golden.Ids("leftpad_ids").to(device), use_cache: true, attention_mask: golden.Ids("leftpad_mask").to(device));
-            Assert.True(logits.to(ScalarType.Float32).isfinite().all().item<bool>());
-            Close.To(golden["leftpad.logits"][0], logits[0], $"{dtype}", 0.5, 0.05);
-        }
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"), device, dtype);
+        var logits = model.forward(golden.Ids("leftpad_ids").to(device), use_cache: true, attention_mask: golden.Ids("leftpad_mask").to(device));
+        Assert.True(logits.to(ScalarType.Float32).isfinite().all().item<bool>());
+        Close.To(golden["leftpad.logits"][0], logits[0], $"{dtype}", 0.5, 0.05);
     }
 }
