@@ -1,6 +1,7 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Serving;
+using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Runtime;

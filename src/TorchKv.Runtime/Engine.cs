@@ -1,11 +1,9 @@
-using System.Globalization;
-using System.Runtime.CompilerServices;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
-using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
-using TorchKv.Runtime.Speculation;
+using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.Runtime.Text;
+using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime;
 
@@ -21,10 +19,8 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
 {
     private readonly IModelRunner _runner;
     private readonly EngineLoop _loop;
+    private readonly RequestRules _rules;
     private Lazy<byte[]>? _modelHash;
-
-    /// <summary>A request that nothing speaks against.</summary>
-    private readonly record struct Checked(int[] Prompt, GenerationOptions Options);
 
     /// <summary>An engine over a runner, which it owns and disposes.</summary>
     /// <param name="runner">Runs the model; its pool of blocks is the engine's.</param>
@@ -44,7 +40,14 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         _runner = runner;
         Tokenizer = tokenizer;
         _modelHash = options?.ModelIdentity is { } identity ? new Lazy<byte[]>(() => ModelIdentity.OfText(identity)) : null;
-        _loop = new EngineLoop(runner, draft, options ?? new EngineOptions());
+        _loop = new EngineLoop(runner, tokenizer, draft, options ?? new EngineOptions());
+        _rules = new RequestRules(
+            runner.Model,
+            runner.BlockSize,
+            runner.BlockCount,
+            _loop.Scheduling.MaxRunningSequences,
+            hasTokenizer: tokenizer is not null,
+            hasDraftModel: draft is not null);
     }
 
     /// <summary>Turns text into ids and back; null where the engine has no vocabulary.</summary>
@@ -64,7 +67,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         }
     }
 
-    /// <summary>Where the engine stands, and what it has done so far.</summary>
+    /// <summary>Statistics of the present and since the start.</summary>
     public EngineStats Stats => _loop.Stats;
 
     /// <summary>Generates from a text. The request is submitted when reading begins, and ends when reading does.</summary>
@@ -77,7 +80,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// <exception cref="PoolCapacityException">The request could need more blocks than there are.</exception>
     /// <exception cref="QueueFullException">Too many requests wait.</exception>
     public IAsyncEnumerable<GeneratedPiece> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => ReadAsync(Check(Encode(prompt), options), cancellationToken);
+        => GenerateAsync(Encode(prompt), options, cancellationToken);
 
     /// <summary>Generates from token ids. The request is submitted when reading begins, and ends when reading does.</summary>
     /// <inheritdoc cref="GenerateAsync(string, GenerationOptions?, CancellationToken)"/>
@@ -85,15 +88,22 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// <param name="options">What to generate; null: 64 tokens, greedy.</param>
     /// <param name="cancellationToken">Ends the generation within a step.</param>
     public IAsyncEnumerable<GeneratedPiece> GenerateAsync(IReadOnlyList<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => ReadAsync(Check(promptIds, options), cancellationToken);
+    {
+        var prompt = Copy(promptIds);
+        return ReadAsync(prompt, _rules.Check(prompt, options), cancellationToken);
+    }
 
     /// <summary>Submits a request now; it runs whether or not anybody reads it.</summary>
     /// <inheritdoc cref="GenerateAsync(string, GenerationOptions?, CancellationToken)"/>
-    public Generation Submit(string prompt, GenerationOptions? options = null) => Submit(Check(Encode(prompt), options));
+    public Generation Submit(string prompt, GenerationOptions? options = null) => Submit(Encode(prompt), options);
 
     /// <summary>Submits a request now; it runs whether or not anybody reads it.</summary>
     /// <inheritdoc cref="GenerateAsync(IReadOnlyList{int}, GenerationOptions?, CancellationToken)"/>
-    public Generation Submit(IReadOnlyList<int> promptIds, GenerationOptions? options = null) => Submit(Check(promptIds, options));
+    public Generation Submit(IReadOnlyList<int> promptIds, GenerationOptions? options = null)
+    {
+        var prompt = Copy(promptIds);
+        return new Generation(_loop, _loop.Submit(prompt, _rules.Check(prompt, options), session: null));
+    }
 
     /// <summary>Begins a session: a text that goes on turn by turn and keeps its blocks in between.</summary>
     /// <param name="cacheSalt">The salt under which its blocks are found by others; its turns' own salt does not count.</param>
@@ -113,7 +123,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         try
         {
             var content = await Task.Run(() => SessionFile.Read(path, ModelHash, _runner)).ConfigureAwait(false);
-            return new Session(this, await _loop.WriteSessionAsync(content.Salt, content.Tokens, content.Resident, content.Blocks).ConfigureAwait(false));
+            return new Session(this, await _loop.InvokeAsync(() => _loop.Parts.Sessions.Write(content)).ConfigureAwait(false));
         }
         catch (SessionFileException e) when (otherwise is not null)
         {
@@ -122,33 +132,10 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     }
 
     /// <summary>The pool and the block tables as they are between two steps, to be drawn.</summary>
-    public Task<EngineSnapshot> SnapshotAsync() => _loop.InvokeAsync(_loop.Snapshot);
-
-    /// <summary>Forgets every cached block that nobody holds, so that what comes next starts cold.</summary>
-    public Task DropCachedBlocksAsync() => _loop.InvokeAsync(() =>
-    {
-        _loop.Pool.DropCached();
-        return true;
-    });
+    public Task<EngineSnapshot> SnapshotAsync() => _loop.InvokeAsync(() => EngineSnapshot.Of(_loop.Parts.Scheduler, _loop.Parts.Blocks));
 
     /// <summary>Stops after the current step: every request ends with <see cref="EngineClosedException"/>, and the runner is disposed.</summary>
     public async ValueTask DisposeAsync() => await _loop.StopAsync().ConfigureAwait(false);
-
-    /// <summary>For tests: after everything asked for so far, checks the pool's books and says where the engine stands.</summary>
-    internal async Task<EngineStats> SettleAsync()
-    {
-        // A message is taken before cancelled requests are removed, so the second one comes after the first one's removals.
-        await _loop.InvokeAsync(() => true).ConfigureAwait(false);
-        return await _loop.InvokeAsync(() =>
-        {
-            _loop.Pool.CheckInvariants();
-            _loop.DraftPool?.CheckInvariants();
-            var stats = _loop.PublishStats();
-            return stats.RunningRequests + stats.QueuedRequests > 0 || _loop.DraftPool is not { HeldCount: > 0 } draft
-                ? stats
-                : throw new InvalidOperationException($"{draft.HeldCount} blocks of the draft model are held for nobody.");
-        }).ConfigureAwait(false);
-    }
 
     internal EngineLoop Loop => _loop;
 
@@ -168,22 +155,14 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         var state = session.State;
         lock (state)
         {
-            if (state.IsDisposed || state.IsBusy)
-            {
-                throw new RequestException(state.IsDisposed ? "The session was disposed." : "The session is in the middle of a turn; read it to its end, or cancel it, first.");
-            }
+            state.ThrowIfBusy();
+            int[] prompt = [.. state.Tokens, .. promptIds];
+            var own = _rules.Check(prompt, options with { CacheSalt = state.Salt });
+            var request = _loop.Submit(prompt, own, state);
 
-            var what = Check([.. state.Tokens, .. promptIds], options with { CacheSalt = state.Salt });
+            // The turn cannot have ended yet: to end it, the engine's thread needs the lock.
             state.IsBusy = true;
-            try
-            {
-                return Submit(what, state);
-            }
-            catch
-            {
-                state.IsBusy = false;
-                throw;
-            }
+            return new Generation(_loop, request);
         }
     }
 
@@ -198,69 +177,17 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         return prompt.Length == 0 && Model.BosTokenId is { } bos ? [bos] : Tokenizer.Encode(prompt);
     }
 
-    /// <summary>Checks everything about a request that can be checked, before anything is queued.</summary>
-    private Checked Check(IReadOnlyList<int> promptIds, GenerationOptions? options)
+    private static int[] Copy(IReadOnlyList<int> promptIds)
     {
         ArgumentNullException.ThrowIfNull(promptIds);
-        options ??= new GenerationOptions();
-        options.Validate();
-        var prompt = promptIds.ToArray();
-        if (prompt.Length == 0)
-        {
-            throw new RequestException("The prompt is empty; at least one token is needed.");
-        }
-
-        if (prompt.Length + (options.MaxNewTokens > 0 ? 1L : 0) > Model.ContextLength)
-        {
-            throw new ContextLengthException(prompt.Length, Math.Min(1, options.MaxNewTokens), Model.ContextLength);
-        }
-
-        foreach (var id in prompt)
-        {
-            if ((uint)id >= (uint)Model.VocabSize)
-            {
-                throw new RequestException($"The prompt holds the token id {id}; the vocabulary has ids 0 to {Model.VocabSize - 1}.");
-            }
-        }
-
-        if (options.Speculation is { Source: DraftSource.DraftModel } && _loop.DraftPool is null)
-        {
-            throw new RequestException("The engine was given no draft model to guess with.");
-        }
-
-        if (Tokenizer is null && options.Stop.Count > 0)
-        {
-            throw new RequestException("The engine has no vocabulary, so it cannot look for stop texts.");
-        }
-
-        var branches = options.Beams?.NumBeams ?? options.Samples;
-        if (branches > _loop.Scheduling.MaxRunningSequences)
-        {
-            throw new OptionException(options.Beams is null ? "n" : "num_beams", branches.ToString(CultureInfo.InvariantCulture), $"at most {_loop.Scheduling.MaxRunningSequences}, the sequences that run at once");
-        }
-
-        // The last token's keys and values are never stored.
-        var stored = Math.Max(prompt.Length, Math.Min((long)prompt.Length + options.MaxNewTokens, Model.ContextLength) - 1);
-        var needed = Scheduler.WorstCaseBlocks(prompt.Length, (int)stored, branches, _runner.BlockSize);
-        if (needed > _runner.BlockCount)
-        {
-            throw new PoolCapacityException(needed, _runner.BlockCount, _runner.BlockSize);
-        }
-
-        return new Checked(prompt, options);
+        return [.. promptIds];
     }
 
-    private Generation Submit(Checked what, SessionState? session = null)
-    {
-        var request = new GenerationRequest(_loop.Pool, _runner, Tokenizer, what.Prompt, what.Options) { Session = session };
-        _loop.Submit(request);
-        return new Generation(_loop, request);
-    }
-
-    private async IAsyncEnumerable<GeneratedPiece> ReadAsync(Checked what, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<GeneratedPiece> ReadAsync(
+        int[] prompt, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var generation = Submit(what);
+        var generation = new Generation(_loop, _loop.Submit(prompt, options, session: null));
         try
         {
             await foreach (var piece in generation.WithCancellation(cancellationToken).ConfigureAwait(false))
@@ -270,7 +197,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         }
         finally
         {
-            // Whoever stops reading has left; what the request holds is given back.
+            // A reader that abandons the enumerator cancels the request.
             generation.Cancel();
         }
     }

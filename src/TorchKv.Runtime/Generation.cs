@@ -20,7 +20,7 @@ public sealed class Generation : IAsyncEnumerable<GeneratedPiece>
     }
 
     /// <summary>Done when the request has ended and its blocks are given back; faulted or cancelled as the stream ends.</summary>
-    public Task Completion => _request.Completion.Task;
+    public Task Completion => _request.Stream.Completion;
 
     /// <summary>Ends the request where it is; what was generated can still be read, then <see cref="OperationCanceledException"/> comes.</summary>
     public void Cancel() => _loop.Cancel(_request);
@@ -31,5 +31,5 @@ public sealed class Generation : IAsyncEnumerable<GeneratedPiece>
     /// <exception cref="RequestFailedException">The request's computation failed.</exception>
     /// <exception cref="EngineClosedException">The engine was disposed.</exception>
     public IAsyncEnumerator<GeneratedPiece> GetAsyncEnumerator(CancellationToken cancellationToken = default)
-        => _request.Output.Reader.ReadAllAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        => _request.Stream.Reader.ReadAllAsync(cancellationToken).GetAsyncEnumerator(CancellationToken.None);
 }

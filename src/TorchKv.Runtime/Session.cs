@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Serving;
+using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Runtime;
 
@@ -83,12 +84,12 @@ public sealed class Session : IAsyncDisposable
     }
 
     /// <summary>A second session that goes on from here; the two share their blocks until one writes.</summary>
-    public async Task<Session> ForkAsync() => new(_engine, await _engine.Loop.ForkSessionAsync(_state).ConfigureAwait(false));
+    public async Task<Session> ForkAsync() => new(_engine, await OnEngineAsync(sessions => sessions.Fork(_state)).ConfigureAwait(false));
 
     /// <summary>Forgets everything after the first tokens.</summary>
     /// <param name="tokens">How many stay.</param>
     /// <exception cref="RequestException">The session has fewer, or is in the middle of a turn.</exception>
-    public Task RewindAsync(int tokens) => _engine.Loop.RewindSessionAsync(_state, tokens);
+    public Task RewindAsync(int tokens) => _engine.Loop.InvokeAsync(() => _engine.Loop.Parts.Sessions.Rewind(_state, tokens));
 
     /// <summary>Writes tokens, keys and values to a file that <see cref="Engine.RestoreSessionAsync"/> reads in another process.</summary>
     /// <param name="path">The file; replaced as a whole or not at all.</param>
@@ -102,8 +103,8 @@ public sealed class Session : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(path);
         AtomicFile.Check(path);
         var hash = _engine.ModelHash;
-        var (tokens, resident, blocks) = await _engine.Loop.ReadSessionAsync(_state).ConfigureAwait(false);
-        await Task.Run(() => SessionFile.Write(path, hash, _engine.Runner, new SessionFile.Content(_state.Salt, tokens, resident, blocks))).ConfigureAwait(false);
+        var content = await OnEngineAsync(sessions => sessions.Read(_state)).ConfigureAwait(false);
+        await Task.Run(() => SessionFile.Write(path, hash, _engine.Runner, content)).ConfigureAwait(false);
     }
 
     /// <summary>Gives the session's blocks back.</summary>
@@ -116,11 +117,13 @@ public sealed class Session : IAsyncDisposable
 
         try
         {
-            await _engine.Loop.DisposeSessionAsync(_state).ConfigureAwait(false);
+            await _engine.Loop.InvokeAsync(() => _engine.Loop.Parts.Sessions.Release(_state)).ConfigureAwait(false);
         }
         catch (EngineClosedException)
         {
             // The engine has given everything back already.
         }
     }
+
+    private Task<T> OnEngineAsync<T>(Func<SessionStore, T> function) => _engine.Loop.InvokeAsync(() => function(_engine.Loop.Parts.Sessions));
 }

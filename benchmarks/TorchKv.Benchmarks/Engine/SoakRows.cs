@@ -31,7 +31,11 @@ internal static class SoakRows
                     await Call(engine, new Random(Interlocked.Increment(ref next)), draft is not null);
                 }
             })));
-            await engine.SettleAsync();
+            await engine.Loop.InvokeAsync(() =>
+            {
+                engine.Loop.Parts.Blocks.Pool.CheckInvariants();
+                engine.Loop.Publish();
+            });
             var resident = ProcessMemory.Resident();
             marks.Add((GC.GetTotalMemory(forceFullCollection: true), resident));
         }

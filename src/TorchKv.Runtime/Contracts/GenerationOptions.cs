@@ -74,6 +74,13 @@ public sealed partial record GenerationOptions
     /// <summary>Drafts tokens and lets the model verify them, which gives the same tokens sooner; null: token by token.</summary>
     public SpeculationOptions? Speculation { get; init; }
 
+    /// <summary>The same options with lists that the caller does not have.</summary>
+    internal GenerationOptions WithOwnLists() => this with
+    {
+        EosTokenIds = EosTokenIds is null ? null : [.. EosTokenIds],
+        Stop = Stop is null ? null! : [.. Stop],
+    };
+
     /// <summary>Whether the best token is taken: the temperature is 0, or no option that makes the choice random is set.</summary>
     public bool IsGreedy => Temperature == 0 || (Temperature is null && TopK is null && TopP is null && MinP is null && TypicalP is null);
 }

@@ -5,7 +5,7 @@ using System.Text;
 namespace TorchKv.Runtime.Paging;
 
 /// <summary>256 bits that stand for a block and everything before it: its tokens, its predecessors' tokens, the salt.</summary>
-public readonly record struct BlockDigest
+internal readonly record struct BlockDigest
 {
     private readonly ulong _0, _1, _2, _3;
 
@@ -65,8 +65,3 @@ public readonly record struct BlockDigest
         return new BlockDigest(digest);
     }
 }
-
-/// <summary>Makes a block's digest from its parent's and its tokens.</summary>
-/// <param name="parent">Digest of everything before the block.</param>
-/// <param name="tokens">The block's tokens, one block full.</param>
-public delegate BlockDigest PrefixHash(in BlockDigest parent, ReadOnlySpan<int> tokens);

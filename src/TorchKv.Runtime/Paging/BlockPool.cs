@@ -9,13 +9,13 @@ namespace TorchKv.Runtime.Paging;
 /// then cached blocks, the one released longest ago first. Every operation is O(1) and allocates nothing; a block costs
 /// 8 bytes here. Knows no tensors. Not thread-safe.
 /// </remarks>
-public sealed class BlockPool
+internal sealed class BlockPool
 {
-    // A held block needs a count and an unheld one its neighbours, so they share a field: Holders > 0 is the count of a
-    // held block; below 0 it is the complement of the previous block in the list of free or of cached blocks.
+    // A held block needs a count and one that is not held needs its neighbours in a list, so the two share a field. Above 0
+    // it is the number of holders; below 0 it is the complement of the previous block in the list of free or cached blocks.
     private struct Slot
     {
-        public int Holders;
+        public int HoldersOrPrevious;
         public int Next;
     }
 
@@ -39,8 +39,8 @@ public sealed class BlockPool
         _slots = new Slot[blockCount + 2];
         _freeEnd = blockCount;
         _cachedEnd = blockCount + 1;
-        _slots[_freeEnd] = new Slot { Holders = ~_freeEnd, Next = _freeEnd };
-        _slots[_cachedEnd] = new Slot { Holders = ~_cachedEnd, Next = _cachedEnd };
+        _slots[_freeEnd] = new Slot { HoldersOrPrevious = ~_freeEnd, Next = _freeEnd };
+        _slots[_cachedEnd] = new Slot { HoldersOrPrevious = ~_cachedEnd, Next = _cachedEnd };
         for (var block = 0; block < blockCount; block++)
         {
             InsertBefore(_freeEnd, block);
@@ -77,7 +77,7 @@ public sealed class BlockPool
     public int HolderCount(int block)
     {
         CheckBlock(block);
-        return Math.Max(0, _slots[block].Holders);
+        return Math.Max(0, _slots[block].HoldersOrPrevious);
     }
 
     /// <summary>Whether the index can find a block. Such a block must not be written.</summary>
@@ -97,7 +97,7 @@ public sealed class BlockPool
             block = _slots[_cachedEnd].Next;
             CachedCount--;
             EvictionCount++;
-            Prefixes!.Forget(block);
+            Unpublish(block);
         }
         else
         {
@@ -106,7 +106,7 @@ public sealed class BlockPool
         }
 
         Unlink(block);
-        _slots[block].Holders = 1;
+        _slots[block].HoldersOrPrevious = 1;
         CountHeld();
         return true;
     }
@@ -116,9 +116,9 @@ public sealed class BlockPool
     {
         CheckBlock(block);
         ref var slot = ref _slots[block];
-        if (slot.Holders > 0)
+        if (slot.HoldersOrPrevious > 0)
         {
-            slot.Holders = checked(slot.Holders + 1);
+            slot.HoldersOrPrevious = checked(slot.HoldersOrPrevious + 1);
             return;
         }
 
@@ -128,7 +128,7 @@ public sealed class BlockPool
         }
 
         Unlink(block);
-        slot.Holders = 1;
+        slot.HoldersOrPrevious = 1;
         CachedCount--;
         CountHeld();
     }
@@ -139,12 +139,12 @@ public sealed class BlockPool
     {
         CheckBlock(block);
         ref var slot = ref _slots[block];
-        if (slot.Holders <= 0)
+        if (slot.HoldersOrPrevious <= 0)
         {
             throw new InvalidOperationException($"Block {block} is not held.");
         }
 
-        if (--slot.Holders > 0)
+        if (--slot.HoldersOrPrevious > 0)
         {
             return;
         }
@@ -162,6 +162,9 @@ public sealed class BlockPool
         }
     }
 
+    /// <summary>Takes a block out of the index: it is about to be written, or can no longer be found. Its holders keep it.</summary>
+    public void Unpublish(int block) => Prefixes!.Forget(block);
+
     /// <summary>Forgets every cached block: they are free. Held blocks stay as they are, and findable.</summary>
     public void DropCached()
     {
@@ -169,7 +172,7 @@ public sealed class BlockPool
         {
             var block = _slots[_cachedEnd].Next;
             Unlink(block);
-            Prefixes!.Forget(block);
+            Unpublish(block);
             CachedCount--;
             InsertBefore(_slots[_freeEnd].Next, block);
             FreeCount++;
@@ -189,7 +192,7 @@ public sealed class BlockPool
         var held = 0;
         for (var block = 0; block < Count; block++)
         {
-            held += _slots[block].Holders > 0 ? 1 : 0;
+            held += _slots[block].HoldersOrPrevious > 0 ? 1 : 0;
         }
 
         if (held != HeldCount)
@@ -202,7 +205,7 @@ public sealed class BlockPool
             var n = 0;
             foreach (var block in blocks)
             {
-                if (_slots[block].Holders > 0 || IsPublished(block) != published || ++n > expected)
+                if (_slots[block].HoldersOrPrevious > 0 || IsPublished(block) != published || ++n > expected)
                 {
                     throw new InvalidOperationException($"Block {block} is in the wrong list.");
                 }
@@ -245,17 +248,17 @@ public sealed class BlockPool
 
     private void InsertBefore(int next, int block)
     {
-        var previous = ~_slots[next].Holders;
-        _slots[block] = new Slot { Holders = ~previous, Next = next };
+        var previous = ~_slots[next].HoldersOrPrevious;
+        _slots[block] = new Slot { HoldersOrPrevious = ~previous, Next = next };
         _slots[previous].Next = block;
-        _slots[next].Holders = ~block;
+        _slots[next].HoldersOrPrevious = ~block;
     }
 
     private void Unlink(int block)
     {
         ref var slot = ref _slots[block];
-        var previous = ~slot.Holders;
+        var previous = ~slot.HoldersOrPrevious;
         _slots[previous].Next = slot.Next;
-        _slots[slot.Next].Holders = ~previous;
+        _slots[slot.Next].HoldersOrPrevious = ~previous;
     }
 }

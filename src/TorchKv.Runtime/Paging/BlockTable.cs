@@ -5,7 +5,7 @@ namespace TorchKv.Runtime.Paging;
 /// block that others read too is replaced by a copy before it is written.
 /// </summary>
 /// <remarks>Holds a reference to each of its blocks until <see cref="Truncate"/> or <see cref="Clear"/>. Not thread-safe.</remarks>
-public sealed class BlockTable
+internal sealed class BlockTable
 {
     private readonly BlockPool _pool;
     private int[] _blocks = [];
@@ -65,7 +65,7 @@ public sealed class BlockTable
                 return false;
             }
 
-            _pool.Prefixes!.Forget(last);
+            _pool.Unpublish(last);
             mustCopy = false;
         }
 

@@ -21,7 +21,7 @@ namespace TorchKv.Runtime.Paging;
 /// blocks that have one. Not thread-safe.
 /// </para>
 /// </remarks>
-public sealed class PrefixIndex
+internal sealed class PrefixIndex
 {
     private struct Entry
     {

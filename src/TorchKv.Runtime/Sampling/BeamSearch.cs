@@ -1,5 +1,4 @@
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Runtime.Sampling;
 
@@ -10,8 +9,8 @@ namespace TorchKv.Runtime.Sampling;
 /// <remarks>
 /// Knows neither tensors nor models. The caller runs the prompt once and gives its last logits, then, until
 /// <see cref="IsDone"/>: reorders its cache by <see cref="BeamIndices"/>, runs <see cref="NextTokens"/>, one for each
-/// beam, and gives their logits. Several prompts are several searches: one does not influence another. After
-/// construction nothing is allocated but by <see cref="Finish"/>. Not thread-safe.
+/// beam, and gives their logits, all at once or beam by beam. Several prompts are several searches: one does not influence
+/// another. After construction nothing is allocated but by <see cref="Finish"/>. Not thread-safe.
 /// </remarks>
 public sealed class BeamSearch
 {
@@ -34,6 +33,10 @@ public sealed class BeamSearch
     private Sequence[] _finished;
     private Sequence[] _nextFinished;
     private bool _improvementPossible = true;
+
+    // Of the step under way: beams whose logits were given, and candidates so far, the best first.
+    private int _added;
+    private int _candidateCount;
 
     /// <summary>A search that awaits the prompt's logits.</summary>
     /// <param name="prompt">The prompt's ids: processors look back at them.</param>
@@ -105,21 +108,17 @@ public sealed class BeamSearch
     /// <summary>A running beam's ids, prompt included.</summary>
     public ReadOnlySpan<int> Tokens(int beam) => _running[beam].Tokens.AsSpan(0, _promptLength + Step);
 
-    /// <summary>Takes the next logits.</summary>
+    /// <summary>Takes a step with the logits of every beam.</summary>
     /// <param name="logits">(beams, vocabulary), or on the first step (1, vocabulary): the prompt's; changed in place.</param>
     /// <exception cref="InvalidOperationException">The search has ended.</exception>
     /// <exception cref="ArgumentException">The number of logits is neither.</exception>
     /// <exception cref="TorchKvException">The logits hold NaN or infinity. Nothing was changed but the logits.</exception>
     public void Advance(Span<float> logits)
     {
-        if (IsDone)
-        {
-            throw new InvalidOperationException("The search has ended.");
-        }
-
+        ThrowIfDone();
         var vocabSize = _processors.VocabSize;
         var rows = logits.Length / vocabSize;
-        if (logits.Length % vocabSize != 0 || (rows != NumBeams && !(rows == 1 && Step == 0)))
+        if (_added > 0 || logits.Length % vocabSize != 0 || (rows != NumBeams && !(rows == 1 && Step == 0)))
         {
             throw new ArgumentException($"{logits.Length} logits for {NumBeams} beams over a vocabulary of {vocabSize}.", nameof(logits));
         }
@@ -129,16 +128,42 @@ public sealed class BeamSearch
             ToLogProbabilities(logits.Slice(row * vocabSize, vocabSize), row);
         }
 
-        var candidates = BestCandidates(logits, vocabSize, rows);
-        foreach (ref var candidate in candidates)
+        for (var beam = 0; beam < NumBeams; beam++)
         {
-            candidate.Ends = Step + 1 == _maxNewTokens || _eos.Contains(candidate.Token);
+            // On the first step one row stands for all beams.
+            AddCandidates(beam, logits.Slice(rows == 1 ? 0 : beam * vocabSize, vocabSize));
         }
 
-        ChooseFinished(candidates);
-        var everyoneEnds = ChooseRunning(candidates);
-        Step++;
-        Conclude(everyoneEnds);
+        ChooseSequences();
+    }
+
+    /// <summary>Adds the logits of one beam, the first one's first. With those of the last beam, <see cref="Advance()"/> takes the step.</summary>
+    /// <param name="logits">(vocabulary); changed in place.</param>
+    /// <exception cref="InvalidOperationException">The search has ended, or has the logits of every beam.</exception>
+    /// <exception cref="TorchKvException">The logits hold NaN or infinity.</exception>
+    public void AddLogits(Span<float> logits)
+    {
+        ThrowIfDone();
+        if (_added == NumBeams)
+        {
+            throw new InvalidOperationException($"The logits of all {NumBeams} beams were given.");
+        }
+
+        ToLogProbabilities(logits, _added);
+        AddCandidates(_added, logits);
+        _added++;
+    }
+
+    /// <summary>Takes a step with the logits that were added.</summary>
+    /// <exception cref="InvalidOperationException">The logits of a beam are missing.</exception>
+    public void Advance()
+    {
+        if (_added != NumBeams)
+        {
+            throw new InvalidOperationException($"The logits of {_added} of {NumBeams} beams were given.");
+        }
+
+        ChooseSequences();
     }
 
     /// <summary>The best finished sequences so far, best first: <see cref="BeamSearchOptions.NumReturnSequences"/> of them, fewer where fewer finished.</summary>
@@ -168,45 +193,64 @@ public sealed class BeamSearch
         _processors.Process(row, Tokens(beam), _sampling);
     }
 
-    /// <summary>The best continuations of all beams, best first; of equal ones the lower beam, then the lower token.</summary>
-    private Span<Candidate> BestCandidates(ReadOnlySpan<float> logProbabilities, int vocabSize, int rows)
+    private void ThrowIfDone()
     {
-        var count = 0;
-        for (var beam = 0; beam < NumBeams; beam++)
+        if (IsDone)
         {
-            // On the first step one row stands for all beams.
-            var row = logProbabilities.Slice(rows == 1 ? 0 : beam * vocabSize, vocabSize);
-            var score = _running[beam].Score;
-            for (var token = 0; token < vocabSize; token++)
-            {
-                var sum = row[token] + score;
-                if (count == _candidates.Length && !(sum > _candidates[count - 1].Score))
-                {
-                    continue;
-                }
-
-                count = Math.Min(count + 1, _candidates.Length);
-                var at = count - 1;
-                for (; at > 0 && sum > _candidates[at - 1].Score; at--)
-                {
-                    _candidates[at] = _candidates[at - 1];
-                }
-
-                _candidates[at] = new Candidate { Beam = beam, Token = token, Score = sum };
-            }
+            throw new InvalidOperationException("The search has ended.");
         }
-
-        return _candidates.AsSpan(0, count);
     }
 
-    /// <summary>The best that do not end go on.</summary>
+    /// <summary>Puts a beam's continuations among the candidates: the best first; of equal ones the lower beam, then the lower token.</summary>
+    private void AddCandidates(int beam, ReadOnlySpan<float> logProbabilities)
+    {
+        var count = _candidateCount;
+        var score = _running[beam].Score;
+        for (var token = 0; token < logProbabilities.Length; token++)
+        {
+            var sum = logProbabilities[token] + score;
+            if (count == _candidates.Length && !(sum > _candidates[count - 1].Score))
+            {
+                continue;
+            }
+
+            count = Math.Min(count + 1, _candidates.Length);
+            var at = count - 1;
+            for (; at > 0 && sum > _candidates[at - 1].Score; at--)
+            {
+                _candidates[at] = _candidates[at - 1];
+            }
+
+            _candidates[at] = new Candidate { Beam = beam, Token = token, Score = sum };
+        }
+
+        _candidateCount = count;
+    }
+
+    /// <summary>Chooses from the candidates which sequences finish and which continue.</summary>
+    private void ChooseSequences()
+    {
+        var candidates = _candidates.AsSpan(0, _candidateCount);
+        (_added, _candidateCount) = (0, 0);
+        foreach (ref var candidate in candidates)
+        {
+            candidate.Ends = Step + 1 == _maxNewTokens || _eos.Contains(candidate.Token);
+        }
+
+        ChooseFinished(candidates);
+        var everyoneEnds = ChooseRunning(candidates);
+        Step++;
+        Conclude(everyoneEnds);
+    }
+
+    /// <summary>The best candidates that do not end become the running beams.</summary>
     /// <returns>Whether every candidate ends.</returns>
     private bool ChooseRunning(Span<Candidate> candidates)
     {
         var everyoneEnds = true;
         var beam = 0;
 
-        // Ended ones come last, in their order, as scores of −1e9 would put them.
+        // Those that end come last, in their order, as scores of −1e9 would put them.
         for (var pass = 0; pass < 2; pass++)
         {
             foreach (ref readonly var candidate in candidates)
@@ -217,7 +261,7 @@ public sealed class BeamSearch
                     continue;
                 }
 
-                _nextRunning[beam].Take(_running[candidate.Beam], _promptLength + Step, candidate.Token);
+                _nextRunning[beam].Extend(_running[candidate.Beam], _promptLength + Step, candidate.Token);
                 _nextRunning[beam].Score = candidate.Score + (candidate.Ends ? Never : 0);
                 _nextTokens[beam] = candidate.Token;
                 _beamIndices[beam] = candidate.Beam;
@@ -246,14 +290,14 @@ public sealed class BeamSearch
             var next = _nextFinished[place];
             if (added < NumBeams && candidates[added].Score / divisor > _finished[old].Score)
             {
-                next.Take(_running[candidates[added].Beam], _promptLength + Step, candidates[added].Token);
+                next.Extend(_running[candidates[added].Beam], _promptLength + Step, candidates[added].Token);
                 next.Score = candidates[added].Score / divisor;
                 (next.Length, next.IsFinished) = (Step + 1, true);
                 added++;
             }
             else
             {
-                next.Take(_finished[old]);
+                next.CopyFrom(_finished[old]);
                 old++;
             }
         }
@@ -303,14 +347,14 @@ public sealed class BeamSearch
         public bool IsFinished { get; set; }
 
         /// <summary>Becomes a copy of another's first tokens with one more.</summary>
-        public void Take(Sequence other, int length, int token)
+        public void Extend(Sequence other, int length, int token)
         {
             other.Tokens.AsSpan(0, length).CopyTo(Tokens);
             Tokens[length] = token;
         }
 
         /// <summary>Becomes a copy of a finished sequence.</summary>
-        public void Take(Sequence other)
+        public void CopyFrom(Sequence other)
         {
             other.Tokens.CopyTo(Tokens, 0);
             (Score, Length, IsFinished) = (other.Score, other.Length, other.IsFinished);

@@ -1,20 +1,16 @@
 namespace TorchKv.Runtime.Scheduling;
 
-/// <content>Who is let in, and at whose expense.</content>
+/// <content>Admission and preemption.</content>
 internal sealed partial class Scheduler
 {
-    /// <summary>Lets waiting requests in, as far as they fit; false where none was.</summary>
+    /// <summary>Admits waiting requests in order of rank, as far as they fit; false where none was admitted.</summary>
     private bool Admit()
     {
         var admitted = false;
         while (_waiting.Min is { } request && PrefillLeft > 0 && RunningSequences + Slots(request) <= Options.MaxRunningSequences)
         {
             var sequence = request.Leader!;
-            if (_pool.Prefixes is { } index)
-            {
-                sequence.AdoptCachedBlocks(index, request.ScoresPrompt ? request.ScoredCount : int.MaxValue);
-            }
-
+            _blocks.Adopt(sequence.Blocks, sequence.Committed, request.ScoresPrompt ? request.ScoredCount : int.MaxValue);
             if (IsBeingComputed(request, sequence))
             {
                 Reclaim(request);
@@ -30,7 +26,7 @@ internal sealed partial class Scheduler
 
             _waiting.Remove(request);
             _waitingWithBlocks.Remove(request);
-            Enter(request);
+            StartRunning(request);
             admitted = true;
             if (request.CachedTokens < 0)
             {
@@ -39,16 +35,13 @@ internal sealed partial class Scheduler
                 PromptTokens += request.PromptLength;
             }
 
-            // What goes on decoding, since the index spared it the recompute, takes its turn with the others.
+            // Where the index spared it the recompute, it decodes: PlanDecodes takes it in turn with the others.
             if (!IsDecoding(sequence) && !PlanPrompt(sequence))
             {
                 break;
             }
 
-            if (_pool.Prefixes is not null)
-            {
-                TrackInFlight(sequence);
-            }
+            TrackInFlight(sequence);
         }
 
         foreach (var request in _deferred)
@@ -61,28 +54,28 @@ internal sealed partial class Scheduler
     }
 
     /// <summary>
-    /// Whether the next block that a waiting request needs is what a running one of better rank computes now: then it is
-    /// found in the index a step later, and a prefix that many ask for at once is computed once.
+    /// Whether the next block that a waiting request needs is computed now by a running one of better rank. It waits then:
+    /// the index has the block a step later, and a prefix that many ask for at once is computed once.
     /// </summary>
-    private bool IsBeingComputed(ScheduledRequest request, Sequence sequence)
+    private bool IsBeingComputed(Request request, Sequence sequence)
     {
-        var block = sequence.LinkCount;
+        var block = sequence.Blocks.Chain.LinkCount;
         return _inFlight.Count > 0
             && !request.ScoresPrompt
-            && sequence.Table.TokenCount == block * _blockSize
-            && (block + 1) * _blockSize < sequence.CommittedCount
-            && _inFlight.TryGetValue(sequence.Digest(_pool.Prefixes!, block), out var other)
+            && sequence.Table.TokenCount == block * _blocks.BlockSize
+            && (block + 1) * _blocks.BlockSize < sequence.CommittedCount
+            && _inFlight.TryGetValue(_blocks.NextDigest(sequence.Blocks, sequence.Committed)!.Value, out var other)
             && Compare(other, request) < 0;
     }
 
-    /// <summary>Sees to it that a waiting request's blocks are there; where that cannot be, it keeps none it did not bring.</summary>
-    private bool TryMakeRoom(ScheduledRequest request, Sequence sequence)
+    /// <summary>Makes a waiting request's blocks available. Where that is impossible, it keeps only blocks that it had when it was added.</summary>
+    private bool TryMakeRoom(Request request, Sequence sequence)
     {
         while (true)
         {
-            // Every running sequence may need a block soon; admitting into the last ones would only preempt somebody.
-            var needed = sequence.Table.BlocksNeeded(sequence.Pending) + RunningSequences;
-            if (_pool.AvailableCount >= needed)
+            // Every running sequence may need a block soon; to admit a request into the last ones would lead to a preemption.
+            var needed = _blocks.Needed(sequence.Blocks, sequence.Pending) + RunningSequences;
+            if (_blocks.AvailableCount >= needed)
             {
                 return true;
             }
@@ -96,7 +89,7 @@ internal sealed partial class Scheduler
 
                 if (!_waitingWithBlocks.Contains(request))
                 {
-                    sequence.ReleaseBlocks();
+                    _blocks.Release(sequence.Blocks);
                 }
 
                 return false;
@@ -104,10 +97,10 @@ internal sealed partial class Scheduler
         }
     }
 
-    /// <summary>Preempts a request of a lower priority, where all of them together hold enough.</summary>
-    private bool TryPreemptFor(ScheduledRequest request, int needed)
+    /// <summary>Preempts one running request of a lower priority, where all of these together hold enough blocks.</summary>
+    private bool TryPreemptFor(Request request, int needed)
     {
-        var held = _pool.AvailableCount;
+        var held = _blocks.AvailableCount;
         for (var i = _running.Count - 1; i >= 0 && _running[i].Priority > request.Priority && held < needed; i--)
         {
             foreach (var sequence in _running[i].Sequences)
@@ -125,10 +118,10 @@ internal sealed partial class Scheduler
         return true;
     }
 
-    /// <summary>Takes blocks from those who do not run: idle conversations, then ones that wait.</summary>
-    private bool TryReclaim(ScheduledRequest asking)
+    /// <summary>Takes blocks from what does not run: from an idle session, else from another request that waits.</summary>
+    private bool TryReclaim(Request asking)
     {
-        if (ReclaimIdle?.Invoke() == true)
+        if (_idle?.TryRelease() == true)
         {
             return true;
         }
@@ -145,23 +138,30 @@ internal sealed partial class Scheduler
         return false;
     }
 
-    private void Reclaim(ScheduledRequest waiting)
+    private void Reclaim(Request waiting)
     {
-        waiting.Leader!.ReleaseBlocks();
+        _blocks.Release(waiting.Leader!.Blocks);
         _waitingWithBlocks.Remove(waiting);
     }
 
+    /// <summary>Remembers which block a sequence fills next while it computes its prompt.</summary>
     private void TrackInFlight(Sequence sequence)
     {
+        if (!_blocks.FindsPrefixes)
+        {
+            return;
+        }
+
         var request = sequence.Request;
-        var block = sequence.LinkCount;
-        if (request.State != RequestState.Running || sequence.Pending <= 1 || sequence.ChainBroken || (block + 1) * _blockSize > sequence.CommittedCount)
+        if (request.State != RequestState.Running
+            || sequence.Pending <= 1
+            || sequence.Blocks.Chain.IsClosed
+            || _blocks.NextDigest(sequence.Blocks, sequence.Committed) is not { } digest)
         {
             ForgetInFlight(request);
             return;
         }
 
-        var digest = sequence.Digest(_pool.Prefixes!, block);
         if (request.InFlight != digest)
         {
             ForgetInFlight(request);
@@ -172,7 +172,7 @@ internal sealed partial class Scheduler
         }
     }
 
-    private void ForgetInFlight(ScheduledRequest request)
+    private void ForgetInFlight(Request request)
     {
         if (request.InFlight is { } digest)
         {
@@ -181,7 +181,8 @@ internal sealed partial class Scheduler
         }
     }
 
-    private void Preempt(ScheduledRequest request)
+    /// <summary>Takes a running request out of the plan, releases its blocks and puts it back into the queue.</summary>
+    private void Preempt(Request request)
     {
         for (var i = _plan.Rows.Count - 1; i >= 0; i--)
         {
@@ -200,13 +201,13 @@ internal sealed partial class Scheduler
             }
         }
 
-        Exit(request);
+        StopRunning(request);
         foreach (var sequence in request.Sequences)
         {
             if (!sequence.IsFinished)
             {
                 sequence.KeepDrafts(0);
-                sequence.ReleaseBlocks();
+                _blocks.Release(sequence.Blocks);
             }
         }
 
@@ -215,7 +216,7 @@ internal sealed partial class Scheduler
         PreemptionCount++;
     }
 
-    private void Enter(ScheduledRequest request)
+    private void StartRunning(Request request)
     {
         var at = _running.BinarySearch(request, _rank);
         _running.Insert(~at, request);
@@ -223,18 +224,19 @@ internal sealed partial class Scheduler
         request.State = RequestState.Running;
     }
 
-    private void Exit(ScheduledRequest request)
+    private void StopRunning(Request request)
     {
         _running.RemoveAt(_running.BinarySearch(request, _rank));
         RunningSequences -= Slots(request);
         ForgetInFlight(request);
     }
 
-    private void Leave(ScheduledRequest request)
+    /// <summary>Takes a request out of the queue or out of the running ones, for good.</summary>
+    private void Withdraw(Request request)
     {
         if (request.State == RequestState.Running)
         {
-            Exit(request);
+            StopRunning(request);
         }
         else if (request.State == RequestState.Waiting)
         {
@@ -245,9 +247,10 @@ internal sealed partial class Scheduler
         request.State = RequestState.Finished;
     }
 
-    private static int Slots(ScheduledRequest request)
+    /// <summary>The request's share of the running sequences: those that have not ended, forked yet or not.</summary>
+    private static int Slots(Request request)
     {
-        var slots = request.BranchCount;
+        var slots = request.SequencesWanted;
         foreach (var sequence in request.Sequences)
         {
             slots -= sequence.IsFinished ? 1 : 0;

@@ -3,7 +3,7 @@ using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Scheduling;
 
-/// <content>What the next step runs: its rows, within the budgets, and the blocks for them.</content>
+/// <content>The rows of the next step, within the budgets, and the blocks for them.</content>
 internal sealed partial class Scheduler
 {
     private readonly StepPlan _plan = new();
@@ -12,7 +12,8 @@ internal sealed partial class Scheduler
     private int _decodeTokens;
     private int _decodesLeft;
 
-    // Whether a sequence came to its prompt's blocks without a row: beams that do so decode only in the next round.
+    // Whether a sequence got its prompt's blocks from its leader without a row of its own. Beams of which all but one did
+    // so can decode, but PlanDecodes has passed them already.
     private bool _sharesLeader;
 
     /// <summary>Plans the next step and reserves its blocks. The plan is good until the next call.</summary>
@@ -26,9 +27,16 @@ internal sealed partial class Scheduler
             _sharesLeader = false;
             PlanDecodes();
             PlanRunningPrompts();
+
+            // Admit() runs in any case: it may set _sharesLeader as well.
             changed = PreemptionCount == preemptions && (Admit() | _sharesLeader);
         }
         while (changed && _plan.IsEmpty);
+
+        if (_plan.IsEmpty)
+        {
+            _plan.Unplaceable ??= _running.Count > 0 ? _running[^1] : _waiting.Min;
+        }
 
         return _plan;
     }
@@ -85,9 +93,9 @@ internal sealed partial class Scheduler
             return false;
         }
 
-        // A guess is never worth the place of a sequence that decodes, nor somebody else's block.
+        // A draft must not take the place of a sequence that decodes, nor a block that another request holds.
         var drafts = Math.Clamp(Math.Min(TokensLeft, LogitsLeft) - 1 - _decodesLeft, 0, sequence.DraftCount);
-        sequence.KeepDrafts(_pool.AvailableCount < sequence.Table.BlocksNeeded(1 + drafts) ? 0 : drafts);
+        sequence.KeepDrafts(_blocks.AvailableCount < _blocks.Needed(sequence.Blocks, 1 + drafts) ? 0 : drafts);
         var count = 1 + sequence.DraftCount;
         if (!TryReserve(sequence, count))
         {
@@ -99,7 +107,7 @@ internal sealed partial class Scheduler
         return true;
     }
 
-    private void PlanLockstep(ScheduledRequest request)
+    private void PlanLockstep(Request request)
     {
         var live = 0;
         foreach (var sequence in request.Sequences)
@@ -193,6 +201,7 @@ internal sealed partial class Scheduler
         return true;
     }
 
+    /// <summary>Gives a sequence the blocks of its request's prompt, which the leader has; false where it does not have all of them yet.</summary>
     private bool TryShareWithLeader(Sequence sequence, Sequence leader)
     {
         var shared = Math.Min(sequence.Request.PromptLength, sequence.CommittedCount - 1);
@@ -205,24 +214,24 @@ internal sealed partial class Scheduler
 
         // The prompt's blocks are the leader's and no others, though the index may have the same in another block: a request
         // was admitted with its prompt counted once.
-        if (_pool.Prefixes is { } index)
+        if (_blocks.FindsPrefixes)
         {
-            sequence.ShareBlocks(leader, shared - (shared % _blockSize));
-            sequence.AdoptCachedBlocks(index, int.MaxValue);
+            _blocks.Share(sequence.Blocks, leader.Blocks, shared - (shared % _blocks.BlockSize));
+            _blocks.Adopt(sequence.Blocks, sequence.Committed, int.MaxValue);
             if (sequence.Table.TokenCount >= shared)
             {
                 return true;
             }
         }
 
-        sequence.ShareBlocks(leader, shared);
+        _blocks.Share(sequence.Blocks, leader.Blocks, shared);
         return true;
     }
 
     private bool TryReserve(Sequence sequence, int count)
     {
         BlockCopy? copy;
-        while (!sequence.Table.TryReserve(count, out copy))
+        while (!_blocks.TryReserve(sequence.Blocks, count, out copy))
         {
             if (TryReclaim(sequence.Request))
             {

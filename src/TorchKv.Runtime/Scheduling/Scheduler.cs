@@ -14,47 +14,51 @@ namespace TorchKv.Runtime.Scheduling;
 /// </para>
 /// <para>
 /// A step first takes every sequence that decodes, then running prompts, then waiting ones, each in order of rank. Where
-/// the pool is empty, idle conversations give their blocks back first, then the running request of the last rank is
-/// preempted: its blocks are released (the index keeps the full ones as long as nobody needs them) and it waits again
-/// under its old rank. The first in rank can therefore always go on.
+/// the pool is empty, idle sessions give their blocks back first, then the running request of the last rank is preempted:
+/// its blocks are released (the index keeps the full ones as long as no other request needs them) and it waits again under
+/// its old rank. The first in rank can therefore always continue.
 /// </para>
 /// <para>Not thread-safe.</para>
 /// </remarks>
 internal sealed partial class Scheduler
 {
-    private readonly BlockPool _pool;
-    private readonly int _blockSize;
-    private readonly List<ScheduledRequest> _running = [];
-    private readonly SortedSet<ScheduledRequest> _waiting;
-    private readonly List<ScheduledRequest> _deferred = [];
+    private readonly KvBlocks _blocks;
+    private readonly IIdleBlocks? _idle;
+    private readonly List<Request> _running = [];
+    private readonly SortedSet<Request> _waiting;
+    private readonly List<Request> _deferred = [];
 
-    // Requests that go on from a conversation's blocks and have not run yet.
-    private readonly List<ScheduledRequest> _waitingWithBlocks = [];
-    private readonly Dictionary<BlockDigest, ScheduledRequest> _inFlight = [];
-    private readonly Comparer<ScheduledRequest> _rank;
+    // Requests that continue a session, hold its blocks, and have not run yet.
+    private readonly List<Request> _waitingWithBlocks = [];
+    private readonly Dictionary<BlockDigest, Request> _inFlight = [];
+    private readonly Comparer<Request> _rank;
     private long _arrivals;
 
-    public Scheduler(SchedulingOptions options, BlockPool pool, int blockSize)
+    /// <summary>A scheduler without requests.</summary>
+    /// <param name="options">How steps are filled.</param>
+    /// <param name="blocks">The blocks that it gives out.</param>
+    /// <param name="idle">Blocks that are released before a request is preempted.</param>
+    public Scheduler(SchedulingOptions options, KvBlocks blocks, IIdleBlocks? idle = null)
     {
         options.Validate();
         Options = options;
-        _pool = pool;
-        _blockSize = blockSize;
-        _rank = Comparer<ScheduledRequest>.Create(Compare);
-        _waiting = new SortedSet<ScheduledRequest>(_rank);
+        _blocks = blocks;
+        _idle = idle;
+        _rank = Comparer<Request>.Create(Compare);
+        _waiting = new SortedSet<Request>(_rank);
     }
 
     public SchedulingOptions Options { get; }
 
-    /// <summary>Asked for blocks before anybody is preempted; returns whether it released any hold.</summary>
-    public Func<bool>? ReclaimIdle { get; init; }
+    /// <summary>Requests that take part in steps, by rank.</summary>
+    public IReadOnlyList<Request> Running => _running;
 
-    public IReadOnlyList<ScheduledRequest> Running => _running;
-
-    public IEnumerable<ScheduledRequest> Waiting => _waiting;
+    /// <summary>Requests that wait to be admitted, by rank.</summary>
+    public IEnumerable<Request> Waiting => _waiting;
 
     public int WaitingCount => _waiting.Count;
 
+    /// <summary>Sequences of the running requests, those still to be forked included.</summary>
     public int RunningSequences { get; private set; }
 
     public long PreemptionCount { get; private set; }
@@ -68,16 +72,19 @@ internal sealed partial class Scheduler
     /// <summary>The most blocks that a request can come to hold: its prompt once, everything after it per sequence.</summary>
     /// <param name="promptTokens">Tokens of the prompt.</param>
     /// <param name="totalTokens">Tokens of prompt and generation whose keys and values are stored.</param>
-    /// <param name="branches">Sequences.</param>
+    /// <param name="sequences">Samples or beams.</param>
     /// <param name="blockSize">Tokens in a block.</param>
-    public static long WorstCaseBlocks(int promptTokens, int totalTokens, int branches, int blockSize)
+    public static long WorstCaseBlocks(int promptTokens, int totalTokens, int sequences, int blockSize)
     {
         var shared = promptTokens / blockSize;
-        return shared + ((long)branches * (BlockTable.BlocksFor(totalTokens, blockSize) - shared));
+        return shared + ((long)sequences * (BlockTable.BlocksFor(totalTokens, blockSize) - shared));
     }
 
     /// <summary>Puts a request into the queue.</summary>
-    public void Add(ScheduledRequest request)
+    /// <param name="request">The request.</param>
+    /// <param name="continued">The blocks of a session that it continues, the request's from now on; null: none.</param>
+    /// <param name="keepPrivate">Whether the index must not get these blocks.</param>
+    public void Add(Request request, BlockTable? continued = null, bool keepPrivate = false)
     {
         if (request.State != RequestState.New)
         {
@@ -86,28 +93,35 @@ internal sealed partial class Scheduler
 
         request.Arrival = _arrivals++;
         request.State = RequestState.Waiting;
+        var sequence = new Sequence(request, 0, request.Prompt, _blocks.NewSequence(request.Root));
+        request.Sequences.Add(sequence);
         _waiting.Add(request);
-        if (request.Leader!.Table.BlockCount > 0)
+        if (continued is not null)
         {
-            _waitingWithBlocks.Add(request);
+            _blocks.Continue(sequence.Blocks, continued, sequence.Committed, keepPrivate);
+            if (sequence.Table.BlockCount > 0)
+            {
+                _waitingWithBlocks.Add(request);
+            }
         }
     }
 
-    /// <summary>Ends a request wherever it is, and gives every block back.</summary>
-    public void Remove(ScheduledRequest request)
+    /// <summary>Ends a request in whatever state it is, and releases its blocks.</summary>
+    public void EndRequest(Request request)
     {
-        Leave(request);
+        Withdraw(request);
         foreach (var sequence in request.Sequences)
         {
             if (!sequence.IsFinished)
             {
-                sequence.Finish();
+                _blocks.Release(sequence.Blocks);
+                sequence.End();
             }
         }
     }
 
     /// <summary>Ends a sequence, and its request with the last one.</summary>
-    public void Finish(Sequence sequence)
+    public void EndSequence(Sequence sequence)
     {
         var request = sequence.Request;
         if (request.State == RequestState.Running)
@@ -115,10 +129,11 @@ internal sealed partial class Scheduler
             RunningSequences--;
         }
 
-        sequence.Finish();
+        _blocks.Release(sequence.Blocks);
+        sequence.End();
         if (request.Leader is null)
         {
-            Leave(request);
+            Withdraw(request);
         }
     }
 
@@ -126,21 +141,20 @@ internal sealed partial class Scheduler
     public Sequence Fork(Sequence parent)
     {
         var request = parent.Request;
-        if (request.Sequences.Count >= request.BranchCount)
+        if (request.Sequences.Count >= request.SequencesWanted)
         {
-            throw new InvalidOperationException($"The request was admitted with {request.BranchCount} sequences.");
+            throw new InvalidOperationException($"The request was admitted with {request.SequencesWanted} sequences.");
         }
 
-        var child = new Sequence(request, request.Sequences.Count, parent.Tokens, new BlockTable(_pool, _blockSize));
-        child.CopyFrom(parent);
+        var child = parent.Fork(request.Sequences.Count, _blocks.Fork(parent.Blocks));
         request.Sequences.Add(child);
         return child;
     }
 
-    /// <summary>Lets each sequence of a request go on from where one of them is: beams that replace each other.</summary>
+    /// <summary>Lets each sequence of a request continue from where one of them is: beams that replace each other.</summary>
     /// <param name="request">The request.</param>
     /// <param name="parents">For each sequence the one that it continues.</param>
-    public void Reorder(ScheduledRequest request, ReadOnlySpan<int> parents)
+    public void Reorder(Request request, ReadOnlySpan<int> parents)
     {
         // All new ones first, since a beam that ends may be the parent of one that replaces another.
         var replaced = new List<(int Place, Sequence Sequence)>();
@@ -149,15 +163,13 @@ internal sealed partial class Scheduler
             if (parents[i] != i)
             {
                 var parent = request.Sequences[parents[i]];
-                var child = new Sequence(request, i, parent.Tokens, new BlockTable(_pool, _blockSize));
-                child.CopyFrom(parent);
-                replaced.Add((i, child));
+                replaced.Add((i, parent.Fork(i, _blocks.Fork(parent.Blocks))));
             }
         }
 
         foreach (var (place, sequence) in replaced)
         {
-            request.Sequences[place].ReleaseBlocks();
+            _blocks.Release(request.Sequences[place].Blocks);
             request.Sequences[place] = sequence;
         }
     }
@@ -166,26 +178,21 @@ internal sealed partial class Scheduler
     public void Complete(in PlannedRow row)
     {
         var sequence = row.Sequence;
-        sequence.Table.Advance(row.Count);
-        if (_pool.Prefixes is { } index)
-        {
-            sequence.PublishFullBlocks(index);
-            TrackInFlight(sequence);
-        }
+        _blocks.Computed(sequence.Blocks, sequence.Committed, row.Count);
+        TrackInFlight(sequence);
     }
 
-    /// <summary>Forgets the drafts that are left, and gives their blocks back.</summary>
+    /// <summary>Drops the drafts that are left, and releases their blocks.</summary>
     public void RejectDrafts(Sequence sequence)
     {
         sequence.KeepDrafts(0);
-        sequence.Table.Truncate(Math.Min(sequence.Table.TokenCount, sequence.Count));
-        if (_pool.Prefixes is { } index)
-        {
-            sequence.PublishFullBlocks(index);
-        }
+        _blocks.Truncate(sequence.Blocks, sequence.Committed);
     }
 
-    private int Compare(ScheduledRequest? a, ScheduledRequest? b)
+    /// <summary>Takes a block from a sequence that was to be filled by a copy, since the copy failed.</summary>
+    public void DropCopy(Sequence owner, BlockCopy copy) => _blocks.DropFrom(owner.Blocks, copy.Destination);
+
+    private int Compare(Request? a, Request? b)
     {
         var order = a!.Priority.CompareTo(b!.Priority);
         if (order == 0 && Options.QueueOrder == QueueOrder.ShortestPromptFirst)

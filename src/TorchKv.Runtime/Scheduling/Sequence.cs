@@ -2,38 +2,51 @@ using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Scheduling;
 
-/// <summary>One sequence of tokens under the scheduler: a prompt, what was generated after it, and the blocks that hold its keys and values.</summary>
-internal class Sequence
+/// <summary>One sequence of a request: prompt, chosen tokens, drafts, and the blocks that hold their keys and values.</summary>
+internal sealed class Sequence
 {
-    private readonly int _blockSize;
     private int[] _tokens;
 
-    // Digest and place in the index of each full block so far; a block's digest outlives a preemption, its place does not.
-    private BlockDigest[] _digests = [];
-    private PrefixLink[] _links = [];
-    private int _digestCount;
-
-    public Sequence(ScheduledRequest request, int branch, ReadOnlySpan<int> tokens, BlockTable table)
+    /// <summary>A sequence without drafts.</summary>
+    /// <param name="request">The request that it belongs to.</param>
+    /// <param name="index">Which of the request's samples or beams it is.</param>
+    /// <param name="tokens">Its tokens. The array is never written: a longer one replaces it when a token is added.</param>
+    /// <param name="blocks">Its blocks.</param>
+    public Sequence(Request request, int index, int[] tokens, SequenceBlocks blocks)
     {
         Request = request;
-        Branch = branch;
-        Table = table;
-        _blockSize = table.BlockSize;
-        _tokens = tokens.ToArray();
+        Index = index;
+        Blocks = blocks;
+        _tokens = tokens;
         Count = tokens.Length;
     }
 
-    public ScheduledRequest Request { get; }
+    private Sequence(Sequence parent, int index, SequenceBlocks blocks)
+    {
+        Request = parent.Request;
+        Index = index;
+        Blocks = blocks;
+        _tokens = new int[parent._tokens.Length];
+        parent.Tokens.CopyTo(_tokens);
+        Count = parent.Count;
+        DraftCount = parent.DraftCount;
+    }
 
-    /// <summary>Which of the request's samples or beams.</summary>
-    public int Branch { get; }
+    public Request Request { get; }
 
-    public BlockTable Table { get; private set; }
+    /// <summary>Which of the request's samples or beams it is.</summary>
+    public int Index { get; }
+
+    /// <summary>Its blocks; <see cref="KvBlocks"/> changes them.</summary>
+    public SequenceBlocks Blocks { get; }
+
+    /// <summary>Its block table.</summary>
+    public BlockTable Table => Blocks.Table;
 
     /// <summary>Tokens known, drafts included.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Tokens at the end that are guesses, to be verified by the next step.</summary>
+    /// <summary>Tokens at the end that are drafts, which the next step verifies.</summary>
     public int DraftCount { get; private set; }
 
     /// <summary>Tokens that are certain.</summary>
@@ -42,28 +55,30 @@ internal class Sequence
     /// <summary>Certain tokens whose keys and values are still to be computed; 1 while decoding.</summary>
     public int Pending => CommittedCount - Table.TokenCount;
 
+    /// <summary>Whether it has ended: it has no blocks and is never planned again.</summary>
     public bool IsFinished { get; private set; }
 
-    /// <summary>Blocks of <see cref="Table"/>, from the first, that are in the index.</summary>
-    public int LinkCount { get; private set; }
-
-    /// <summary>Set where a duplicate of a block was found under a parent that is gone: the rest can no longer be indexed.</summary>
-    public bool ChainBroken { get; private set; }
-
+    /// <summary>Its tokens, drafts included.</summary>
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Count);
 
+    /// <summary>Its tokens without drafts.</summary>
+    public ReadOnlySpan<int> Committed => _tokens.AsSpan(0, CommittedCount);
+
+    /// <summary>Some of its tokens, valid until a token is added.</summary>
     public ReadOnlyMemory<int> Slice(int start, int length) => _tokens.AsMemory(start, length);
 
+    /// <summary>Adds a token that was chosen.</summary>
     public void Append(int token)
     {
         if (DraftCount > 0)
         {
-            throw new InvalidOperationException("Drafts must be settled before a token is appended.");
+            throw new InvalidOperationException("Drafts must be accepted or rejected before a token is appended.");
         }
 
         Push(token);
     }
 
+    /// <summary>Replaces the drafts.</summary>
     public void SetDrafts(ReadOnlySpan<int> drafts)
     {
         KeepDrafts(0);
@@ -75,169 +90,26 @@ internal class Sequence
         DraftCount = drafts.Length;
     }
 
-    /// <summary>Keeps the first drafts as drafts and forgets the rest.</summary>
+    /// <summary>Keeps the first drafts and drops the rest.</summary>
     public void KeepDrafts(int kept)
     {
         Count -= DraftCount - kept;
         DraftCount = kept;
     }
 
-    /// <summary>The first draft is a token from now on.</summary>
-    public void CommitDraft() => DraftCount--;
+    /// <summary>Accepts the first draft: it is a certain token from now on.</summary>
+    public void AcceptDraft() => DraftCount--;
 
-    /// <summary>Makes this sequence continue from another's tokens and blocks, which they then share: beams, samples.</summary>
-    public void CopyFrom(Sequence other)
-    {
-        var table = other.Table.Fork();
-        Table.Clear();
-        Table = table;
-        if (_tokens.Length < other.Count)
-        {
-            _tokens = new int[other._tokens.Length];
-        }
+    /// <summary>A sequence that continues where this one is.</summary>
+    /// <param name="index">Which of the request's samples or beams the new one is.</param>
+    /// <param name="blocks">Its blocks, which hold the same tokens.</param>
+    public Sequence Fork(int index, SequenceBlocks blocks) => new(this, index, blocks);
 
-        other.Tokens.CopyTo(_tokens);
-        Count = other.Count;
-        DraftCount = other.DraftCount;
-        CopyChain(other);
-    }
-
-    /// <summary>Shares another's blocks for the tokens that both begin with.</summary>
-    public void ShareBlocks(Sequence other, int tokens)
-    {
-        var table = other.Table.Fork();
-        table.Truncate(tokens);
-        Table.Clear();
-        Table = table;
-        CopyChain(other);
-        LinkCount = Math.Min(LinkCount, tokens / _blockSize);
-        _digestCount = Math.Min(_digestCount, tokens / _blockSize);
-    }
-
-    /// <summary>Gives the blocks back; tokens and digests stay for a later recompute.</summary>
-    public void ReleaseBlocks()
-    {
-        Table.Clear();
-        LinkCount = 0;
-        ChainBroken = false;
-    }
-
-    /// <summary>Drops a block that was never filled, and what comes after it: a copy that failed.</summary>
-    public void DropFrom(int block)
-    {
-        if (Table.Blocks.Span.IndexOf(block) is >= 0 and var place)
-        {
-            Table.Truncate(Math.Min(Table.TokenCount, place * _blockSize));
-            LinkCount = Math.Min(LinkCount, place);
-        }
-    }
-
-    public void Finish()
+    /// <summary>Marks it as ended and drops its drafts; its blocks must have been released.</summary>
+    public void End()
     {
         KeepDrafts(0);
-        ReleaseBlocks();
         IsFinished = true;
-    }
-
-    /// <summary>Goes on from blocks that hold this sequence's beginning already. The last token is computed in any case: its logits are wanted.</summary>
-    /// <param name="table">The blocks; the sequence's from now on.</param>
-    /// <param name="keepPrivate">Whether the index must not get them.</param>
-    public void Continue(BlockTable table, bool keepPrivate)
-    {
-        table.Truncate(Math.Min(table.TokenCount, CommittedCount - 1));
-        Table = table;
-        ChainBroken = keepPrivate;
-    }
-
-    /// <summary>Hands the blocks to the caller and keeps none.</summary>
-    public BlockTable TakeTable()
-    {
-        var table = Table;
-        Table = new BlockTable(Request.Pool, _blockSize);
-        LinkCount = 0;
-        return table;
-    }
-
-    public BlockDigest Digest(PrefixIndex index, int block)
-    {
-        if (block >= _digests.Length)
-        {
-            Array.Resize(ref _digests, Math.Max(block + 1, Math.Max(4, _digests.Length * 2)));
-        }
-
-        for (; _digestCount <= block; _digestCount++)
-        {
-            var parent = _digestCount == 0 ? Request.RootDigest : _digests[_digestCount - 1];
-            _digests[_digestCount] = index.Hash(parent, _tokens.AsSpan(_digestCount * _blockSize, _blockSize));
-        }
-
-        return _digests[block];
-    }
-
-    /// <summary>Takes from the index the blocks that hold this sequence's beginning already.</summary>
-    /// <param name="index">Where to look.</param>
-    /// <param name="maxTokens">At most this many tokens; always fewer than all, since the last one's logits are wanted.</param>
-    public void AdoptCachedBlocks(PrefixIndex index, int maxTokens)
-    {
-        var most = Math.Min(maxTokens, CommittedCount - 1) / _blockSize;
-        while (Table.TokenCount == Table.BlockCount * _blockSize && LinkCount == Table.BlockCount && LinkCount < most)
-        {
-            if (!index.TryFind(Parent, Digest(index, LinkCount), _tokens.AsSpan(LinkCount * _blockSize, _blockSize), out var found))
-            {
-                break;
-            }
-
-            Table.AppendShared(found.Block);
-            PushLink(found);
-        }
-    }
-
-    /// <summary>Puts the blocks that are full by now into the index.</summary>
-    public void PublishFullBlocks(PrefixIndex index)
-    {
-        var full = Math.Min(Table.TokenCount, CommittedCount) / _blockSize;
-        while (LinkCount < full && !ChainBroken)
-        {
-            var block = Table[LinkCount];
-            var tokens = _tokens.AsSpan(LinkCount * _blockSize, _blockSize);
-            var digest = Digest(index, LinkCount);
-            if (index.Contains(block) && !index.TryFind(Parent, digest, tokens, out _))
-            {
-                // Published under a parent that is gone, so that nobody finds it.
-                index.Forget(block);
-            }
-
-            if (index.TryPublish(Parent, digest, tokens, block, out var link))
-            {
-                PushLink(link);
-            }
-            else
-            {
-                // The block before was a duplicate of one that has been evicted meanwhile.
-                ChainBroken = true;
-            }
-        }
-    }
-
-    private PrefixLink Parent => LinkCount == 0 ? Request.Root : _links[LinkCount - 1];
-
-    private void PushLink(PrefixLink link)
-    {
-        if (LinkCount == _links.Length)
-        {
-            Array.Resize(ref _links, Math.Max(4, _links.Length * 2));
-        }
-
-        _links[LinkCount++] = link;
-    }
-
-    private void CopyChain(Sequence other)
-    {
-        _digests = [.. other._digests];
-        _links = [.. other._links];
-        _digestCount = other._digestCount;
-        LinkCount = other.LinkCount;
-        ChainBroken = other.ChainBroken;
     }
 
     private void Push(int token)
@@ -248,8 +120,5 @@ internal class Sequence
         }
 
         _tokens[Count++] = token;
-
-        // A digest computed over a draft that was then rejected must not survive it.
-        _digestCount = Math.Min(_digestCount, (Count - 1) / _blockSize);
     }
 }

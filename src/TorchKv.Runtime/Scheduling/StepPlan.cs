@@ -5,21 +5,29 @@ namespace TorchKv.Runtime.Scheduling;
 /// <summary>What the next step runs. One object, filled anew for each step.</summary>
 internal sealed class StepPlan
 {
-    /// <summary>The rows. A request's rows need not be adjacent.</summary>
+    /// <summary>
+    /// The rows. A request's rows need not be adjacent, but they are in the order of its sequences: whoever uses the logits
+    /// takes them row by row.
+    /// </summary>
     public List<PlannedRow> Rows { get; } = [];
 
     /// <summary>Copies to make before the step, in this order.</summary>
     public List<(Sequence Owner, BlockCopy Copy)> Copies { get; } = [];
 
+    /// <summary>Tokens of all rows.</summary>
     public int TokenCount { get; set; }
 
+    /// <summary>Positions that logits are wanted for.</summary>
     public int LogitsCount { get; set; }
 
     /// <summary>Rows that decode.</summary>
     public int DecodeRows { get; set; }
 
-    /// <summary>A request that has the whole pool and still lacks a block: admission is there to rule it out.</summary>
-    public ScheduledRequest? Unplaceable { get; set; }
+    /// <summary>
+    /// A request that cannot be placed even alone. Only a defect leads here, since what could need more blocks than there
+    /// are is refused before it is added; the request should fail rather than wait forever.
+    /// </summary>
+    public Request? Unplaceable { get; set; }
 
     public bool IsEmpty => Rows.Count == 0;
 

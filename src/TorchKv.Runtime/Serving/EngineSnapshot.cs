@@ -10,8 +10,9 @@ namespace TorchKv.Runtime.Serving;
 /// <param name="Preemptions">How often a request gave its blocks back so far.</param>
 public sealed record EngineSnapshot(int BlockSize, IReadOnlyList<BlockUse> Blocks, IReadOnlyList<SequenceSnapshot> Sequences, long Preemptions)
 {
-    internal static EngineSnapshot Of(Scheduler scheduler, BlockPool pool, int blockSize)
+    internal static EngineSnapshot Of(Scheduler scheduler, KvBlocks kv)
     {
+        var pool = kv.Pool;
         var blocks = new BlockUse[pool.Count];
         for (var block = 0; block < blocks.Length; block++)
         {
@@ -31,11 +32,17 @@ public sealed record EngineSnapshot(int BlockSize, IReadOnlyList<BlockUse> Block
                 if (!sequence.IsFinished)
                 {
                     sequences.Add(new SequenceSnapshot(
-                        request.Arrival, sequence.Branch, request.State == RequestState.Running, sequence.Count, sequence.Table.TokenCount, Math.Max(0, request.CachedTokens), sequence.Table.Blocks.ToArray()));
+                        request.Arrival,
+                        sequence.Index,
+                        request.State == RequestState.Running,
+                        sequence.Count,
+                        sequence.Table.TokenCount,
+                        Math.Max(0, request.CachedTokens),
+                        sequence.Table.Blocks.ToArray()));
                 }
             }
         }
 
-        return new EngineSnapshot(blockSize, blocks, sequences, scheduler.PreemptionCount);
+        return new EngineSnapshot(kv.BlockSize, blocks, sequences, scheduler.PreemptionCount);
     }
 }

@@ -1,188 +1,123 @@
-using System.Threading.Channels;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Model;
-using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
-using TorchKv.Runtime.Text;
+using TorchKv.Runtime.Serving.Decoding;
+using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Runtime.Serving;
 
-/// <summary>A request with what becomes of its tokens: how they are chosen, their text, and the stream that its reader reads.</summary>
-/// <remarks>Made by the submitter, then touched by the engine's thread alone, except for <see cref="Output"/> and <see cref="IsCancelled"/>.</remarks>
-internal sealed class GenerationRequest : ScheduledRequest
+/// <summary>A request to generate: what it asks for, how its tokens come about, and the stream that its reader reads.</summary>
+/// <remarks>The submitter's thread makes it. From its submission on, only the engine's thread uses it, <see cref="Stream"/> apart.</remarks>
+internal sealed class GenerationRequest : IRequestOutput
 {
-    private readonly IReadOnlyList<int> _eos;
-    private readonly Gpt2Tokenizer? _tokenizer;
-    private volatile bool _isCancelled;
+    private readonly EngineParts _engine;
+    private readonly int[] _eos;
+    private IReadOnlyList<ScoredToken>? _promptScores;
 
-    public GenerationRequest(BlockPool pool, IModelRunner runner, Gpt2Tokenizer? tokenizer, ReadOnlySpan<int> prompt, GenerationOptions options)
-        : base(pool, runner.BlockSize, prompt, options.CacheSalt)
+    /// <param name="prompt">The prompt's tokens; never written.</param>
+    /// <param name="options">What to generate; validated, and not shared with the caller.</param>
+    /// <param name="session">The session that the request is a turn of; null: none.</param>
+    /// <param name="engine">The engine that the request is for.</param>
+    public GenerationRequest(int[] prompt, GenerationOptions options, SessionState? session, EngineParts engine)
     {
-        _tokenizer = tokenizer;
-        _eos = options.EosTokenIds ?? runner.Model.EosTokenIds;
+        _engine = engine;
+        _eos = [.. options.EosTokenIds ?? engine.Model.EosTokenIds];
         Options = options;
-        Priority = options.Priority;
-        BranchCount = options.Beams?.NumBeams ?? options.Samples;
-        Lockstep = options.Beams is not null;
-        ScoresPrompt = options.PromptLogProbs;
-        MaxTotalTokens = (int)Math.Min((long)prompt.Length + options.MaxNewTokens, runner.Model.ContextLength);
-        if (options.Beams is { } beams)
+        Session = session;
+        Seed = options.Seed ?? Sampler.NewSeed();
+        MaxTotalTokens = (int)Math.Min((long)prompt.Length + options.MaxNewTokens, engine.Model.ContextLength);
+        Request = new Request(prompt, this, options.CacheSalt)
         {
-            Beams = new BeamSearch(prompt, runner.Model.VocabSize, beams, _eos, MaxTotalTokens - prompt.Length, options);
-        }
-
-        var seed = options.Seed ?? Sampler.NewSeed();
-        for (var row = 0; row < options.Samples; row++)
+            Priority = options.Priority,
+            SequencesWanted = options.Beams?.NumBeams ?? options.Samples,
+            Lockstep = options.Beams is not null,
+            ScoresPrompt = options.PromptLogProbs,
+        };
+        Decoding = options.Beams is { } beams ? new BeamDecoding(this, engine, beams) : new SamplingDecoding(this, engine);
+        if (options.PromptLogProbs)
         {
-            Rows.Add(new RowOutput(row, Sampler.SeedOf(seed, row), tokenizer, options));
+            Decoding = new PromptScoring(this, engine, Decoding);
         }
     }
 
     public GenerationOptions Options { get; }
 
     /// <summary>The session that this request is a turn of.</summary>
-    public SessionState? Session { get; init; }
+    public SessionState? Session { get; }
 
-    public bool IsSessionAttached { get; set; }
+    /// <summary>What the scheduler knows of it.</summary>
+    public Request Request { get; }
 
-    /// <summary>The search over beams; null where tokens are chosen one by one.</summary>
-    public BeamSearch? Beams { get; }
+    /// <summary>Makes tokens of logits.</summary>
+    public IDecoding Decoding { get; }
 
-    /// <summary>Beams whose logits the step has given so far.</summary>
-    public int BeamRows { get; set; }
+    /// <summary>The pieces, for the reader.</summary>
+    public PieceStream Stream { get; } = new();
+
+    /// <summary>Ids that end the text.</summary>
+    public IReadOnlyList<int> EosTokenIds => _eos;
+
+    public ulong Seed { get; }
 
     /// <summary>Prompt and generated tokens at most.</summary>
     public int MaxTotalTokens { get; }
 
-    public List<RowOutput> Rows { get; } = [];
+    /// <summary>When it was submitted, as a timestamp.</summary>
+    public long SubmittedAt { get; private set; }
 
-    // Unbounded, yet bounded by the context: a reader may fall behind by its request's tokens, never more, and nobody waits for it.
-    public Channel<GeneratedPiece> Output { get; } = Channel.CreateUnbounded<GeneratedPiece>(new UnboundedChannelOptions { SingleWriter = true });
+    /// <summary>When it ends at the latest, as a timestamp.</summary>
+    public long DeadlineAt { get; private set; } = long.MaxValue;
 
-    /// <summary>Done when the request has ended, read or not.</summary>
-    public TaskCompletionSource Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>Tokens that the reader was given, over all samples.</summary>
+    public int GeneratedTokens { get; set; }
 
-    /// <summary>Timestamps by the engine's time provider; 0 before.</summary>
-    public long SubmittedAt { get; set; }
-
-    public long DeadlineAt { get; set; } = long.MaxValue;
-
-    public bool IsCancelled => _isCancelled;
-
-    public int GeneratedTokens { get; private set; }
-
-    public List<ScoredToken>? PromptScores { get; set; }
-
-    public void Cancel() => _isCancelled = true;
-
-    public bool IsEnd(int token)
+    /// <summary>Begins its time: it is submitted now.</summary>
+    public void BeginTime(TimeProvider time)
     {
-        foreach (var id in _eos)
+        SubmittedAt = time.GetTimestamp();
+        if (Options.Deadline is { } deadline)
         {
-            if (id == token)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>Gives a token that was chosen for a row to the reader.</summary>
-    /// <param name="row">The row.</param>
-    /// <param name="token">The token; the sequence has it already, unless it ends the text.</param>
-    /// <param name="length">Tokens of the sequence by now.</param>
-    /// <param name="scores">Its log-probabilities, where they were asked for.</param>
-    /// <returns>Why the row ends with it; null where it goes on.</returns>
-    public FinishReason? Deliver(RowOutput row, int token, int length, ScoredToken? scores)
-    {
-        if (IsEnd(token))
-        {
-            Finish(row, FinishReason.Stop, "", [], null);
-            return FinishReason.Stop;
-        }
-
-        row.Count++;
-        GeneratedTokens++;
-        var text = row.Detokenizer?.Append(token) ?? "";
-        FinishReason? reason = row.Detokenizer?.IsStopped == true ? FinishReason.Stop
-            : length >= MaxTotalTokens ? FinishReason.Length
-            : null;
-        if (reason is { } ended)
-        {
-            Finish(row, ended, text, [token], scores);
-        }
-        else
-        {
-            Write(new GeneratedPiece { Row = row.Index, Text = text, TokenIds = [token], LogProbs = scores is null ? [] : [scores] });
-        }
-
-        return reason;
-    }
-
-    /// <summary>Gives the sequences that a beam search found.</summary>
-    public void DeliverBeams()
-    {
-        var found = Beams!.Finish();
-        for (var row = 0; row < found.Count; row++)
-        {
-            var text = new RowOutput(row, 0, _tokenizer, Options).Detokenizer;
-            GeneratedTokens += found[row].TokenIds.Count;
-            Write(new GeneratedPiece
-            {
-                Row = row,
-                Text = text is null ? "" : string.Concat(found[row].TokenIds.Select(text.Append)) + text.Finish(),
-                TokenIds = found[row].TokenIds,
-                Score = found[row].Score,
-                FinishReason = found[row].FinishReason,
-                Usage = new Usage(PromptLength, found[row].TokenIds.Count, Math.Max(0, CachedTokens)),
-            });
+            var ticks = deadline.TotalSeconds * time.TimestampFrequency;
+            DeadlineAt = ticks < long.MaxValue / 2 ? SubmittedAt + (long)ticks : long.MaxValue;
         }
     }
 
-    /// <summary>Ends the stream: with nothing, or with the error that its reader gets after what was generated.</summary>
-    public void End(Exception? error)
-    {
-        Output.Writer.TryComplete(error);
-        switch (error)
-        {
-            case null:
-                Completion.TrySetResult();
-                break;
-            case OperationCanceledException:
-                Completion.TrySetCanceled();
-                break;
-            default:
-                Completion.TrySetException(error);
+    /// <summary>Whether a token ends the text.</summary>
+    public bool IsEnd(int token) => _eos.AsSpan().Contains(token);
 
-                // Whoever reads the stream gets the error there; nobody has to look at the task.
-                _ = Completion.Task.Exception;
-                break;
+    /// <summary>The usage of one of its samples or beams.</summary>
+    public Usage UsageOf(int generatedTokens) => new(Request.PromptLength, generatedTokens, Math.Max(0, Request.CachedTokens));
+
+    /// <summary>Hands the prompt's log-probabilities to the first piece of row 0 that comes from now on.</summary>
+    public void GivePromptScores(IReadOnlyList<ScoredToken> scores) => _promptScores = scores;
+
+    /// <summary>Gives the reader a piece.</summary>
+    public void Write(GeneratedPiece piece)
+    {
+        if (_promptScores is not null && piece.Row == 0)
+        {
+            piece = piece with { PromptLogProbs = _promptScores };
+            _promptScores = null;
+        }
+
+        Stream.Write(piece);
+    }
+
+    /// <inheritdoc/>
+    public void Use(in PlannedRow row, Span<float> logits, long now)
+    {
+        try
+        {
+            Decoding.Decode(row, logits, now);
+        }
+        catch (Exception e)
+        {
+            Fail(e);
         }
     }
 
-    /// <summary>Ends a row that generates nothing.</summary>
-    public void FinishEmpty(RowOutput row) => Finish(row, FinishReason.Length, "", [], null);
-
-    private void Finish(RowOutput row, FinishReason reason, string text, IReadOnlyList<int> ids, ScoredToken? scores) => Write(new GeneratedPiece
-    {
-        Row = row.Index,
-        Text = text + row.Detokenizer?.Finish(),
-        TokenIds = ids,
-        LogProbs = scores is null ? [] : [scores],
-        FinishReason = reason,
-        Usage = new Usage(PromptLength, row.Count, Math.Max(0, CachedTokens)),
-    });
-
-    private void Write(GeneratedPiece piece)
-    {
-        if (PromptScores is { } scores && piece.Row == 0)
-        {
-            piece = piece with { PromptLogProbs = scores };
-            PromptScores = null;
-        }
-
-        Output.Writer.TryWrite(piece);
-    }
+    /// <inheritdoc/>
+    public void Fail(Exception cause) => _engine.Lifetimes.EndRequest(
+        this,
+        cause as RequestFailedException ?? new RequestFailedException("The request's computation failed: " + cause.Message, cause));
 }

@@ -1,20 +1,21 @@
+using System.Runtime.InteropServices;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
-using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Runtime.Speculation;
 
-/// <summary>A small model that guesses for many sequences at once, over a pool of its own.</summary>
+/// <summary>A small model that drafts for many sequences at once, over a pool of its own.</summary>
 /// <remarks>
 /// It samples as the sequence itself will, by the same seed and step: with the same draw, two models that agree on the
-/// distribution choose the same token. Its cache is kept from step to step and cut back to what the text turned out to be.
+/// distribution choose the same token. Its cache is kept from step to step and cut back to the tokens that were chosen.
 /// </remarks>
 internal sealed class DraftModel : IDisposable
 {
-    private const int ProbeGuesses = 3;
+    /// <summary>Drafts that are made where drafting does not seem worthwhile, to measure it anew.</summary>
+    private const int ProbeDrafts = 3;
 
     private readonly IModelRunner _runner;
     private readonly TimeProvider _time;
@@ -26,6 +27,9 @@ internal sealed class DraftModel : IDisposable
     private readonly RunnerRow[] _rows;
     private readonly float[] _logits;
 
+    /// <param name="runner">Runs the draft model; owned and disposed.</param>
+    /// <param name="maxRows">The most sequences that run at once.</param>
+    /// <param name="time">Measures its steps.</param>
     public DraftModel(IModelRunner runner, int maxRows, TimeProvider time)
     {
         _runner = runner;
@@ -36,33 +40,19 @@ internal sealed class DraftModel : IDisposable
         _logits = new float[_rows.Length * runner.Model.VocabSize];
     }
 
+    /// <summary>Its blocks.</summary>
     public BlockPool Pool => _pool;
 
-    /// <summary>Counts a step of the engine's.</summary>
+    /// <summary>Counts a step of the engine.</summary>
     public void Tick() => _times.Tick(again: false);
 
-    private sealed class State(BlockTable table)
-    {
-        public BlockTable Table { get; } = table;
-
-        /// <summary>The tokens that the table holds, and those guessed after them.</summary>
-        public List<int> Tokens { get; } = [];
-    }
-
-    private sealed record Job(Sequence Sequence, State State, GenerationOptions Options, RowOutput Row, int Wanted)
-    {
-        public int Committed { get; } = Sequence.CommittedCount;
-
-        public DraftPace Pace { get; } = Row.Pace!;
-
-        /// <summary>Guesses that it is asked for in any case.</summary>
-        public int Least { get; set; }
-
-        /// <summary>Whether it has all the guesses that are worth their time, or that it can have.</summary>
-        public bool IsDone { get; set; }
-    }
-
-    public void Add(Sequence sequence, GenerationOptions options, RowOutput row, int wanted)
+    /// <summary>Adds a sequence to draft for in the next <see cref="Run"/>.</summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="options">How its tokens are chosen.</param>
+    /// <param name="seed">Its seed.</param>
+    /// <param name="drafts">Receives the drafts.</param>
+    /// <param name="wanted">The most drafts.</param>
+    public void Add(Sequence sequence, GenerationOptions options, ulong seed, SequenceDrafts drafts, int wanted)
     {
         wanted = Math.Min(wanted, _runner.Model.ContextLength - sequence.CommittedCount);
         if (wanted <= 0)
@@ -75,8 +65,8 @@ internal sealed class DraftModel : IDisposable
             _states[sequence] = state = new State(new BlockTable(_pool, _runner.BlockSize));
         }
 
-        // What was guessed and did not come is cut off; one token at least is computed for its logits.
-        var tokens = sequence.Tokens[..sequence.CommittedCount];
+        // Rejected drafts are cut off. One token at least is computed, since its logits are wanted.
+        var tokens = sequence.Committed;
         var same = 0;
         while (same < state.Tokens.Count && same < tokens.Length && state.Tokens[same] == tokens[same])
         {
@@ -90,10 +80,10 @@ internal sealed class DraftModel : IDisposable
         }
 
         state.Table.Truncate(Math.Min(state.Table.TokenCount, Math.Min(same, tokens.Length - 1)));
-        _jobs.Add(new Job(sequence, state, options, row, wanted));
+        _jobs.Add(new Job(sequence, state, options, seed, drafts, wanted));
     }
 
-    /// <summary>Guesses for the sequences that were added as far ahead as it is worth, and sets the drafts that are to be verified.</summary>
+    /// <summary>Drafts for the sequences that were added, as far ahead as is worthwhile, and sets the drafts that are to be verified.</summary>
     /// <param name="forecast">The step that will verify them.</param>
     /// <param name="cancellationToken">Ends the draft model's step.</param>
     public void Run(StepForecast forecast, CancellationToken cancellationToken)
@@ -102,10 +92,10 @@ internal sealed class DraftModel : IDisposable
         {
             foreach (var job in _jobs)
             {
-                // One that is not worth its time is asked now and then for so many that its time is measured anew.
+                // Where drafting is not worthwhile, it happens now and then all the same, to measure its time anew.
                 var isWorthwhile = IsWorthwhile(job, forecast);
-                job.IsDone = !job.Pace.IsDraftDue(isWorthwhile);
-                job.Least = Math.Min(job.Wanted, isWorthwhile ? 0 : ProbeGuesses);
+                job.IsDone = !job.Drafts.IsDraftDue(isWorthwhile);
+                job.Least = Math.Min(job.Wanted, isWorthwhile ? 0 : ProbeDrafts);
             }
 
             while (Step(forecast, cancellationToken))
@@ -115,7 +105,7 @@ internal sealed class DraftModel : IDisposable
             forecast.ForgetPromises();
             foreach (var job in _jobs)
             {
-                job.Sequence.SetDrafts(job.Pace.Tokens[..forecast.Take(job.Pace.Chain)]);
+                job.Sequence.SetDrafts(job.Drafts.Tokens[..forecast.AddWorthwhile(job.Drafts.Chain)]);
             }
         }
         finally
@@ -124,13 +114,7 @@ internal sealed class DraftModel : IDisposable
         }
     }
 
-    /// <summary>Whether one more guess is expected to give more tokens than its time would without.</summary>
-    private bool IsWorthwhile(Job job, StepForecast forecast) =>
-        forecast.IsWorthwhile(job.Pace.AllHold * job.Pace.FirstHolds, GuessSeconds(forecast) / Math.Max(1, _jobs.Count(j => !j.IsDone)));
-
-    private double GuessSeconds(StepForecast forecast) =>
-        _times.IsKnown && forecast.IsKnown ? _times.Of(Math.Max(1, _jobs.Count(j => !j.IsDone))) : 0.1 * forecast.Seconds(0);
-
+    /// <summary>Releases a sequence's blocks.</summary>
     public void Forget(Sequence sequence)
     {
         if (_states.Remove(sequence, out var state))
@@ -139,7 +123,7 @@ internal sealed class DraftModel : IDisposable
         }
     }
 
-    /// <summary>After a failure: nothing that is stored is trusted.</summary>
+    /// <summary>Releases every block: after a failure nothing that is stored can be trusted.</summary>
     public void ForgetAll()
     {
         foreach (var state in _states.Values)
@@ -152,6 +136,13 @@ internal sealed class DraftModel : IDisposable
     }
 
     public void Dispose() => _runner.Dispose();
+
+    /// <summary>Whether one more draft is expected to give more tokens than its time would give without it.</summary>
+    private bool IsWorthwhile(Job job, StepForecast forecast) =>
+        forecast.IsWorthwhile(job.Drafts.AllAccepted * job.Drafts.FirstAccepted, StepSeconds(forecast) / Math.Max(1, _jobs.Count(j => !j.IsDone)));
+
+    private double StepSeconds(StepForecast forecast) =>
+        _times.IsKnown && forecast.IsKnown ? _times.Of(Math.Max(1, _jobs.Count(j => !j.IsDone))) : 0.1 * forecast.Seconds(0);
 
     private bool Step(StepForecast forecast, CancellationToken cancellationToken)
     {
@@ -195,36 +186,44 @@ internal sealed class DraftModel : IDisposable
             job.State.Table.Advance(tokens);
             if (samples)
             {
-                var history = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(job.State.Tokens);
-                var step = job.Row.Count + history.Length - job.Committed;
-                var guess = _sampler.SampleWithLogProbabilities(_logits.AsSpan(at, vocabulary), history, job.Options, job.Row.Seed, step, []);
-                job.State.Tokens.Add(guess.Id);
-                job.Pace.Add(guess.Id, DraftPace.KindOfConfidence(Math.Exp(guess.LogProbability)));
-                forecast.Promise(job.Pace.AllHold);
+                Sample(job, _logits.AsSpan(at, vocabulary), forecast);
                 at += vocabulary;
             }
         }
 
         var seconds = _time.GetElapsedTime(began).TotalSeconds;
-        forecast.Spend(forecast.IsKnown ? seconds : GuessSeconds(forecast));
+        forecast.Spend(forecast.IsKnown ? seconds : StepSeconds(forecast));
         if (planned.TrueForAll(p => p.Tokens == 1))
         {
-            _times.Note(count, seconds);
+            _times.Record(count, seconds);
         }
 
         foreach (var (job, _, samples) in planned)
         {
-            job.IsDone |= samples && job.Pace.Tokens.Length >= job.Least && (job.Pace.Tokens.Length >= job.Wanted || !IsWorthwhile(job, forecast));
+            job.IsDone |= samples
+                && job.Drafts.Tokens.Length >= job.Least
+                && (job.Drafts.Tokens.Length >= job.Wanted || !IsWorthwhile(job, forecast));
         }
 
         return true;
+    }
+
+    /// <summary>Chooses a draft with the draw that the sequence will choose its token with.</summary>
+    private void Sample(Job job, Span<float> logits, StepForecast forecast)
+    {
+        var history = CollectionsMarshal.AsSpan(job.State.Tokens);
+        var step = history.Length - job.Sequence.Request.PromptLength;
+        var draft = _sampler.SampleWithLogProbabilities(logits, history, job.Options, job.Seed, step, []);
+        job.State.Tokens.Add(draft.Id);
+        job.Drafts.Add(draft.Id, SequenceDrafts.KindOfConfidence(Math.Exp(draft.LogProbability)));
+        forecast.Promise(job.Drafts.AllAccepted);
     }
 
     private bool TryReserve(BlockTable table, int tokens)
     {
         while (!table.TryReserve(tokens, out _))
         {
-            // A sequence that does not guess in this step gives its blocks; it computes them again when it does.
+            // A sequence without drafts in this step gives its blocks; they are computed again when it has some.
             var idle = _states.FirstOrDefault(s => s.Value.Table.BlockCount > 0 && _jobs.TrueForAll(job => job.State != s.Value));
             if (idle.Key is null)
             {
@@ -235,5 +234,24 @@ internal sealed class DraftModel : IDisposable
         }
 
         return true;
+    }
+
+    /// <summary>What the draft model has of one sequence.</summary>
+    private sealed class State(BlockTable table)
+    {
+        public BlockTable Table { get; } = table;
+
+        /// <summary>The tokens that the table holds, and those drafted after them.</summary>
+        public List<int> Tokens { get; } = [];
+    }
+
+    /// <summary>One sequence to draft for.</summary>
+    private sealed record Job(Sequence Sequence, State State, GenerationOptions Options, ulong Seed, SequenceDrafts Drafts, int Wanted)
+    {
+        /// <summary>Drafts to make in any case.</summary>
+        public int Least { get; set; }
+
+        /// <summary>Whether it has all drafts that are worthwhile, or all that it can have.</summary>
+        public bool IsDone { get; set; }
     }
 }

@@ -1,17 +1,17 @@
 namespace TorchKv.Runtime.Speculation;
 
-/// <summary>Guesses that a text goes on as it did the last time it read the same (prompt lookup decoding, Saxena 2023).</summary>
+/// <summary>Drafts that a text continues as it did the last time it read the same (prompt lookup decoding, Saxena 2023).</summary>
 internal static class PromptLookup
 {
     /// <summary>A match of this many tokens is a loop or a quotation; longer ones are not looked for.</summary>
     public const int LongestMatch = 16;
 
-    /// <summary>The tokens that followed the latest of the longest earlier matches of the text's end.</summary>
+    /// <summary>Finds the tokens that followed the latest of the longest earlier matches of the text's end.</summary>
     /// <param name="tokens">The text.</param>
     /// <param name="minMatch">Tokens that must match.</param>
-    /// <param name="guesses">Receives the guesses. Past the text's end they go on in themselves, so that a loop is guessed as far as there is room.</param>
-    /// <returns>How many tokens matched; 0 where nothing was guessed.</returns>
-    public static int Find(ReadOnlySpan<int> tokens, int minMatch, Span<int> guesses)
+    /// <param name="drafts">Receives the drafts. Where the text ends they continue with themselves, so that a loop is drafted as far as there is room.</param>
+    /// <returns>How many tokens matched; 0 where nothing was found.</returns>
+    public static int Find(ReadOnlySpan<int> tokens, int minMatch, Span<int> drafts)
     {
         if (tokens.Length < 2)
         {
@@ -41,9 +41,9 @@ internal static class PromptLookup
             return 0;
         }
 
-        for (var i = 0; i < guesses.Length; i++)
+        for (var i = 0; i < drafts.Length; i++)
         {
-            guesses[i] = best + i < tokens.Length ? tokens[best + i] : guesses[best + i - tokens.Length];
+            drafts[i] = best + i < tokens.Length ? tokens[best + i] : drafts[best + i - tokens.Length];
         }
 
         return bestLength;

@@ -1,16 +1,19 @@
 namespace TorchKv.Runtime.Speculation;
 
-/// <summary>What the next step is expected to give and to cost, as guesses are added to it: they are worth it as long as tokens per second do not fall.</summary>
+/// <summary>
+/// The tokens that the next step is expected to give and the time that it is expected to take, as drafts are added to it.
+/// Drafts are worthwhile as long as expected tokens per second do not fall.
+/// </summary>
 internal sealed class StepForecast
 {
-    /// <summary>How much more a guess must promise than a step without: of many rough estimates the best one looks better than it is.</summary>
+    /// <summary>How much more a step with drafts must promise than one without: the best of many rough estimates is mostly too good (winner's curse).</summary>
     private const double Margin = 1.03;
 
     private readonly StepTimes _times;
     private double _extra;
     private int _decodes;
 
-    // Of guesses that may still be taken.
+    // Of drafts that exist but were not added to the step yet.
     private double _promised;
     private int _promisedRows;
 
@@ -19,13 +22,13 @@ internal sealed class StepForecast
     /// <summary>Whether any step has been measured.</summary>
     public bool IsKnown => _times.IsKnown;
 
-    /// <summary>Rows of tokens that the step computes.</summary>
+    /// <summary>Tokens that the step computes.</summary>
     public int Computed { get; private set; }
 
-    /// <summary>Tokens that are expected to come of it.</summary>
+    /// <summary>Tokens that the step is expected to give.</summary>
     public double Gained { get; private set; }
 
-    /// <summary>Expected tokens in the time of <see cref="StepTimes"/>.</summary>
+    /// <summary>Expected tokens in the time unit of <see cref="StepTimes"/>.</summary>
     public double Rate => Gained / Seconds(0);
 
     /// <summary>Begins with a step of plain decodes.</summary>
@@ -38,42 +41,43 @@ internal sealed class StepForecast
         ForgetPromises();
     }
 
-    /// <summary>Counts with a guess that is not taken yet.</summary>
-    /// <param name="probability">That it and all before it hold.</param>
+    /// <summary>Reckons with a draft that is not part of the step yet.</summary>
+    /// <param name="probability">That it and all before it are accepted.</param>
     public void Promise(double probability)
     {
         _promised += probability;
         _promisedRows++;
     }
 
-    /// <summary>Counts only with what is taken.</summary>
+    /// <summary>Reckons only with drafts that are part of the step.</summary>
     public void ForgetPromises()
     {
         _promised = 0;
         _promisedRows = 0;
     }
 
-    /// <summary>Whether another guess is expected to raise tokens per second.</summary>
-    /// <param name="probability">That it and all before it hold.</param>
-    /// <param name="seconds">What it takes to guess.</param>
+    /// <summary>Whether another draft is expected to raise tokens per second.</summary>
+    /// <param name="probability">That it and all before it are accepted.</param>
+    /// <param name="seconds">The time it takes to draft it.</param>
     public bool IsWorthwhile(double probability, double seconds)
     {
-        // Over a whole tile, since the first of it costs most.
+        // A kernel computes tokens in tiles, and the first of a tile costs most: its cost is spread over the tile.
         const int Tile = 6;
         var verifying = (_times.Of(Computed + _promisedRows + Tile) - _times.Of(Computed + _promisedRows)) / Tile;
         var rate = Math.Max(_decodes / _times.Of(_decodes), (Gained + _promised) / Seconds(_promisedRows));
         return probability > rate * Margin * (verifying + seconds);
     }
 
-    /// <summary>Time spent already, on guessing.</summary>
+    /// <summary>Counts time that was spent on drafting.</summary>
     public void Spend(double seconds) => _extra += seconds;
 
-    /// <summary>Seconds of the step with so many tokens more.</summary>
+    /// <summary>Seconds that the step is expected to take with this many tokens more.</summary>
     public double Seconds(int more) => _times.Of(Computed + more) + _extra;
 
-    /// <summary>How many of a sequence's guesses are worth verifying; they are then part of the step.</summary>
-    /// <param name="chain">For each guess the probability that it and all before it hold.</param>
-    public int Take(ReadOnlySpan<double> chain)
+    /// <summary>Adds those of a sequence's drafts to the step that are worth verifying.</summary>
+    /// <param name="chain">For each draft the probability that it and all before it are accepted.</param>
+    /// <returns>How many of them, from the first.</returns>
+    public int AddWorthwhile(ReadOnlySpan<double> chain)
     {
         if (chain.IsEmpty)
         {

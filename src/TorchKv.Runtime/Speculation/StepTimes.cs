@@ -2,18 +2,18 @@ namespace TorchKv.Runtime.Speculation;
 
 /// <summary>
 /// How long a step takes by its number of tokens, learned from the steps that ran: flat on a model that is read from memory,
-/// steep on one in the cache, with a jump wherever a kernel takes its next tile of rows. Times decide how many guesses are
-/// tried, never which token is chosen.
+/// steep on one in the processor's cache, with a jump wherever a kernel begins its next tile of rows. Times decide how many
+/// drafts are verified, never which token is chosen.
 /// </summary>
 /// <remarks>Not thread-safe.</remarks>
 internal sealed class StepTimes
 {
     private const int Longest = 512;
 
-    /// <summary>What a token more costs where nothing is known: little, so that it is tried and then known.</summary>
+    /// <summary>The share of a step that one token more is taken to cost where no longer step was measured: little, so that one is tried and measured.</summary>
     private const double Unseen = 0.03;
 
-    // How much a new time counts, by whether it is below or above what was expected.
+    // The weight of a new time, by whether it is below or above the expected one.
     private const double Faster = 0.3;
     private const double Slower = 0.15;
 
@@ -26,8 +26,11 @@ internal sealed class StepTimes
     /// <summary>Whether any step has been measured.</summary>
     public bool IsKnown { get; private set; }
 
-    /// <summary>Counts a step of the engine's. Now and then what was learned is forgotten, soon at first, while code is still being compiled: whatever has become faster is then tried again.</summary>
-    /// <param name="again">Whether to forget again and again, not only at first.</param>
+    /// <summary>
+    /// Counts a step of the engine. Now and then, and sooner at first while code is still being compiled, the times are
+    /// forgotten, so that lengths that have become faster since are tried again.
+    /// </summary>
+    /// <param name="again">Whether to forget every 1,024 steps too, not only at first.</param>
     public void Tick(bool again)
     {
         if (++_steps is 64 or 512 || (again && _steps % 1024 == 0))
@@ -38,17 +41,17 @@ internal sealed class StepTimes
         }
     }
 
-    /// <summary>Takes note of a step in which every token's logits were wanted.</summary>
+    /// <summary>Records the time of a step in which every token's logits were wanted.</summary>
     /// <param name="tokens">Its tokens.</param>
-    /// <param name="seconds">What it took; a clock that does not move teaches nothing.</param>
-    public void Note(int tokens, double seconds)
+    /// <param name="seconds">Its time; one that is not positive is ignored.</param>
+    public void Record(int tokens, double seconds)
     {
         if (tokens > Longest || seconds <= 0)
         {
             return;
         }
 
-        // The first of a size only corrects what the others made expect: a step that something delayed must not end the trying.
+        // The first time of a length only corrects the estimate from other lengths: one delayed step must not rule a length out.
         var known = _samples[tokens] > 0 ? _seconds[tokens] : IsKnown ? Of(tokens) : seconds;
         _seconds[tokens] = known + ((seconds < known ? Faster : Slower) * (Math.Min(seconds, 3 * known) - known));
         _samples[tokens]++;
@@ -56,7 +59,7 @@ internal sealed class StepTimes
         IsKnown = true;
     }
 
-    /// <summary>Seconds that a step of so many tokens is expected to take; where no step was measured, in steps of one token.</summary>
+    /// <summary>Seconds that a step of this many tokens is expected to take; before the first measurement, the unit is a step of one token.</summary>
     public double Of(int tokens)
     {
         if (_isStale)
@@ -71,7 +74,7 @@ internal sealed class StepTimes
     {
         _isStale = false;
 
-        // A step costs no more than a longer one did.
+        // A step takes no longer than a longer one did.
         var least = double.MaxValue;
         for (var n = Longest; n > 0; n--)
         {

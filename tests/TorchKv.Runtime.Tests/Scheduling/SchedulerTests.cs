@@ -9,23 +9,26 @@ public class SchedulerTests
 {
     private const int BlockSize = 4;
 
-    private sealed class Bench
+    private sealed class Bench : IRequestOutput, IIdleBlocks
     {
-        public Bench(int blocks, SchedulingOptions options, Func<bool>? reclaim = null)
+        private readonly Func<bool>? _release;
+
+        public Bench(int blocks, SchedulingOptions options, Func<bool>? release = null)
         {
+            _release = release;
             Pool = new BlockPool(blocks, options.PrefixCaching ? new PrefixIndex(blocks, BlockSize) : null);
-            Scheduler = new Scheduler(options, Pool, BlockSize) { ReclaimIdle = reclaim };
+            Scheduler = new Scheduler(options, new KvBlocks(Pool, BlockSize), this);
         }
 
         public BlockPool Pool { get; }
 
         public Scheduler Scheduler { get; }
 
-        public Dictionary<ScheduledRequest, string> Names { get; } = [];
+        public Dictionary<Request, string> Names { get; } = [];
 
-        public ScheduledRequest Add(string name, int[] prompt, int priority = 0, int branches = 1, bool lockstep = false, bool scores = false)
+        public Request Add(string name, int[] prompt, int priority = 0, int sequences = 1, bool lockstep = false, bool scores = false)
         {
-            var request = new ScheduledRequest(Pool, BlockSize, prompt) { Priority = priority, BranchCount = branches, Lockstep = lockstep, ScoresPrompt = scores };
+            var request = new Request(prompt, this) { Priority = priority, SequencesWanted = sequences, Lockstep = lockstep, ScoresPrompt = scores };
             Names[request] = name;
             Scheduler.Add(request);
             return request;
@@ -50,8 +53,14 @@ public class SchedulerTests
             return text;
         }
 
+        public bool TryRelease() => _release?.Invoke() == true;
+
+        void IRequestOutput.Use(in PlannedRow row, Span<float> logits, long now) => throw new NotSupportedException();
+
+        void IRequestOutput.Fail(Exception cause) => throw new NotSupportedException();
+
         public string Describe(StepPlan plan) => string.Join(" ", plan.Rows.Select(r =>
-            $"{Names[r.Sequence.Request]}{(r.Sequence.Branch > 0 ? "." + r.Sequence.Branch : "")}[{r.Position}..{r.Position + r.Count})"
+            $"{Names[r.Sequence.Request]}{(r.Sequence.Index > 0 ? "." + r.Sequence.Index : "")}[{r.Position}..{r.Position + r.Count})"
             + r.Logits switch { LogitsWanted.None => "", LogitsWanted.Last => "!", _ => "*" }));
     }
 
@@ -136,7 +145,7 @@ public class SchedulerTests
         Assert.Equal("a[8..9)!", bench.Step());
         Assert.Equal(RequestState.Waiting, b.State);
         Assert.Equal((1, 1), (bench.Scheduler.PreemptionCount, bench.Pool.FreeCount));
-        bench.Scheduler.Remove(a);
+        bench.Scheduler.EndRequest(a);
         Assert.Equal("b[0..7)!", bench.Step());
         Assert.Equal(8, b.Leader!.Count);
     }
@@ -154,7 +163,7 @@ public class SchedulerTests
             bench.Step();
         }
 
-        bench.Scheduler.Remove(a);
+        bench.Scheduler.EndRequest(a);
         Assert.Equal("b[12..14)!", bench.Step());
     }
 
@@ -167,7 +176,7 @@ public class SchedulerTests
         var high = bench.Add("high", Prompt(30, 28));
         Assert.Equal("high[0..28)!", bench.Step());
         Assert.Equal(RequestState.Waiting, a.State);
-        bench.Scheduler.Remove(high);
+        bench.Scheduler.EndRequest(high);
         Assert.Equal("a[8..9)!", bench.Step());
     }
 
@@ -205,7 +214,7 @@ public class SchedulerTests
         bench.Add("small", [99]);
         Assert.Equal("a[12..13)!", bench.Step());
         Assert.Equal(4, bench.Pool.HeldCount);
-        bench.Scheduler.Remove(a);
+        bench.Scheduler.EndRequest(a);
         Assert.StartsWith("big[8..20)!", bench.Step());
     }
 
@@ -222,7 +231,7 @@ public class SchedulerTests
     public void SamplesShareThePromptAndCopyItsLastBlockOnWrite()
     {
         var bench = new Bench(16, Budget(64));
-        var a = bench.Add("a", Prompt(10, 6), branches: 3);
+        var a = bench.Add("a", Prompt(10, 6), sequences: 3);
         bench.Step();
         var leader = a.Leader!;
         for (var i = 0; i < 2; i++)
@@ -239,7 +248,7 @@ public class SchedulerTests
         Assert.Equal([0, 3], a.Sequences[1].Table.Blocks.ToArray());
         Assert.Equal([0, 1], a.Sequences[2].Table.Blocks.ToArray());
         Assert.Throws<InvalidOperationException>(() => bench.Scheduler.Fork(leader));
-        bench.Scheduler.Remove(a);
+        bench.Scheduler.EndRequest(a);
         Assert.Equal(16, bench.Pool.AvailableCount);
     }
 
@@ -250,8 +259,8 @@ public class SchedulerTests
     {
         var bench = new Bench(10, Budget(64) with { PrefixCaching = caching });
         var high = bench.Add("high", [1], priority: 0);
-        bench.Scheduler.Remove(high);
-        var a = bench.Add("a", Prompt(10, 10), priority: 1, branches: 3);
+        bench.Scheduler.EndRequest(high);
+        var a = bench.Add("a", Prompt(10, 10), priority: 1, sequences: 3);
         bench.Step();
         bench.Scheduler.Fork(a.Leader!);
         bench.Scheduler.Fork(a.Leader!);
@@ -260,7 +269,7 @@ public class SchedulerTests
         var held = bench.Pool.HeldCount;
         high = bench.Add("high", Prompt(50, 36));
         Assert.Equal("high[0..36)!", bench.Step());
-        bench.Scheduler.Remove(high);
+        bench.Scheduler.EndRequest(high);
         for (var i = 0; i < 4; i++)
         {
             bench.Step();
@@ -275,7 +284,7 @@ public class SchedulerTests
     public void BeamsDecodeTogetherOrNotAtAll()
     {
         var bench = new Bench(64, Budget(3));
-        var a = bench.Add("a", Prompt(10, 3), branches: 2, lockstep: true);
+        var a = bench.Add("a", Prompt(10, 3), sequences: 2, lockstep: true);
         bench.Step();
         bench.Scheduler.Fork(a.Leader!);
         bench.Add("b", Prompt(20, 2));
@@ -292,14 +301,14 @@ public class SchedulerTests
     public void PreemptedBeamsThatReturnAloneGoOn(bool caching, int prompt)
     {
         var bench = new Bench(12, Budget(64) with { PrefixCaching = caching });
-        var a = bench.Add("a", Prompt(10, prompt), priority: 1, branches: 3, lockstep: true);
+        var a = bench.Add("a", Prompt(10, prompt), priority: 1, sequences: 3, lockstep: true);
         bench.Step();
         bench.Scheduler.Fork(a.Leader!);
         bench.Scheduler.Fork(a.Leader!);
         var high = bench.Add("high", Prompt(50, 44));
         Assert.Equal("high[0..44)!", bench.Step());
         Assert.Equal(RequestState.Waiting, a.State);
-        bench.Scheduler.Remove(high);
+        bench.Scheduler.EndRequest(high);
 
         // Nothing but the beams is there, so every plan has a row of theirs until they all decode together again.
         var together = $"a[{prompt}..{prompt + 1})! a.1[{prompt}..{prompt + 1})! a.2[{prompt}..{prompt + 1})!";
@@ -342,7 +351,7 @@ public class SchedulerTests
         Assert.Equal("a[4..11)*", bench.Describe(plan));
         Assert.Equal(3, bench.Pool.HeldCount);
         bench.Scheduler.Complete(plan.Rows[0]);
-        sequence.CommitDraft();
+        sequence.AcceptDraft();
         bench.Scheduler.RejectDrafts(sequence);
         Assert.Equal(2, bench.Pool.HeldCount);
         Assert.Equal((6, 6), (sequence.Count, sequence.Table.TokenCount));
@@ -382,7 +391,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void IdleConversationsGiveTheirBlocksBackBeforeAnybodyIsPreempted()
+    public void IdleSessionsGiveTheirBlocksBackBeforeARequestIsPreempted()
     {
         BlockTable? idle = null;
         var bench = new Bench(4, Budget(64), Reclaim);
@@ -407,16 +416,16 @@ public class SchedulerTests
     public void RunningSequencesAreCountedWhateverEndsThem()
     {
         var bench = new Bench(64, Budget(64));
-        var a = bench.Add("a", Prompt(10, 4), branches: 3);
+        var a = bench.Add("a", Prompt(10, 4), sequences: 3);
         bench.Add("b", Prompt(20, 4));
         bench.Step();
         Assert.Equal(4, bench.Scheduler.RunningSequences);
         bench.Scheduler.Fork(a.Leader!);
         bench.Scheduler.Fork(a.Leader!);
-        bench.Scheduler.Finish(a.Sequences[1]);
+        bench.Scheduler.EndSequence(a.Sequences[1]);
         Assert.Equal(3, bench.Scheduler.RunningSequences);
-        bench.Scheduler.Finish(a.Sequences[0]);
-        bench.Scheduler.Finish(a.Sequences[2]);
+        bench.Scheduler.EndSequence(a.Sequences[0]);
+        bench.Scheduler.EndSequence(a.Sequences[2]);
         Assert.Equal(1, bench.Scheduler.RunningSequences);
         Assert.Equal(RequestState.Finished, a.State);
         Assert.Single(bench.Scheduler.Running);

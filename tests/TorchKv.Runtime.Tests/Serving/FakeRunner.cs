@@ -51,6 +51,9 @@ internal sealed class FakeRunner : IModelRunner
 
     public Action<int, int>? CopyFault { get; set; }
 
+    /// <summary>Called during each step, with the step's token; may block until it is signalled, and throw.</summary>
+    public Action<CancellationToken>? During { get; set; }
+
     public void Step(ReadOnlySpan<RunnerRow> rows, Span<float> logits, CancellationToken cancellationToken = default)
     {
         if (Interlocked.Exchange(ref _inStep, 1) != 0)
@@ -65,6 +68,7 @@ internal sealed class FakeRunner : IModelRunner
             try
             {
                 Fault?.Invoke(rows.ToArray());
+                During?.Invoke(cancellationToken);
             }
             catch
             {

@@ -167,8 +167,8 @@ public class SpeculationEndTests
         {
             // On the engine's thread, the plan reserved: what is held is what this step's tokens need, and not a block more.
             Assert.All(rows, row => Assert.Equal((row.Position + row.Tokens.Length + 3) / 4, row.BlockTable.Length));
-            engine!.Loop.Pool.CheckInvariants();
-            Assert.Equal(rows.Sum(row => row.BlockTable.Length), engine.Loop.Pool.HeldCount);
+            engine!.Pool().CheckInvariants();
+            Assert.Equal(rows.Sum(row => row.BlockTable.Length), engine!.Pool().HeldCount);
         };
         await using (engine = new Engine(runner, options: new EngineOptions { TimeProvider = new FrozenTime(), Scheduling = new SchedulingOptions { PrefixCaching = false } }))
         {
@@ -193,7 +193,7 @@ public class SpeculationEndTests
     {
         await EngineMixtureTests.AllBlocksAreBack(engine);
         Assert.True(engine.Stats.AcceptedDraftTokens > 0);
-        Assert.Equal(0, engine.Loop.DraftPool!.HeldCount);
+        Assert.Equal(0, engine.DraftPool()!.HeldCount);
     }
 
     private static async Task<(string Text, string Ids, FinishReason? Reason)> ReadText(Engine engine, GenerationOptions options)

@@ -16,26 +16,44 @@ public sealed class Simulation
 {
     private const int MostMoments = 1000;
 
-    private sealed class Simulated(BlockPool pool, int blockSize, SimulatedRequest request, int index) : ScheduledRequest(pool, blockSize, request.Prompt(index))
+    private sealed class Simulated : IRequestOutput
     {
-        public SimulatedRequest What { get; } = request;
+        private readonly Simulation _simulation;
 
-        public int Index { get; } = index;
+        public Simulated(Simulation simulation, SimulatedRequest what, int index)
+        {
+            _simulation = simulation;
+            What = what;
+            Index = index;
+            Request = new Request(what.Prompt(index), this) { Priority = what.Priority };
+        }
+
+        public Request Request { get; }
+
+        public SimulatedRequest What { get; }
+
+        public int Index { get; }
 
         public int Generated { get; set; }
 
         public double LastToken { get; set; }
+
+        public void Use(in PlannedRow row, Span<float> logits, long now) => _simulation.AppendToken(this, row.Sequence);
+
+        public void Fail(Exception cause) => throw new InvalidOperationException("A simulated request failed.", cause);
     }
 
     private readonly IReadOnlyList<SimulatedRequest> _requests;
     private readonly SimulationOptions _options;
     private readonly SchedulingOptions _scheduling;
     private readonly BlockPool _pool;
+    private readonly KvBlocks _blocks;
     private readonly Scheduler _scheduler;
     private readonly SimulatedRunner _runner;
     private readonly LatencyDistribution _firstToken = new();
     private readonly LatencyDistribution _between = new();
     private readonly LatencyDistribution _whole = new();
+    private readonly Dictionary<Request, Simulated> _live = [];
     private readonly List<Simulated> _ended = [];
     private StepPlan? _plan;
     private List<SimulationMoment> _moments = [];
@@ -65,7 +83,8 @@ public sealed class Simulation
         (_requests, _options) = (requests, options);
         _scheduling = options.Scheduling.WithAPlaceForEverySequence();
         _pool = new BlockPool(options.BlockCount, _scheduling.PrefixCaching ? new PrefixIndex(options.BlockCount, options.BlockSize, SimulatedRequest.Vocabulary) : null);
-        _scheduler = new Scheduler(_scheduling, _pool, options.BlockSize);
+        _blocks = new KvBlocks(_pool, options.BlockSize);
+        _scheduler = new Scheduler(_scheduling, _blocks);
         _runner = new SimulatedRunner(_scheduling, options.BlockSize, options.Cost);
     }
 
@@ -162,9 +181,10 @@ public sealed class Simulation
         _scheduled += Stopwatch.GetElapsedTime(started);
         Measure();
         started = Stopwatch.GetTimestamp();
-        foreach (var request in _ended)
+        foreach (var simulated in _ended)
         {
-            _scheduler.Remove(request);
+            _live.Remove(simulated.Request);
+            _scheduler.EndRequest(simulated.Request);
         }
 
         _ended.Clear();
@@ -172,7 +192,7 @@ public sealed class Simulation
     }
 
     /// <summary>The pool and the block tables as they are.</summary>
-    public EngineSnapshot Snapshot() => EngineSnapshot.Of(_scheduler, _pool, _options.BlockSize);
+    public EngineSnapshot Snapshot() => EngineSnapshot.Of(_scheduler, _blocks);
 
     /// <summary>What has come of it so far.</summary>
     public SimulationReport Report() => new()
@@ -225,20 +245,24 @@ public sealed class Simulation
                 continue;
             }
 
-            _scheduler.Add(new Simulated(_pool, _options.BlockSize, request, _next) { Priority = request.Priority });
+            var simulated = new Simulated(this, request, _next);
+            _live.Add(simulated.Request, simulated);
+            _scheduler.Add(simulated.Request);
         }
     }
 
     private void Take(in PlannedRow row)
     {
         _scheduler.Complete(row);
-        if (row.Logits == LogitsWanted.None)
+        if (row.Logits != LogitsWanted.None)
         {
-            return;
+            row.Sequence.Request.Output.Use(row, [], now: 0);
         }
+    }
 
-        var request = (Simulated)row.Sequence.Request;
-        row.Sequence.Append(request.What.Token(request.Index, row.Sequence.Count));
+    private void AppendToken(Simulated request, Sequence sequence)
+    {
+        sequence.Append(request.What.Token(request.Index, sequence.Count));
         if (request.Generated++ == 0)
         {
             _firstToken.Add(Time - request.What.Arrival);
@@ -262,8 +286,8 @@ public sealed class Simulation
         var (held, stored, reserved) = (0L, 0L, 0L);
         foreach (var running in _scheduler.Running)
         {
-            var request = (Simulated)running;
-            var table = request.Leader!.Table;
+            var request = _live[running];
+            var table = running.Leader!.Table;
             held += (long)table.BlockCount * _options.BlockSize;
             stored += table.TokenCount;
             reserved += request.What.PromptTokens + request.What.NewTokens;

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace TorchKv.Runtime.Serving;
+namespace TorchKv.Runtime.Serving.Sessions;
 
 /// <summary>SHA-256 of what decides a model's keys and values: its configuration, its weights, and how both are kept.</summary>
 internal static class ModelIdentity

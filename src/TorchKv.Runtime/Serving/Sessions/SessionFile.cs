@@ -7,7 +7,7 @@ using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Paging;
 
-namespace TorchKv.Runtime.Serving;
+namespace TorchKv.Runtime.Serving.Sessions;
 
 /// <summary>
 /// A session on disk, little-endian: "TKVSESSN", version, the model's SHA-256, tokens in a block, bytes in a block, tokens,
@@ -20,6 +20,11 @@ internal static class SessionFile
     private const int DigestLength = 32;
     private const int MaxSaltLength = 1 << 16;
 
+    /// <summary>What a session file holds.</summary>
+    /// <param name="Salt">The session's salt; null: none.</param>
+    /// <param name="Tokens">Its tokens.</param>
+    /// <param name="Resident">Tokens, from the first, whose keys and values are in <paramref name="Blocks"/>.</param>
+    /// <param name="Blocks">The blocks, one after the other, in the runner's own layout.</param>
     public readonly record struct Content(string? Salt, int[] Tokens, int Resident, ReadOnlyMemory<byte> Blocks);
 
     public static void Write(string path, ReadOnlySpan<byte> modelHash, IModelRunner runner, in Content content)
@@ -101,7 +106,7 @@ internal static class SessionFile
         }
 
         // Every length is known before anything is allocated by it.
-        var blockBytes = (long)Paging.BlockTable.BlocksFor(resident, runner.BlockSize) * runner.BytesPerBlock;
+        var blockBytes = (long)BlockTable.BlocksFor(resident, runner.BlockSize) * runner.BytesPerBlock;
         var length = HeaderLength + saltLength + (4L * tokenCount) + blockBytes + DigestLength;
         if (file.Length != length)
         {

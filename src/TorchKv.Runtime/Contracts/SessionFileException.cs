@@ -1,10 +1,4 @@
-using System.Buffers.Binary;
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
-using TorchKv.Runtime.Contracts;
-
-namespace TorchKv.Runtime.Serving;
+namespace TorchKv.Runtime.Contracts;
 
 /// <summary>A session file that cannot be used: damaged, cut short, of another model or another version. Nothing was changed.</summary>
 public sealed class SessionFileException : TorchKvException

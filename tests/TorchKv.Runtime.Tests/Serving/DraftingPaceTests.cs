@@ -8,7 +8,7 @@ using TorchKv.TestSupport;
 namespace TorchKv.Runtime.Tests.Serving;
 
 /// <summary>How far to guess ahead: by what steps cost and how guesses fare, in a time that is counted, not measured.</summary>
-public class GuessingPaceTests
+public class DraftingPaceTests
 {
     /// <summary>Steps of 1, 2, … tokens in steps of one, as measured on two cores; past the last they grow by a token's share of it.</summary>
     private static readonly Dictionary<string, double[]> Machines = new()
@@ -62,7 +62,7 @@ public class GuessingPaceTests
         var times = Learned(Machines["bound by arithmetic"]);
         var forecast = new StepForecast(times);
         forecast.Begin(1);
-        Assert.Equal(0, forecast.Take([0.9, 0.8, 0.7]));
+        Assert.Equal(0, forecast.AddWorthwhile([0.9, 0.8, 0.7]));
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public class GuessingPaceTests
         var times = Learned(Machines["GPT-2 124M, float32"]);
         var forecast = new StepForecast(times);
         forecast.Begin(1);
-        Assert.Equal(5, forecast.Take([0.8, 0.6, 0.45, 0.3, 0.2, 0.12, 0.06, 0.03]));
+        Assert.Equal(5, forecast.AddWorthwhile([0.8, 0.6, 0.45, 0.3, 0.2, 0.12, 0.06, 0.03]));
         Assert.Equal(6, forecast.Computed);
     }
 
@@ -82,9 +82,9 @@ public class GuessingPaceTests
         var times = Learned([.. Enumerable.Repeat(1.0, 18), .. Enumerable.Repeat(1.5, 6)]);
         var forecast = new StepForecast(times);
         forecast.Begin(1);
-        Assert.Equal(1, forecast.Take([0.4]));
+        Assert.Equal(1, forecast.AddWorthwhile([0.4]));
         forecast.Begin(18);
-        Assert.Equal(0, forecast.Take([0.4]));
+        Assert.Equal(0, forecast.AddWorthwhile([0.4]));
     }
 
     [Fact]
@@ -93,10 +93,10 @@ public class GuessingPaceTests
         var times = new StepTimes();
         for (var i = 0; i < 20; i++)
         {
-            times.Note(1, 0.01);
+            times.Record(1, 0.01);
         }
 
-        times.Note(4, 60);
+        times.Record(4, 60);
         Assert.InRange(times.Of(4), 0.01, 0.02);
         Assert.Equal(0.01, times.Of(1), 1e-6);
     }
@@ -105,7 +105,7 @@ public class GuessingPaceTests
     public void AClockThatStandsStillTeachesNothing()
     {
         var times = new StepTimes();
-        times.Note(1, 0);
+        times.Record(1, 0);
         Assert.False(times.IsKnown);
         Assert.InRange(times.Of(4), times.Of(1), 1.2 * times.Of(1));
     }
@@ -117,7 +117,7 @@ public class GuessingPaceTests
         for (var i = 0; i < 2100; i++)
         {
             times.Tick(again: true);
-            times.Note(1, 1);
+            times.Record(1, 1);
         }
 
         Assert.InRange(times.Of(2), 1, 1.5);
@@ -126,12 +126,12 @@ public class GuessingPaceTests
     [Fact]
     public void GuessesOnPaperAreHeldAgainstTheText()
     {
-        var pace = new DraftPace(DraftSource.PromptLookup);
+        var pace = new SequenceDrafts(DraftSource.PromptLookup);
         var before = Probability();
         for (var i = 0; i < 20; i++)
         {
             pace.Begin(10 + i);
-            pace.Add(7, DraftPace.KindOfMatch(2));
+            pace.Add(7, SequenceDrafts.KindOfMatch(2));
             pace.Settle(10 + i, accepted: 0, next: 7);
         }
 
@@ -141,26 +141,26 @@ public class GuessingPaceTests
         double Probability()
         {
             pace.Begin(1);
-            pace.Add(7, DraftPace.KindOfMatch(2));
-            return pace.AllHold;
+            pace.Add(7, SequenceDrafts.KindOfMatch(2));
+            return pace.AllAccepted;
         }
     }
 
     [Fact]
     public void GuessesForAnotherPlaceInTheTextAreNotCounted()
     {
-        var pace = new DraftPace(DraftSource.DraftModel);
+        var pace = new SequenceDrafts(DraftSource.DraftModel);
         pace.Begin(10);
         pace.Add(7, 0);
-        var before = pace.FirstHolds;
+        var before = pace.FirstAccepted;
         pace.Settle(11, accepted: 0, next: 8);
-        Assert.Equal(before, pace.FirstHolds);
+        Assert.Equal(before, pace.FirstAccepted);
     }
 
     [Fact]
     public void ADraftModelThatIsNotWorthItsTimeIsAskedEverMoreRarely()
     {
-        var pace = new DraftPace(DraftSource.DraftModel);
+        var pace = new SequenceDrafts(DraftSource.DraftModel);
         var asked = Enumerable.Range(0, 1000).Where(_ => pace.IsDraftDue(isWorthwhile: false)).ToArray();
         Assert.Equal([127, 383, 895], asked);
         Assert.True(pace.IsDraftDue(isWorthwhile: true));
@@ -174,7 +174,7 @@ public class GuessingPaceTests
         {
             for (var n = 1; n <= machine.Length; n++)
             {
-                times.Note(n, machine[n - 1]);
+                times.Record(n, machine[n - 1]);
             }
         }
 
@@ -184,7 +184,7 @@ public class GuessingPaceTests
     /// <summary>Guesses through a text as the engine does; gives the tokens after the prompt, their time in steps of one token, and the guesses put to the model.</summary>
     private static (int Tokens, double Time, int Drafted) Tell(int[] text, int prompt, double[] machine, StepTimes times)
     {
-        var pace = new DraftPace(DraftSource.PromptLookup);
+        var pace = new SequenceDrafts(DraftSource.PromptLookup);
         var forecast = new StepForecast(times);
         var (time, drafted) = (0.0, 0);
         for (var at = prompt + 1; at < text.Length;)
@@ -196,10 +196,10 @@ public class GuessingPaceTests
             var match = guesses.Length == 0 ? 0 : PromptLookup.Find(text.AsSpan(0, at), 2, guesses);
             for (var i = 0; match > 0 && i < guesses.Length; i++)
             {
-                pace.Add(guesses[i], DraftPace.KindOfMatch(match + i));
+                pace.Add(guesses[i], SequenceDrafts.KindOfMatch(match + i));
             }
 
-            var tried = forecast.Take(pace.Chain);
+            var tried = forecast.AddWorthwhile(pace.Chain);
             var held = 0;
             while (held < tried && guesses[held] == text[at + held])
             {
@@ -207,7 +207,7 @@ public class GuessingPaceTests
             }
 
             var cost = 1 + tried <= machine.Length ? machine[tried] : machine[^1] * (1 + tried) / machine.Length;
-            times.Note(1 + tried, cost);
+            times.Record(1 + tried, cost);
             time += cost;
             drafted += tried;
             pace.Settle(at, held, text[at + held]);

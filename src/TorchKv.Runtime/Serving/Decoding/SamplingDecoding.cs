@@ -1,0 +1,226 @@
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Sampling;
+using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Text;
+
+namespace TorchKv.Runtime.Serving.Decoding;
+
+/// <summary>Chooses token by token, for one sample or several; with drafts, several tokens of one step.</summary>
+internal sealed class SamplingDecoding : IDecoding
+{
+    private readonly GenerationRequest _request;
+    private readonly EngineParts _engine;
+    private readonly SampleOutput[] _samples;
+
+    public SamplingDecoding(GenerationRequest request, EngineParts engine)
+    {
+        _request = request;
+        _engine = engine;
+        _samples = new SampleOutput[request.Options.Samples];
+        for (var i = 0; i < _samples.Length; i++)
+        {
+            var detokenizer = engine.Tokenizer is { } tokenizer ? new IncrementalDetokenizer(tokenizer, request.Options.Stop) : null;
+            _samples[i] = new SampleOutput(i, Sampler.SeedOf(request.Seed, i), detokenizer);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Decode(in PlannedRow row, Span<float> logits, long now)
+    {
+        var sequence = row.Sequence;
+        var last = logits[^_engine.Model.VocabSize..];
+        if (sequence.DraftCount > 0)
+        {
+            Verify(sequence, logits, now);
+        }
+        else if (_request.Request.Sequences.Count < _samples.Length)
+        {
+            FanOut(sequence, last, now);
+        }
+        else
+        {
+            Choose(sequence, last, now);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void EndEmpty()
+    {
+        foreach (var sample in _samples)
+        {
+            WriteLast(sample, FinishReason.Length, "", [], null);
+        }
+
+        _engine.Lifetimes.EndRequest(_request, null);
+    }
+
+    /// <summary>Lets every sample continue from the prompt, which has been computed once. Each begins with the same logits.</summary>
+    private void FanOut(Sequence prompt, Span<float> logits, long now)
+    {
+        // Processors change logits in place, so that each sample needs its own.
+        var given = logits.ToArray();
+        var sequences = _request.Request.Sequences;
+        while (sequences.Count < _samples.Length)
+        {
+            _engine.Scheduler.Fork(prompt);
+        }
+
+        foreach (var sequence in sequences.ToArray())
+        {
+            given.CopyTo(logits);
+            Choose(sequence, logits, now);
+        }
+    }
+
+    /// <summary>Chooses a sequence's next token.</summary>
+    private void Choose(Sequence sequence, Span<float> logits, long now)
+    {
+        var (token, scores) = Pick(_samples[sequence.Index], sequence.Tokens, logits);
+        if (_request.Options.Speculation is not null)
+        {
+            _engine.Drafter.Settle(sequence, sequence.CommittedCount, 0, token);
+        }
+
+        if (!_request.IsEnd(token))
+        {
+            sequence.Append(token);
+        }
+
+        Deliver(sequence, token, scores, now);
+    }
+
+    /// <summary>
+    /// Compares drafts with the tokens that are chosen. Position by position a token is chosen as it would be without drafts;
+    /// as long as it is the draft, the next position's logits are those that plain decoding would have computed.
+    /// </summary>
+    private void Verify(Sequence sequence, Span<float> logits, long now)
+    {
+        var vocabulary = _engine.Model.VocabSize;
+        var sample = _samples[sequence.Index];
+        var drafts = sequence.DraftCount;
+        var position = sequence.CommittedCount;
+        for (var i = 0; ; i++)
+        {
+            var (token, scores) = Pick(sample, sequence.Committed, logits.Slice(i * vocabulary, vocabulary));
+            if (sequence.DraftCount > 0 && token == sequence.Tokens[sequence.CommittedCount] && !_request.IsEnd(token))
+            {
+                sequence.AcceptDraft();
+                if (Deliver(sequence, token, scores, now))
+                {
+                    CountDrafts(sequence, position, drafts, i + 1, null);
+                    return;
+                }
+
+                continue;
+            }
+
+            _engine.Scheduler.RejectDrafts(sequence);
+            CountDrafts(sequence, position, drafts, i, token);
+            if (!_request.IsEnd(token))
+            {
+                sequence.Append(token);
+            }
+
+            Deliver(sequence, token, scores, now);
+            return;
+        }
+    }
+
+    private (int Token, ScoredToken? Scores) Pick(SampleOutput sample, ReadOnlySpan<int> history, Span<float> logits)
+    {
+        var options = _request.Options;
+        if (options.LogProbs is not { } top)
+        {
+            return (_engine.Sampler.Sample(logits, history, options, sample.Seed, sample.TokenCount), null);
+        }
+
+        var best = new TokenLogProbability[Math.Min(top, logits.Length)];
+        var chosen = _engine.Sampler.SampleWithLogProbabilities(logits, history, options, sample.Seed, sample.TokenCount, best);
+        return (chosen.Id, new ScoredToken(chosen.Id, chosen.LogProbability, best));
+    }
+
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="position">Where the first token stands that was chosen in this step.</param>
+    /// <param name="drafted">Drafts that were verified.</param>
+    /// <param name="accepted">Drafts that were accepted.</param>
+    /// <param name="next">The token after them; null where the text ended.</param>
+    private void CountDrafts(Sequence sequence, int position, int drafted, int accepted, int? next)
+    {
+        _engine.Drafter.Settle(sequence, position, accepted, next);
+        _engine.Counters.DraftedTokens += drafted;
+        _engine.Counters.AcceptedDraftTokens += accepted;
+    }
+
+    /// <summary>Gives a token to the reader; true where the sample ends with it.</summary>
+    private bool Deliver(Sequence sequence, int token, ScoredToken? scores, long now)
+    {
+        var sample = _samples[sequence.Index];
+        var isEnd = _request.IsEnd(token);
+        var isOver = Write(sample, token, isEnd, sequence.CommittedCount, scores);
+        if (!isEnd)
+        {
+            Count(sample, now);
+        }
+
+        if (isOver)
+        {
+            _engine.Lifetimes.EndSequence(_request, sequence);
+        }
+
+        return isOver;
+    }
+
+    /// <summary>Writes the piece of a token; true where it is the sample's last.</summary>
+    private bool Write(SampleOutput sample, int token, bool isEnd, int length, ScoredToken? scores)
+    {
+        if (isEnd)
+        {
+            WriteLast(sample, FinishReason.Stop, "", [], null);
+            return true;
+        }
+
+        sample.TokenCount++;
+        _request.GeneratedTokens++;
+        var text = sample.Detokenizer?.Append(token) ?? "";
+        if (sample.Detokenizer?.IsStopped == true)
+        {
+            WriteLast(sample, FinishReason.Stop, text, [token], scores);
+            return true;
+        }
+
+        if (length >= _request.MaxTotalTokens)
+        {
+            WriteLast(sample, FinishReason.Length, text, [token], scores);
+            return true;
+        }
+
+        _request.Write(new GeneratedPiece { Row = sample.Index, Text = text, TokenIds = [token], LogProbs = scores is null ? [] : [scores] });
+        return false;
+    }
+
+    private void WriteLast(SampleOutput sample, FinishReason reason, string text, IReadOnlyList<int> ids, ScoredToken? scores) =>
+        _request.Write(new GeneratedPiece
+        {
+            Row = sample.Index,
+            Text = text + sample.Detokenizer?.Finish(),
+            TokenIds = ids,
+            LogProbs = scores is null ? [] : [scores],
+            FinishReason = reason,
+            Usage = _request.UsageOf(sample.TokenCount),
+        });
+
+    private void Count(SampleOutput sample, long now)
+    {
+        _engine.Counters.GeneratedTokens++;
+        if (sample.LastTokenAt != 0)
+        {
+            _engine.Metrics.RecordInterTokenLatency(sample.LastTokenAt, now);
+        }
+        else if (_request.GeneratedTokens == 1)
+        {
+            _engine.Metrics.RecordTimeToFirstToken(_request.SubmittedAt, now);
+        }
+
+        sample.LastTokenAt = now;
+    }
+}

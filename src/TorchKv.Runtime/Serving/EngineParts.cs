@@ -1,0 +1,80 @@
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Paging;
+using TorchKv.Runtime.Sampling;
+using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Serving.Sessions;
+using TorchKv.Runtime.Speculation;
+using TorchKv.Runtime.Text;
+
+namespace TorchKv.Runtime.Serving;
+
+/// <summary>
+/// The parts of one engine that run on its thread. A request refers to them from the moment it is made, but uses them on
+/// that thread alone; only <see cref="Model"/> and <see cref="Tokenizer"/> are for every thread.
+/// </summary>
+internal sealed class EngineParts : IDisposable
+{
+    private readonly IModelRunner _runner;
+
+    /// <param name="runner">Runs the model; owned and disposed.</param>
+    /// <param name="tokenizer">Turns tokens into text; null where the engine has no vocabulary.</param>
+    /// <param name="draft">Runs the draft model; owned and disposed. Null: there is none.</param>
+    /// <param name="options">How the engine runs.</param>
+    /// <param name="stats">Reads the engine's statistics, on any thread.</param>
+    public EngineParts(IModelRunner runner, Gpt2Tokenizer? tokenizer, IModelRunner? draft, EngineOptions options, Func<EngineStats> stats)
+    {
+        _runner = runner;
+        Time = options.TimeProvider;
+        Model = runner.Model;
+        Tokenizer = tokenizer;
+        var scheduling = options.Scheduling with { MaxTokensPerStep = Math.Min(options.Scheduling.MaxTokensPerStep, runner.MaxTokensPerStep) };
+        scheduling.Validate();
+        scheduling = scheduling.WithAPlaceForEverySequence();
+        var index = scheduling.PrefixCaching ? new PrefixIndex(runner.BlockCount, runner.BlockSize, runner.Model.VocabSize) : null;
+        Blocks = new KvBlocks(new BlockPool(runner.BlockCount, index), runner.BlockSize);
+        Sessions = new SessionStore(Blocks, runner);
+        Scheduler = new Scheduler(scheduling, Blocks, Sessions);
+        Drafter = new Drafter(draft, scheduling.MaxRunningSequences, Time);
+        Sampler = new Sampler(runner.Model.VocabSize);
+        Metrics = new EngineMetrics(stats, Time);
+        Lifetimes = new RequestLifetimes(Scheduler, Sessions, Drafter, Counters, Metrics, Time);
+        Steps = new StepRunner(runner, Scheduler, Drafter, Counters, Cancellation, Time);
+    }
+
+    public ModelShape Model { get; }
+
+    public Gpt2Tokenizer? Tokenizer { get; }
+
+    public TimeProvider Time { get; }
+
+    public KvBlocks Blocks { get; }
+
+    public SessionStore Sessions { get; }
+
+    public Scheduler Scheduler { get; }
+
+    public Drafter Drafter { get; }
+
+    public Sampler Sampler { get; }
+
+    public EngineCounters Counters { get; } = new();
+
+    public EngineMetrics Metrics { get; }
+
+    public StepCancellation Cancellation { get; } = new();
+
+    public RequestLifetimes Lifetimes { get; }
+
+    public StepRunner Steps { get; }
+
+    /// <summary>The counters, and where scheduler and pool stand.</summary>
+    public EngineStats Stats() => Counters.Snapshot(Scheduler, Blocks.Pool, _runner);
+
+    public void Dispose()
+    {
+        Metrics.Dispose();
+        _runner.Dispose();
+        Drafter.Dispose();
+    }
+}

@@ -1,0 +1,100 @@
+using System.Globalization;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Scheduling;
+
+namespace TorchKv.Runtime.Serving;
+
+/// <summary>Everything about a request that can be checked before it is queued. Immutable, so any thread may use it.</summary>
+internal sealed class RequestRules
+{
+    private readonly ModelShape _model;
+    private readonly int _blockSize;
+    private readonly int _blockCount;
+    private readonly int _maxSequences;
+    private readonly bool _hasTokenizer;
+    private readonly bool _hasDraftModel;
+
+    /// <param name="model">The model's shape.</param>
+    /// <param name="blockSize">Tokens in a KV block.</param>
+    /// <param name="blockCount">Blocks in the pool.</param>
+    /// <param name="maxSequences">The most sequences that run at once.</param>
+    /// <param name="hasTokenizer">Whether the engine has a vocabulary.</param>
+    /// <param name="hasDraftModel">Whether the engine has a draft model.</param>
+    public RequestRules(ModelShape model, int blockSize, int blockCount, int maxSequences, bool hasTokenizer, bool hasDraftModel)
+    {
+        _model = model;
+        _blockSize = blockSize;
+        _blockCount = blockCount;
+        _maxSequences = maxSequences;
+        _hasTokenizer = hasTokenizer;
+        _hasDraftModel = hasDraftModel;
+    }
+
+    /// <summary>Refuses a request that cannot be served.</summary>
+    /// <param name="prompt">The prompt's tokens.</param>
+    /// <param name="options">What to generate; null: the defaults.</param>
+    /// <returns>The options, with lists of their own: the caller may change its lists afterwards.</returns>
+    /// <exception cref="OptionException">An option is out of its limits.</exception>
+    /// <exception cref="RequestException">The prompt is empty or holds an unknown id, or the engine lacks what an option needs.</exception>
+    /// <exception cref="ContextLengthException">The prompt leaves no room for a token.</exception>
+    /// <exception cref="PoolCapacityException">The request could need more blocks than there are.</exception>
+    public GenerationOptions Check(ReadOnlySpan<int> prompt, GenerationOptions? options)
+    {
+        var own = (options ?? new GenerationOptions()).WithOwnLists();
+        own.Validate();
+        CheckPrompt(prompt, own);
+        if (own.Speculation is { Source: DraftSource.DraftModel } && !_hasDraftModel)
+        {
+            throw new RequestException("The engine was given no draft model.");
+        }
+
+        if (!_hasTokenizer && own.Stop.Count > 0)
+        {
+            throw new RequestException("The engine has no vocabulary, so it cannot look for stop texts.");
+        }
+
+        CheckRoom(prompt.Length, own);
+        return own;
+    }
+
+    private void CheckPrompt(ReadOnlySpan<int> prompt, GenerationOptions options)
+    {
+        if (prompt.IsEmpty)
+        {
+            throw new RequestException("The prompt is empty; at least one token is needed.");
+        }
+
+        if (prompt.Length + (options.MaxNewTokens > 0 ? 1L : 0) > _model.ContextLength)
+        {
+            throw new ContextLengthException(prompt.Length, Math.Min(1, options.MaxNewTokens), _model.ContextLength);
+        }
+
+        foreach (var id in prompt)
+        {
+            if ((uint)id >= (uint)_model.VocabSize)
+            {
+                throw new RequestException($"The prompt holds the token id {id}; the vocabulary has ids 0 to {_model.VocabSize - 1}.");
+            }
+        }
+    }
+
+    private void CheckRoom(int promptLength, GenerationOptions options)
+    {
+        var sequences = options.Beams?.NumBeams ?? options.Samples;
+        if (sequences > _maxSequences)
+        {
+            throw new OptionException(
+                options.Beams is null ? "n" : "num_beams",
+                sequences.ToString(CultureInfo.InvariantCulture),
+                $"at most {_maxSequences}, the sequences that run at once");
+        }
+
+        // The last token's keys and values are never stored.
+        var stored = Math.Max(promptLength, Math.Min((long)promptLength + options.MaxNewTokens, _model.ContextLength) - 1);
+        var needed = Scheduler.WorstCaseBlocks(promptLength, (int)stored, sequences, _blockSize);
+        if (needed > _blockCount)
+        {
+            throw new PoolCapacityException(needed, _blockCount, _blockSize);
+        }
+    }
+}

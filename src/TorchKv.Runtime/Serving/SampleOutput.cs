@@ -1,0 +1,29 @@
+using TorchKv.Runtime.Text;
+
+namespace TorchKv.Runtime.Serving;
+
+/// <summary>One of a request's samples on its way to the reader.</summary>
+internal sealed class SampleOutput
+{
+    public SampleOutput(int index, ulong seed, IncrementalDetokenizer? detokenizer)
+    {
+        Index = index;
+        Seed = seed;
+        Detokenizer = detokenizer;
+    }
+
+    /// <summary>Which of the request's samples it is.</summary>
+    public int Index { get; }
+
+    /// <summary>The seed of its draws.</summary>
+    public ulong Seed { get; }
+
+    /// <summary>Turns its tokens into text; null where the engine has no vocabulary.</summary>
+    public IncrementalDetokenizer? Detokenizer { get; }
+
+    /// <summary>Tokens generated, an end-of-text id not counted.</summary>
+    public int TokenCount { get; set; }
+
+    /// <summary>The time of the last token, as a timestamp; 0 before the first.</summary>
+    public long LastTokenAt { get; set; }
+}
