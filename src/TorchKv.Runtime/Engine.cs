@@ -1,9 +1,10 @@
+using System.Runtime.CompilerServices;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.Runtime.Text;
-using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime;
 

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Files;
-using TorchKv.Runtime.Serving;
 using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Runtime;

@@ -4,6 +4,7 @@ using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
+using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Cli.Models;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Cli.Terminal;

@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Runtime.Sampling;
 

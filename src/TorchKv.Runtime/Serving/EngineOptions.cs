@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Runtime.Serving;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Speculation;
 
 namespace TorchKv.Runtime.Serving;
 

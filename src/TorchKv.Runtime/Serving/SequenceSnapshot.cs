@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Scheduling;
+
 namespace TorchKv.Runtime.Serving;
 
 /// <summary>One sequence that runs or waits, with its blocks in order.</summary>

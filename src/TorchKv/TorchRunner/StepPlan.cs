@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Model;
+using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv;

@@ -1,6 +1,7 @@
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Tests.Cpu;
 using TorchKv.TestSupport;
 

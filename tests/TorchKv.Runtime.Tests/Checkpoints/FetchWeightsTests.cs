@@ -7,6 +7,7 @@ using System.Text;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Scheduling;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;

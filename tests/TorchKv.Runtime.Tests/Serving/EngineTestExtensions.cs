@@ -1,5 +1,6 @@
 using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Serving;
+using TorchKv.Runtime.Speculation;
 
 namespace TorchKv.Runtime.Tests.Serving;
 

@@ -4,6 +4,7 @@ using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
+using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
