@@ -130,7 +130,7 @@ internal sealed class CompareCommand : CliCommand
         var variants = new List<VariantResult>();
         foreach (var comparison in comparisons)
         {
-            variants.AddRange(Measure(Console, comparison, ids, newTokens, new SamplingOptions(), comparison.Kinds, cancellationToken));
+            variants.AddRange(Measure(Console, comparison, ids, newTokens, new GenerationOptions(), comparison.Kinds, cancellationToken));
         }
 
         if (parsed.GetValue(_plot) is { } plot)
@@ -169,12 +169,12 @@ internal sealed class CompareCommand : CliCommand
         IComparison comparison,
         IReadOnlyList<int> ids,
         int newTokens,
-        SamplingOptions sampling,
+        GenerationOptions sampling,
         IReadOnlyList<string> kinds,
         CancellationToken cancellationToken)
     {
         // A few tokens unmeasured: threads, memory and compiled code are then there for the first kind as for the last.
-        comparison.Run(kinds[^1], ids, Math.Min(4, newTokens), new SamplingOptions(), _ => { }, cancellationToken);
+        comparison.Run(kinds[^1], ids, Math.Min(4, newTokens), new GenerationOptions(), _ => { }, cancellationToken);
         var variants = new List<VariantResult>();
         foreach (var kind in kinds)
         {

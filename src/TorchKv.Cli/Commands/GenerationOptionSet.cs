@@ -12,7 +12,7 @@ internal sealed class GenerationOptionSet
     private readonly Option<string?> _eos = Values.Text("--eos-token-id", "ID|none", "ends the text (the model's own); several: 1,2");
     private readonly Option<string[]> _stop = Values.Texts("--stop", "TEXT", "ends the text where it appears; repeatable");
     private readonly Option<bool> _greedy = Values.Flag("--greedy", "the best token always (the default)");
-    private readonly Option<float?> _temperature = Values.Real("--temperature", "T", "0 or from 0.000001", value => value is 0 or >= SamplingOptions.MinTemperature, "divides the logits before sampling (0: the best token)");
+    private readonly Option<float?> _temperature = Values.Real("--temperature", "T", "0 or from 0.000001", value => value is 0 or >= GenerationOptions.MinTemperature, "divides the logits before sampling (0: the best token)");
     private readonly Option<int?> _topK = Values.Integer("--top-k", "K", 0, 1 << 24, "samples from the K best tokens (0: all)");
     private readonly Option<float?> _topP = Values.Real("--top-p", "P", "from 0 to 1", value => value is >= 0 and <= 1, "samples from the best tokens that sum to P");
     private readonly Option<float?> _minP = Values.Real("--min-p", "P", "from 0 to 1", value => value is >= 0 and <= 1, "samples from tokens at least P times as probable as the best");

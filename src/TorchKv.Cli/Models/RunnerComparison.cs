@@ -38,7 +38,7 @@ internal sealed class RunnerComparison : IComparison
             beside ? [CacheKinds.Paged] : [CacheKinds.None, CacheKinds.Paged]);
     }
 
-    public VariantResult Run(string kind, IReadOnlyList<int> prompt, int newTokens, SamplingOptions sampling, Action<int> report, CancellationToken cancellationToken)
+    public VariantResult Run(string kind, IReadOnlyList<int> prompt, int newTokens, GenerationOptions sampling, Action<int> report, CancellationToken cancellationToken)
     {
         var sampler = new Sampler(VocabSize);
         var logits = new float[VocabSize];

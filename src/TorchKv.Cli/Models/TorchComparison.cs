@@ -52,7 +52,7 @@ internal sealed class TorchComparison : IComparison
         return new TorchComparison(model, device, Describe($"random weights from seed {seed}", request, device));
     }
 
-    public VariantResult Run(string kind, IReadOnlyList<int> prompt, int newTokens, SamplingOptions sampling, Action<int> report, CancellationToken cancellationToken)
+    public VariantResult Run(string kind, IReadOnlyList<int> prompt, int newTokens, GenerationOptions sampling, Action<int> report, CancellationToken cancellationToken)
     {
         using var inference = inference_mode();
         var useCache = TorchLanguageModel.Kind(kind) is not null;
@@ -88,7 +88,7 @@ internal sealed class TorchComparison : IComparison
     private static string Describe(string what, ModelRequest request, Device device) =>
         $"{what} · libtorch {torch.__version__} · {(device.type == DeviceType.CPU ? $"cpu, {TorchLanguageModel.Threads(get_num_threads())}" : device.ToString())} · {request.Dtype}";
 
-    private int Next(ReadOnlySpan<int> fed, bool useCache, Sampler sampler, SamplingOptions sampling, List<int> ids, int step)
+    private int Next(ReadOnlySpan<int> fed, bool useCache, Sampler sampler, GenerationOptions sampling, List<int> ids, int step)
     {
         using var scope = NewDisposeScope();
         var input = new long[fed.Length];

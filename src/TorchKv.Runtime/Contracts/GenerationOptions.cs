@@ -1,8 +1,45 @@
 namespace TorchKv.Runtime.Contracts;
 
-/// <summary>What one generation is to do: how tokens are chosen, and when it ends. Immutable.</summary>
-public record GenerationOptions : SamplingOptions
+/// <summary>What one request asks for: how its tokens are chosen, and when it ends. Immutable.</summary>
+/// <remarks>
+/// The names and meanings are HuggingFace <c>GenerationConfig</c>'s where it has them. The defaults are greedy decoding of
+/// 64 tokens. <see cref="Validate"/> checks every option; the engine calls it before it queues a request.
+/// </remarks>
+public sealed partial record GenerationOptions
 {
+    /// <summary>The smallest temperature above 0: logits divided by less could overflow.</summary>
+    public const float MinTemperature = 1e-6f;
+
+    /// <summary>The most samples that may be drawn from one prompt.</summary>
+    public const int MaxSamples = 1024;
+
+    /// <summary>The most log-probabilities that may be asked for each token.</summary>
+    public const int MaxLogProbs = 100;
+
+    /// <summary>Divides the logits before sampling. 0: greedy, whatever else is set. Null with no other sampling option set: greedy.</summary>
+    public float? Temperature { get; init; }
+
+    /// <summary>Keeps the k best tokens, and those as good as the k-th. 0: all.</summary>
+    public int? TopK { get; init; }
+
+    /// <summary>Keeps the smallest set of best tokens whose probabilities sum to at least this. 1: all.</summary>
+    public float? TopP { get; init; }
+
+    /// <summary>Keeps tokens at least this times as probable as the best.</summary>
+    public float? MinP { get; init; }
+
+    /// <summary>The probability mass that locally typical sampling keeps (Meister et al. 2022). 1: all.</summary>
+    public float? TypicalP { get; init; }
+
+    /// <summary>Divides positive and multiplies negative logits of tokens seen already (Keskar et al. 2019). 1: none.</summary>
+    public float? RepetitionPenalty { get; init; }
+
+    /// <summary>No n-gram of this size appears twice. 0: any may.</summary>
+    public int? NoRepeatNgramSize { get; init; }
+
+    /// <summary>The seed of the sampler; the same seed gives the same text on every machine. Null: a new one each time.</summary>
+    public ulong? Seed { get; init; }
+
     /// <summary>The most tokens to generate; it counts tokens, not positions. 0 is of use with <see cref="PromptLogProbs"/>.</summary>
     public int MaxNewTokens { get; init; } = 64;
 
@@ -34,52 +71,9 @@ public record GenerationOptions : SamplingOptions
     /// <remarks>Not together with samples, stop texts, log-probabilities of new tokens or an option that makes the choice random.</remarks>
     public BeamSearchOptions? Beams { get; init; }
 
-    /// <summary>Guesses ahead and lets the model verify, which gives the same tokens sooner; null: token by token.</summary>
+    /// <summary>Drafts tokens and lets the model verify them, which gives the same tokens sooner; null: token by token.</summary>
     public SpeculationOptions? Speculation { get; init; }
 
-    /// <summary>The most samples that may be drawn from one prompt.</summary>
-    public const int MaxSamples = 1024;
-
-    /// <summary>The most log-probabilities that may be asked for each token.</summary>
-    public const int MaxLogProbs = 100;
-
-    /// <inheritdoc/>
-    public override void Validate()
-    {
-        base.Validate();
-        Check("max_new_tokens", MaxNewTokens, MaxNewTokens >= 0, "at least 0");
-        Check("n", Samples, Samples is >= 1 and <= MaxSamples, $"1 to {MaxSamples}");
-        Check("logprobs", LogProbs, LogProbs is null or (>= 0 and <= MaxLogProbs), $"0 to {MaxLogProbs}");
-        Check("deadline", Deadline?.TotalSeconds, Deadline is null || Deadline > TimeSpan.Zero, "above 0 seconds");
-        Speculation?.Validate();
-        if (Beams is not null)
-        {
-            if (Speculation is not null)
-            {
-                throw new OptionException("speculation", "set", "unset with beams");
-            }
-
-            Beams.Validate();
-            Check("n", Samples, Samples == 1, "1 with beams; ask for num_return_sequences");
-            Check("logprobs", LogProbs, LogProbs is null, "unset with beams");
-            Check("max_new_tokens", MaxNewTokens, MaxNewTokens >= 1, "at least 1 with beams");
-            if (Stop?.Count > 0)
-            {
-                throw new OptionException("stop", $"{Stop.Count} texts", "empty with beams");
-            }
-
-            if (!IsGreedy)
-            {
-                throw new OptionException("num_beams", $"{Beams.NumBeams} with sampling", "unset where temperature, top_k, top_p, min_p or typical_p is set: beams are not sampled");
-            }
-        }
-
-        foreach (var stop in Stop ?? throw new OptionException("stop", "null", "a list of texts"))
-        {
-            if (string.IsNullOrEmpty(stop))
-            {
-                throw new OptionException("stop", stop is null ? "null" : "\"\"", "a text of at least one character");
-            }
-        }
-    }
+    /// <summary>Whether the best token is taken: the temperature is 0, or no option that makes the choice random is set.</summary>
+    public bool IsGreedy => Temperature == 0 || (Temperature is null && TopK is null && TopP is null && MinP is null && TypicalP is null);
 }

@@ -64,6 +64,9 @@ public sealed class BlockPool
     /// <summary>Blocks that somebody holds.</summary>
     public int HeldCount { get; private set; }
 
+    /// <summary>The most that <see cref="HeldCount"/> has been.</summary>
+    public int PeakHeldCount { get; private set; }
+
     /// <summary>Blocks that <see cref="TryAllocate"/> can give: free and cached.</summary>
     public int AvailableCount => FreeCount + CachedCount;
 
@@ -104,7 +107,7 @@ public sealed class BlockPool
 
         Unlink(block);
         _slots[block].Holders = 1;
-        HeldCount++;
+        CountHeld();
         return true;
     }
 
@@ -127,7 +130,7 @@ public sealed class BlockPool
         Unlink(block);
         slot.Holders = 1;
         CachedCount--;
-        HeldCount++;
+        CountHeld();
     }
 
     /// <summary>Takes one holder away. A block without one is cached if the index can find it, else free.</summary>
@@ -224,6 +227,12 @@ public sealed class BlockPool
         {
             yield return block;
         }
+    }
+
+    private void CountHeld()
+    {
+        HeldCount++;
+        PeakHeldCount = Math.Max(PeakHeldCount, HeldCount);
     }
 
     private void CheckBlock(int block)

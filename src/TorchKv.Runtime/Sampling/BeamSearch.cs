@@ -19,7 +19,7 @@ public sealed class BeamSearch
     private const float Never = -1e9f;
 
     private readonly BeamSearchOptions _options;
-    private readonly SamplingOptions _sampling;
+    private readonly GenerationOptions _sampling;
     private readonly LogitsProcessors _processors;
     private readonly int _promptLength;
     private readonly int _maxNewTokens;
@@ -43,12 +43,12 @@ public sealed class BeamSearch
     /// <param name="maxNewTokens">The most tokens to generate, an end-of-text id included.</param>
     /// <param name="sampling">Repetition penalty and no-repeat n-grams apply, to log-probabilities; its other options must be unset.</param>
     /// <exception cref="OptionException">An option is outside its limits, or asks for sampled beams.</exception>
-    public BeamSearch(ReadOnlySpan<int> prompt, int vocabSize, BeamSearchOptions options, IReadOnlyList<int> eosTokenIds, int maxNewTokens, SamplingOptions? sampling = null)
+    public BeamSearch(ReadOnlySpan<int> prompt, int vocabSize, BeamSearchOptions options, IReadOnlyList<int> eosTokenIds, int maxNewTokens, GenerationOptions? sampling = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(eosTokenIds);
         options.Validate();
-        sampling ??= new SamplingOptions();
+        sampling ??= new GenerationOptions();
         sampling.Validate();
         if (!sampling.IsGreedy)
         {

@@ -50,7 +50,7 @@ public sealed class LogitsProcessors
     /// <param name="logits">(vocabulary): logits, or log-probabilities in beam search.</param>
     /// <param name="history">The sequence so far, prompt included.</param>
     /// <param name="options">Validated options.</param>
-    public void Process(Span<float> logits, ReadOnlySpan<int> history, SamplingOptions options)
+    public void Process(Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options)
     {
         CheckLength(logits);
         if (options.RepetitionPenalty is { } penalty && penalty != 1)
@@ -67,7 +67,7 @@ public sealed class LogitsProcessors
     /// <summary>Applies temperature, top-k, top-p, min-p and typical-p; removed tokens become −∞.</summary>
     /// <param name="logits">(vocabulary).</param>
     /// <param name="options">Validated options.</param>
-    public void Warp(Span<float> logits, SamplingOptions options)
+    public void Warp(Span<float> logits, GenerationOptions options)
     {
         Select(logits, options);
         logits.Fill(float.NegativeInfinity);
@@ -78,7 +78,7 @@ public sealed class LogitsProcessors
     }
 
     /// <summary>The same, but leaves what is kept in <see cref="CandidateIds"/> and <see cref="CandidateLogits"/> (some of them may be −∞).</summary>
-    internal void Select(Span<float> logits, SamplingOptions options)
+    internal void Select(Span<float> logits, GenerationOptions options)
     {
         CheckLength(logits);
         if (options.Temperature is { } temperature && temperature != 1)

@@ -44,7 +44,7 @@ public sealed class Sampler
     /// <param name="step">How many tokens were generated before: with the seed, it determines the draw.</param>
     /// <returns>The token's id.</returns>
     /// <exception cref="TorchKvException">The logits hold NaN or +∞, or every token was removed.</exception>
-    public int Sample(Span<float> logits, ReadOnlySpan<int> history, SamplingOptions options, ulong seed, long step)
+    public int Sample(Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options, ulong seed, long step)
     {
         _processors.Process(logits, history, options);
         if (options.IsGreedy)
@@ -60,14 +60,14 @@ public sealed class Sampler
     }
 
     /// <summary>Chooses the next token, and says how probable it and the best ones are to the model, before anything is processed.</summary>
-    /// <param name="logits">As in <see cref="Sample(Span{float}, ReadOnlySpan{int}, SamplingOptions, ulong, long)"/>.</param>
+    /// <param name="logits">As in <see cref="Sample(Span{float}, ReadOnlySpan{int}, GenerationOptions, ulong, long)"/>.</param>
     /// <param name="history">As there.</param>
     /// <param name="options">As there.</param>
     /// <param name="seed">As there.</param>
     /// <param name="step">As there.</param>
     /// <param name="best">Receives as many of the most probable tokens as it has room for, best first; of equal ones the lower id first.</param>
     public TokenLogProbability SampleWithLogProbabilities(
-        Span<float> logits, ReadOnlySpan<int> history, SamplingOptions options, ulong seed, long step, Span<TokenLogProbability> best)
+        Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options, ulong seed, long step, Span<TokenLogProbability> best)
     {
         logits.CopyTo(_raw);
         var logSum = LogProbabilities(_raw, best);

@@ -325,6 +325,8 @@ internal sealed partial class EngineLoop
                 TotalBlocks = _pool.Count,
                 FreeBlocks = _pool.FreeCount,
                 HeldBlocks = _pool.HeldCount,
+                PeakHeldBlocks = _pool.PeakHeldCount,
+                BytesPerBlock = _runner.BytesPerBlock,
                 CachedBlocks = _pool.CachedCount,
                 UnusedTokenSlots = held,
                 PromptTokens = _scheduler.PromptTokens,

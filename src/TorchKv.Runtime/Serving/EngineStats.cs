@@ -18,8 +18,14 @@ public readonly record struct EngineStats
     /// <summary>Blocks with nothing of worth in them.</summary>
     public int FreeBlocks { get; init; }
 
-    /// <summary>Blocks that requests and conversations hold.</summary>
+    /// <summary>Blocks that requests and sessions hold.</summary>
     public int HeldBlocks { get; init; }
+
+    /// <summary>The most blocks that requests and sessions held at once since the engine started; a shared block counts once.</summary>
+    public int PeakHeldBlocks { get; init; }
+
+    /// <summary>Bytes of keys and values of all layers in one block.</summary>
+    public long BytesPerBlock { get; init; }
 
     /// <summary>Blocks that nobody holds but the prefix index can find.</summary>
     public int CachedBlocks { get; init; }

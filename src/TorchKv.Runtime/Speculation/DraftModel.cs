@@ -49,7 +49,7 @@ internal sealed class DraftModel : IDisposable
         public List<int> Tokens { get; } = [];
     }
 
-    private sealed record Job(Sequence Sequence, State State, SamplingOptions Options, RowOutput Row, int Wanted)
+    private sealed record Job(Sequence Sequence, State State, GenerationOptions Options, RowOutput Row, int Wanted)
     {
         public int Committed { get; } = Sequence.CommittedCount;
 
@@ -62,7 +62,7 @@ internal sealed class DraftModel : IDisposable
         public bool IsDone { get; set; }
     }
 
-    public void Add(Sequence sequence, SamplingOptions options, RowOutput row, int wanted)
+    public void Add(Sequence sequence, GenerationOptions options, RowOutput row, int wanted)
     {
         wanted = Math.Min(wanted, _runner.Model.ContextLength - sequence.CommittedCount);
         if (wanted <= 0)

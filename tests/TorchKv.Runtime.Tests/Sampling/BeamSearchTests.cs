@@ -23,7 +23,7 @@ public class BeamSearchTests
                 EarlyStopping = (EarlyStopping)random.Next(3),
             };
             options = options with { NumReturnSequences = random.Next(1, options.NumBeams + 1) };
-            var sampling = new SamplingOptions
+            var sampling = new GenerationOptions
             {
                 RepetitionPenalty = random.Next(2) == 0 ? null : 1.3f,
                 NoRepeatNgramSize = random.Next(2) == 0 ? null : 2,
@@ -111,7 +111,7 @@ public class BeamSearchTests
         Assert.True(search.IsDone);
         Assert.Throws<InvalidOperationException>(() => search.Advance(new float[20]));
 
-        Assert.Equal("num_beams", Assert.Throws<OptionException>(() => new BeamSearch([1], 10, new BeamSearchOptions(), [9], 3, new SamplingOptions { TopK = 4 })).Option);
+        Assert.Equal("num_beams", Assert.Throws<OptionException>(() => new BeamSearch([1], 10, new BeamSearchOptions(), [9], 3, new GenerationOptions { TopK = 4 })).Option);
         Assert.Equal("num_beams", Assert.Throws<OptionException>(() => new BeamSearch([1], 1, new BeamSearchOptions(), [0], 3)).Option);
         Assert.Equal("max_new_tokens", Assert.Throws<OptionException>(() => new BeamSearch([1], 10, new BeamSearchOptions(), [9], 0)).Option);
     }
@@ -124,7 +124,7 @@ public class BeamSearchTests
         float[] logits = [.. rows];
         Assert.Equal(0, Allocations.Fewest(() =>
         {
-            var search = new BeamSearch([1], 500, new BeamSearchOptions { NumBeams = 4, LengthPenalty = 1.5f }, [9], 60, new SamplingOptions { RepetitionPenalty = 1.2f, NoRepeatNgramSize = 3 });
+            var search = new BeamSearch([1], 500, new BeamSearchOptions { NumBeams = 4, LengthPenalty = 1.5f }, [9], 60, new GenerationOptions { RepetitionPenalty = 1.2f, NoRepeatNgramSize = 3 });
             search.Advance(model.Next([1]));
             rows.CopyTo(logits, 0);
             search.Advance(logits);

@@ -72,7 +72,7 @@ public class HuggingFaceSamplingTests
         {
             var pads = masks[row].Count(seen => seen == 0);
             var prompt = golden.Ids("leftpad_ids")[row][pads..];
-            Assert.Equal(expected[row][pads..], Greedy(model, prompt, setting.GetProperty("max_new_tokens").GetInt32(), -1, new SamplingOptions()));
+            Assert.Equal(expected[row][pads..], Greedy(model, prompt, setting.GetProperty("max_new_tokens").GetInt32(), -1, new GenerationOptions()));
         }
     }
 
@@ -124,7 +124,7 @@ public class HuggingFaceSamplingTests
         return search.Finish();
     }
 
-    private static int[] Greedy(ReferenceGpt2 model, int[] prompt, int maxNewTokens, int eos, SamplingOptions options)
+    private static int[] Greedy(ReferenceGpt2 model, int[] prompt, int maxNewTokens, int eos, GenerationOptions options)
     {
         var sampler = new Sampler(model.VocabSize);
         var ids = prompt.ToList();
@@ -144,12 +144,12 @@ public class HuggingFaceSamplingTests
         NumReturnSequences = setting.TryGetProperty("num_return_sequences", out var count) ? count.GetInt32() : 1,
     };
 
-    private static SamplingOptions Options(JsonElement setting)
+    private static GenerationOptions Options(JsonElement setting)
         => Options(setting.EnumerateObject().Where(p => p.Name is "repetition_penalty" or "no_repeat_ngram_size").Select(p => (p.Name, p.Value.GetRawText())));
 
-    private static SamplingOptions Options(IEnumerable<(string Name, string Value)> settings)
+    private static GenerationOptions Options(IEnumerable<(string Name, string Value)> settings)
     {
-        var options = new SamplingOptions();
+        var options = new GenerationOptions();
         foreach (var (name, value) in settings)
         {
             var number = float.Parse(value, CultureInfo.InvariantCulture);

@@ -35,7 +35,7 @@ public class LogitsProcessorsTests
             for (var reuse = 0; reuse < 3; reuse++)
             {
                 int[] history = [.. Enumerable.Range(0, random.Next(0, 40)).Select(_ => random.Next(vocabSize))];
-                var options = new SamplingOptions
+                var options = new GenerationOptions
                 {
                     RepetitionPenalty = random.Next(3) == 0 ? null : 0.5f + random.NextSingle(),
                     NoRepeatNgramSize = random.Next(2) == 0 ? null : random.Next(0, 5),
@@ -52,7 +52,7 @@ public class LogitsProcessorsTests
     public void TiesWithTheKthStay()
     {
         float[] logits = [1, 2, 2, 3, 2];
-        new LogitsProcessors(5).Warp(logits, new SamplingOptions { TopK = 2 });
+        new LogitsProcessors(5).Warp(logits, new GenerationOptions { TopK = 2 });
         Assert.Equal([float.NegativeInfinity, 2, 2, 3, 2], logits);
     }
 
@@ -62,10 +62,10 @@ public class LogitsProcessorsTests
     public void OneTokenIsAlwaysKept(float topP)
     {
         float[] logits = [1, 5, 2, 5];
-        new LogitsProcessors(4).Warp(logits, new SamplingOptions { TopP = topP });
+        new LogitsProcessors(4).Warp(logits, new GenerationOptions { TopP = topP });
         Assert.Equal([float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, 5], logits);
         float[] others = [1, 5, 2, 4];
-        new LogitsProcessors(4).Warp(others, new SamplingOptions { MinP = 1, TypicalP = 1e-9f });
+        new LogitsProcessors(4).Warp(others, new GenerationOptions { MinP = 1, TypicalP = 1e-9f });
         Assert.Equal([float.NegativeInfinity, 5, float.NegativeInfinity, float.NegativeInfinity], others);
     }
 
@@ -74,7 +74,7 @@ public class LogitsProcessorsTests
     {
         float[] logits = [1, -5, 2, float.NegativeInfinity];
         var processors = new LogitsProcessors(4);
-        var options = new SamplingOptions { Temperature = 1, TopK = 0, TopP = 1, MinP = 0, TypicalP = 1, RepetitionPenalty = 1, NoRepeatNgramSize = 0 };
+        var options = new GenerationOptions { Temperature = 1, TopK = 0, TopP = 1, MinP = 0, TypicalP = 1, RepetitionPenalty = 1, NoRepeatNgramSize = 0 };
         options.Validate();
         processors.Process(logits, [0, 1, 0, 1], options);
         processors.Warp(logits, options);
@@ -83,7 +83,7 @@ public class LogitsProcessorsTests
 
     [Fact]
     public void RowOfAnotherVocabularyIsRefused()
-        => Assert.Throws<ArgumentException>(() => new LogitsProcessors(4).Warp(new float[5], new SamplingOptions { TopK = 1 }));
+        => Assert.Throws<ArgumentException>(() => new LogitsProcessors(4).Warp(new float[5], new GenerationOptions { TopK = 1 }));
 
     internal static float[] RandomRow(Random random, int vocabSize)
     {
@@ -99,7 +99,7 @@ public class LogitsProcessorsTests
         return row;
     }
 
-    internal static SamplingOptions RandomOptions(Random random) => new()
+    internal static GenerationOptions RandomOptions(Random random) => new()
     {
         Temperature = random.Next(2) == 0 ? null : 0.1f + (2 * random.NextSingle()),
         TopK = random.Next(2) == 0 ? null : random.Next(0, 30),

@@ -16,7 +16,7 @@ public class SamplerTests
         var counts = new int[5];
         for (var step = 0; step < 100_000; step++)
         {
-            counts[sampler.Sample([.. logits], [], new SamplingOptions { Temperature = 1 }, 7, step)]++;
+            counts[sampler.Sample([.. logits], [], new GenerationOptions { Temperature = 1 }, 7, step)]++;
         }
 
         // 10, 20, 30 and 40 %; a standard deviation is at most 155.
@@ -46,14 +46,14 @@ public class SamplerTests
     {
         var random = new Random(32);
         var rows = Enumerable.Range(0, 50).Select(_ => LogitsProcessorsTests.RandomRow(random, 97)).ToArray();
-        var options = new SamplingOptions { Temperature = 1.2f, TopP = 0.9f, RepetitionPenalty = 1.1f };
+        var options = new GenerationOptions { Temperature = 1.2f, TopP = 0.9f, RepetitionPenalty = 1.1f };
         var inOrder = Choices(new Sampler(97), Enumerable.Range(0, 50));
 
         // One sampler for all, another sequence in between, the steps in any order: as after preemption or a rejected draft.
         var shared = new Sampler(97);
         var shuffled = Choices(shared, Enumerable.Range(0, 50).OrderBy(_ => random.Next()).Select(step =>
         {
-            shared.Sample([.. rows[(step + 1) % 50]], [1, 2, 3], new SamplingOptions { TopK = 3, NoRepeatNgramSize = 1 }, 99, step);
+            shared.Sample([.. rows[(step + 1) % 50]], [1, 2, 3], new GenerationOptions { TopK = 3, NoRepeatNgramSize = 1 }, 99, step);
             return step;
         }));
         Assert.Equal(inOrder.OrderBy(choice => choice.Step), shuffled.OrderBy(choice => choice.Step));
@@ -76,10 +76,10 @@ public class SamplerTests
     {
         var sampler = new Sampler(20);
         float[] logits = [.. Enumerable.Range(0, 20).Select(i => i is 9 or 17 ? 3f : -i)];
-        Assert.Equal(9, sampler.Sample([.. logits], [], new SamplingOptions(), 0, 0));
-        Assert.Equal(9, sampler.Sample([.. logits], [], new SamplingOptions { Temperature = 0, TopK = 5 }, 0, 0));
-        Assert.Equal(17, sampler.Sample([.. logits], [9], new SamplingOptions { RepetitionPenalty = 1.5f }, 0, 0));
-        Assert.Equal(17, sampler.Sample([.. logits], [4, 9, 4], new SamplingOptions { NoRepeatNgramSize = 2 }, 0, 0));
+        Assert.Equal(9, sampler.Sample([.. logits], [], new GenerationOptions(), 0, 0));
+        Assert.Equal(9, sampler.Sample([.. logits], [], new GenerationOptions { Temperature = 0, TopK = 5 }, 0, 0));
+        Assert.Equal(17, sampler.Sample([.. logits], [9], new GenerationOptions { RepetitionPenalty = 1.5f }, 0, 0));
+        Assert.Equal(17, sampler.Sample([.. logits], [4, 9, 4], new GenerationOptions { NoRepeatNgramSize = 2 }, 0, 0));
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public class SamplerTests
         float[] logits = [1, 3, 2, 3, float.NegativeInfinity, 0];
         var sum = Math.Log(Math.Exp(1) + (2 * Math.Exp(3)) + Math.Exp(2) + Math.Exp(0));
         var best = new TokenLogProbability[4];
-        var chosen = new Sampler(6).SampleWithLogProbabilities([.. logits], [1, 3], new SamplingOptions { RepetitionPenalty = 100 }, 0, 0, best);
+        var chosen = new Sampler(6).SampleWithLogProbabilities([.. logits], [1, 3], new GenerationOptions { RepetitionPenalty = 100 }, 0, 0, best);
         Assert.Equal(2, chosen.Id);
         Assert.InRange(chosen.LogProbability, 2 - sum - 1e-6, 2 - sum + 1e-6);
         Assert.Equal([1, 3, 2, 0], best.Select(token => token.Id));
@@ -109,8 +109,8 @@ public class SamplerTests
         {
             var logits = Enumerable.Range(0, 20).Select(i => i == at ? bad : i).ToArray();
             var sampler = new Sampler(20);
-            Assert.Contains("NaN", Assert.Throws<TorchKvException>(() => sampler.Sample([.. logits], [], new SamplingOptions(), 0, 0)).Message);
-            Assert.Throws<TorchKvException>(() => sampler.Sample([.. logits], [], new SamplingOptions { Temperature = 1, TopK = 3, TopP = 0.5f, MinP = 0.1f, TypicalP = 0.5f }, 0, 0));
+            Assert.Contains("NaN", Assert.Throws<TorchKvException>(() => sampler.Sample([.. logits], [], new GenerationOptions(), 0, 0)).Message);
+            Assert.Throws<TorchKvException>(() => sampler.Sample([.. logits], [], new GenerationOptions { Temperature = 1, TopK = 3, TopP = 0.5f, MinP = 0.1f, TypicalP = 0.5f }, 0, 0));
             Assert.Throws<TorchKvException>(() => sampler.LogProbabilities(logits, []));
         }
     }
@@ -119,7 +119,7 @@ public class SamplerTests
     public void RowWithoutATokenLeftIsRefused()
     {
         var sampler = new Sampler(3);
-        var options = new SamplingOptions { NoRepeatNgramSize = 1 };
+        var options = new GenerationOptions { NoRepeatNgramSize = 1 };
         Assert.Contains("No token is left", Assert.Throws<TorchKvException>(() => sampler.Sample([1, 2, 3], [0, 1, 2], options, 0, 0)).Message);
         Assert.Throws<TorchKvException>(() => sampler.Sample([1, 2, 3], [0, 1, 2], options with { Temperature = 1 }, 0, 0));
     }
@@ -134,7 +134,7 @@ public class SamplerTests
         int[] history = [.. Enumerable.Range(0, 300).Select(_ => random.Next(VocabSize))];
         var best = new TokenLogProbability[5];
         var sampler = new Sampler(VocabSize);
-        SamplingOptions[] settings =
+        GenerationOptions[] settings =
         [
             new(),
             new() { Temperature = 0.8f, TopK = 50, TopP = 0.9f, MinP = 0.01f, TypicalP = 0.9f, RepetitionPenalty = 1.1f, NoRepeatNgramSize = 3 },

@@ -5,7 +5,7 @@ namespace TorchKv.Runtime.Tests.Sampling;
 /// <summary>HuggingFace's processors, each by its definition with whole sorts, float32 where PyTorch has it.</summary>
 internal static class WarpOracle
 {
-    public static float[] Process(float[] logits, int[] history, SamplingOptions options)
+    public static float[] Process(float[] logits, int[] history, GenerationOptions options)
     {
         float[] result = [.. logits];
         if (options.RepetitionPenalty is { } penalty)
@@ -32,7 +32,7 @@ internal static class WarpOracle
         return result;
     }
 
-    public static float[] Warp(float[] logits, SamplingOptions options)
+    public static float[] Warp(float[] logits, GenerationOptions options)
     {
         var result = logits.Select(logit => logit / (options.Temperature ?? 1)).ToArray();
         if (options.TopK is > 0 and var k)

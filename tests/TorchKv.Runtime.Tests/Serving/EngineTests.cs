@@ -172,6 +172,21 @@ public class EngineTests
     }
 
     [Fact]
+    public async Task ThePeakOfHeldBlocksCountsASharedBlockOnce()
+    {
+        var runner = new FakeRunner(64);
+        await using var engine = new Engine(runner);
+        Assert.Equal(0, engine.Stats.PeakHeldBlocks);
+        Assert.Equal(runner.BytesPerBlock, engine.Stats.BytesPerBlock);
+
+        // 8 prompt tokens fill 2 blocks that all 3 samples share; 8 more tokens, the last of them not stored, need 2 blocks each.
+        await Alone.Read(engine.GenerateAsync([1, 2, 3, 4, 5, 6, 7, 8], new() { MaxNewTokens = 8, EosTokenIds = [], Samples = 3, Temperature = 1, Seed = 1 }), 3);
+        await Alone.Read(engine.GenerateAsync([1], new() { MaxNewTokens = 2, EosTokenIds = [] }));
+        var stats = await engine.SettleAsync();
+        Assert.Equal((0, 2 + (3 * 2)), (stats.HeldBlocks, stats.PeakHeldBlocks));
+    }
+
+    [Fact]
     public async Task AnEnumerationMayBeRepeated()
     {
         await using var engine = new Engine(new FakeRunner(64));

@@ -2,9 +2,9 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 
-public class SamplingOptionsTests
+public class SamplingValidationTests
 {
-    public static TheoryData<string, SamplingOptions> Bad => new()
+    public static TheoryData<string, GenerationOptions> Bad => new()
     {
         { "temperature", new() { Temperature = -0.1f } },
         { "temperature", new() { Temperature = 1e-7f } },
@@ -36,7 +36,7 @@ public class SamplingOptionsTests
 
     [Theory]
     [MemberData(nameof(Bad), DisableDiscoveryEnumeration = true)]
-    public void ValueOutsideItsLimitsIsRefusedByName(string option, SamplingOptions options)
+    public void ValueOutsideItsLimitsIsRefusedByName(string option, GenerationOptions options)
     {
         var error = Assert.Throws<OptionException>(options.Validate);
         Assert.Equal(option, error.Option);
@@ -52,19 +52,19 @@ public class SamplingOptionsTests
     [Fact]
     public void LimitsThemselvesAreAllowed()
     {
-        new SamplingOptions().Validate();
-        new SamplingOptions { Temperature = 0, TopK = 0, TopP = 0, MinP = 0, TypicalP = 1e-6f, RepetitionPenalty = 1e-6f, NoRepeatNgramSize = 0 }.Validate();
-        new SamplingOptions { Temperature = 1e30f, TopK = int.MaxValue, TopP = 1, MinP = 1, TypicalP = 1, RepetitionPenalty = 1e30f, NoRepeatNgramSize = int.MaxValue }.Validate();
+        new GenerationOptions().Validate();
+        new GenerationOptions { Temperature = 0, TopK = 0, TopP = 0, MinP = 0, TypicalP = 1e-6f, RepetitionPenalty = 1e-6f, NoRepeatNgramSize = 0 }.Validate();
+        new GenerationOptions { Temperature = 1e30f, TopK = int.MaxValue, TopP = 1, MinP = 1, TypicalP = 1, RepetitionPenalty = 1e30f, NoRepeatNgramSize = int.MaxValue }.Validate();
         new BeamSearchOptions { NumBeams = 1, LengthPenalty = -2 }.Validate();
     }
 
     [Fact]
     public void GreedyIsWhatNothingMakesRandom()
     {
-        Assert.True(new SamplingOptions().IsGreedy);
-        Assert.True(new SamplingOptions { RepetitionPenalty = 1.2f, NoRepeatNgramSize = 2, Seed = 1 }.IsGreedy);
-        Assert.True(new SamplingOptions { Temperature = 0, TopP = 0.5f }.IsGreedy);
-        Assert.False(new SamplingOptions { TopK = 0 }.IsGreedy);
-        Assert.False(new SamplingOptions { Temperature = 1 }.IsGreedy);
+        Assert.True(new GenerationOptions().IsGreedy);
+        Assert.True(new GenerationOptions { RepetitionPenalty = 1.2f, NoRepeatNgramSize = 2, Seed = 1 }.IsGreedy);
+        Assert.True(new GenerationOptions { Temperature = 0, TopP = 0.5f }.IsGreedy);
+        Assert.False(new GenerationOptions { TopK = 0 }.IsGreedy);
+        Assert.False(new GenerationOptions { Temperature = 1 }.IsGreedy);
     }
 }
