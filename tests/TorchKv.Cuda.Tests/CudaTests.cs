@@ -1,6 +1,7 @@
 using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
+using TorchKv.Running;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Model;
 using TorchKv.TestSupport;
@@ -85,7 +86,7 @@ public class CudaTests : IDisposable
     public void TheRunnersLogitsAreHuggingFaces(string name)
     {
         using var golden = Golden.HuggingFace(name);
-        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), blockCount: 8, device);
+        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), new TorchRunnerOptions { BlockCount = 8, Device = device });
         var rows = Golden.Rows(golden.Json.GetProperty("batch_ids")).Select(row => row.Select(id => (int)id).ToArray()).ToArray();
         var logits = new float[2 * 16 * runner.Config.VocabSize];
         runner.Step([new(rows[0], 0, new[] { 5 }, LogitsWanted.All), new(rows[1], 0, new[] { 2 }, LogitsWanted.All)], logits);

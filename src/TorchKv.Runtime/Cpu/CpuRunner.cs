@@ -168,20 +168,7 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
     /// <inheritdoc/>
     public void ReadKeysAndValues(int layer, ReadOnlySpan<int> blockTable, int tokens, Span<float> keys, Span<float> values)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, blockTable.Length * BlockSize);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(keys.Length, tokens * Config.EmbeddingSize, nameof(keys));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, tokens * Config.EmbeddingSize, nameof(values));
-        if ((uint)layer >= (uint)Config.LayerCount)
-        {
-            throw new ArgumentOutOfRangeException(nameof(layer), layer, $"The model has layers 0 to {Config.LayerCount - 1}.");
-        }
-
-        foreach (var block in blockTable)
-        {
-            rules.CheckBlock(block, nameof(blockTable));
-        }
-
+        rules.CheckRead(layer, blockTable, tokens, keys.Length, values.Length);
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);

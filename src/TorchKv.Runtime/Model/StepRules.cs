@@ -89,6 +89,26 @@ public sealed class StepRules
         }
     }
 
+    /// <summary>Checks what <see cref="IKvReader.ReadKeysAndValues"/> is given.</summary>
+    /// <exception cref="ArgumentException">There is no such layer or block, the blocks hold fewer tokens, or a span has another length.</exception>
+    public void CheckRead(int layer, ReadOnlySpan<int> blockTable, int tokens, int keysLength, int valuesLength)
+    {
+        var wanted = (long)tokens * _model.HeadCount * _model.HeadDim;
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, (long)blockTable.Length * _blockSize, nameof(tokens));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(keysLength, wanted, "keys");
+        ArgumentOutOfRangeException.ThrowIfNotEqual(valuesLength, wanted, "values");
+        if ((uint)layer >= (uint)_model.LayerCount)
+        {
+            throw new ArgumentOutOfRangeException(nameof(layer), layer, Text($"The model has layers 0 to {_model.LayerCount - 1}."));
+        }
+
+        foreach (var block in blockTable)
+        {
+            CheckBlock(block, nameof(blockTable));
+        }
+    }
+
     private void CheckTokens(int index, in RunnerRow row, long tokensSoFar)
     {
         var count = row.Tokens.Length;
