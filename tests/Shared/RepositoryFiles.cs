@@ -1,5 +1,3 @@
-using TorchKv.Runtime.Cpu;
-
 namespace TorchKv.TestSupport;
 
 /// <summary>Finds the repository's own files from wherever the tests run.</summary>
