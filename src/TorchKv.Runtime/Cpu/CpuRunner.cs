@@ -69,33 +69,42 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
     /// <summary>Bytes of memory that are kept for the weights; bfloat16 ones in 12 bits leave a quarter of it untouched.</summary>
     public long WeightBytes => weights.Bytes;
 
+    /// <summary>How keys and values come about, for <c>ModelIdentity.OfFolder</c>.</summary>
+    public string Kept => $"cpu {Options.DType} {Options.KvDType}";
+
     /// <summary>The threads.</summary>
     internal ThreadTeam Team => team;
 
     /// <summary>Reads and packs a checkpoint in HuggingFace's layout.</summary>
     /// <param name="directory">The checkpoint's folder.</param>
     /// <param name="options">null: float32 on all processors.</param>
+    /// <param name="cancellationToken">Ends the loading within a part of a matrix.</param>
     /// <exception cref="TorchKvException">The checkpoint or its configuration cannot be used.</exception>
     /// <exception cref="OptionException">An option is out of its range.</exception>
-    public static CpuRunner Load(string directory, CpuRunnerOptions? options = null)
+    public static CpuRunner Load(
+        string directory, CpuRunnerOptions? options = null, CancellationToken cancellationToken = default)
     {
         Check(options ??= new CpuRunnerOptions());
+        cancellationToken.ThrowIfCancellationRequested();
         using var checkpoint = Checkpoint.Open(directory);
-        return Load(checkpoint, options);
+        return Load(checkpoint, options, cancellationToken);
     }
 
     /// <summary>Reads and packs an open checkpoint, which may be closed afterwards.</summary>
     /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="options">null: float32 on all processors.</param>
+    /// <param name="cancellationToken">Ends the loading within a part of a matrix.</param>
     /// <exception cref="CheckpointException">A tensor cannot be read.</exception>
     /// <exception cref="OptionException">An option is out of its range.</exception>
-    public static CpuRunner Load(Checkpoint checkpoint, CpuRunnerOptions? options = null)
+    public static CpuRunner Load(
+        Checkpoint checkpoint, CpuRunnerOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         Check(options ??= new CpuRunnerOptions());
         CheckSteps(options, checkpoint.Config);
         var threads = options.Threads == 0 ? Math.Min(MostThreads, Environment.ProcessorCount) : options.Threads;
-        return new CpuRunner(Weights.Load(checkpoint, options.DType, threads), options, threads);
+        var weights = Weights.Load(checkpoint, options.DType, threads, cancellationToken);
+        return new CpuRunner(weights, options, threads);
     }
 
     /// <inheritdoc/>

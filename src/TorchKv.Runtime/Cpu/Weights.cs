@@ -98,13 +98,14 @@ internal sealed unsafe class Weights : IDisposable
 
     /// <summary>Reads and packs a checkpoint, on <paramref name="threads"/> threads.</summary>
     /// <exception cref="CheckpointException">The file cannot be read.</exception>
-    public static Weights Load(Checkpoint checkpoint, CpuDType dtype, int threads)
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public static Weights Load(Checkpoint checkpoint, CpuDType dtype, int threads, CancellationToken cancellationToken)
     {
         var weights = new Weights(checkpoint.Config, dtype);
         try
         {
             weights.Plan(checkpoint);
-            weights.RunJobs(threads);
+            weights.RunJobs(threads, cancellationToken);
             return weights;
         }
         catch
@@ -281,9 +282,9 @@ internal sealed unsafe class Weights : IDisposable
         }
     }
 
-    private void RunJobs(int threads)
+    private void RunJobs(int threads, CancellationToken cancellationToken)
     {
-        Run(jobs, threads);
+        Run(jobs, threads, cancellationToken);
         if (Array.FindAll([.. Matrices], matrix => matrix.Misfit) is { Length: > 0 } misfits)
         {
             foreach (var matrix in misfits)
@@ -291,13 +292,13 @@ internal sealed unsafe class Weights : IDisposable
                 matrix.FallBack();
             }
 
-            Run(jobs.FindAll(job => job.Matrix is { } matrix && Array.IndexOf(misfits, matrix) >= 0), threads);
+            Run(jobs.FindAll(job => job.Matrix is { } matrix && Array.IndexOf(misfits, matrix) >= 0), threads, cancellationToken);
         }
 
         jobs.Clear();
     }
 
-    private static void Run(List<Job> jobs, int threads)
+    private static void Run(List<Job> jobs, int threads, CancellationToken cancellationToken)
     {
         var largest = jobs.Max(job => job.Floats);
         var next = -1;
@@ -309,6 +310,7 @@ internal sealed unsafe class Weights : IDisposable
                 using var buffer = new NativeBuffer(largest * sizeof(float));
                 for (int job; failure is null && (job = Interlocked.Increment(ref next)) < jobs.Count;)
                 {
+                    cancellationToken.ThrowIfCancellationRequested();
                     if (jobs[job].Matrix is not { Misfit: true })
                     {
                         jobs[job].Run(buffer);

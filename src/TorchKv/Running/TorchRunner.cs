@@ -97,6 +97,9 @@ public sealed class TorchRunner : IModelRunner, IKvReader
     /// <summary>The dtype of keys and values.</summary>
     public ScalarType KvDType => _pool.dtype;
 
+    /// <summary>How keys and values come about, for <c>ModelIdentity.OfFolder</c>.</summary>
+    public string Kept => $"torch {DType} {KvDType}";
+
     /// <summary>Loads a checkpoint in HuggingFace's layout.</summary>
     /// <param name="directory">Its folder.</param>
     /// <param name="options">null: float32 on the CPU, room for eight sequences.</param>
@@ -290,8 +293,20 @@ public sealed class TorchRunner : IModelRunner, IKvReader
         var values = To(dtype, _blocksV[layer].index_select(1, group.Table).view(att.num_heads, rows, seen, att.head_dim));
 
         var scores = matmul(queries, keys.transpose(2, 3)).masked_fill_(group.Mask, double.NegativeInfinity);
-        var context = matmul(To(dtype, softmax(scores, dim: -1)), values);
+        var weights = To(dtype, softmax(scores, dim: -1));
+        var context = tokens == 1 ? matmul(weights, values) : WeightedValues(weights, values);
         return context.permute(1, 2, 0, 3).reshape(rows * tokens, att.d_out).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// weights · values where a weight of 0 times NaN or infinity is 0: a token must not be spoilt by one that comes after it, a draft that
+    /// will be rejected for instance.
+    /// </summary>
+    private static Tensor WeightedValues(Tensor weights, Tensor values)
+    {
+        var spoilt = values.isfinite().all(-1, keepdim: true).logical_not();                                // (heads, rows, seen, 1)
+        var seesSpoilt = matmul(weights, spoilt.to(weights.dtype)).gt(0);                                   // (heads, rows, tokens, 1)
+        return matmul(weights, values.masked_fill(spoilt, 0)).masked_fill_(seesSpoilt, double.NaN);
     }
 
     private static Tensor To(ScalarType dtype, Tensor t) => t.dtype == dtype ? t : t.to(dtype);
