@@ -18,7 +18,7 @@ public sealed partial class Engine
     /// <param name="draftDirectory">
     /// A smaller model of the same vocabulary that drafts for the requests that ask for it; null: none.
     /// </param>
-    /// <param name="cancellationToken">Gives up waiting for the model.</param>
+    /// <param name="cancellationToken">Ends the loading.</param>
     /// <exception cref="TorchKvException">A file is missing or cannot be used; the message names it and says why.</exception>
     public static Task<Engine> LoadAsync(
         string directory,
@@ -33,15 +33,14 @@ public sealed partial class Engine
             {
                 var tokenizer = Gpt2Tokenizer.Exists(directory) ? Gpt2Tokenizer.Load(directory) : null;
                 cancellationToken.ThrowIfCancellationRequested();
-                var runner = CpuRunner.Load(directory, cpu);
+                var runner = CpuRunner.Load(directory, cpu, cancellationToken);
                 CpuRunner? draft = null;
                 try
                 {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    draft = draftDirectory is null ? null : CpuRunner.Load(draftDirectory, cpu);
-                    var engine = new Engine(runner, tokenizer, options, draft);
-                    engine._modelHash ??= new Lazy<byte[]>(() => OfFolder(directory, cpu ?? new CpuRunnerOptions()));
-                    return engine;
+                    draft = draftDirectory is null ? null : CpuRunner.Load(draftDirectory, cpu, cancellationToken);
+                    options ??= new EngineOptions();
+                    var identity = options.ModelIdentity ?? ModelIdentity.OfFolder(directory, runner.Kept);
+                    return new Engine(runner, tokenizer, options with { ModelIdentity = identity }, draft);
                 }
                 catch
                 {
@@ -52,7 +51,4 @@ public sealed partial class Engine
             },
             cancellationToken);
     }
-
-    private static byte[] OfFolder(string directory, CpuRunnerOptions cpu)
-        => ModelIdentity.OfFolder(directory, $"cpu {cpu.DType} {cpu.KeptKvDType}");
 }

@@ -21,7 +21,6 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     private readonly IModelRunner _runner;
     private readonly EngineLoop _loop;
     private readonly RequestRules _rules;
-    private Lazy<byte[]>? _modelHash;
 
     /// <summary>An engine over a runner, which it owns and disposes.</summary>
     /// <param name="runner">Runs the model; its pool of blocks is the engine's.</param>
@@ -40,7 +39,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
 
         _runner = runner;
         Tokenizer = tokenizer;
-        _modelHash = options?.ModelIdentity is { } identity ? new Lazy<byte[]>(() => ModelIdentity.OfText(identity)) : null;
+        ModelIdentity = options?.ModelIdentity;
         _loop = new EngineLoop(runner, tokenizer, draft, options ?? new EngineOptions());
         _rules = new RequestRules(
             runner.Model,
@@ -56,6 +55,9 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
 
     /// <summary>The model's shape.</summary>
     public ModelShape Model => _runner.Model;
+
+    /// <summary>What session files are checked by; null where the engine does not know its model's.</summary>
+    public ModelIdentity? ModelIdentity { get; }
 
     /// <inheritdoc/>
     public GeneratorLoad Load
@@ -142,7 +144,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
 
     internal IModelRunner Runner => _runner;
 
-    internal byte[] ModelHash => _modelHash?.Value
+    internal byte[] ModelHash => ModelIdentity?.Hash
         ?? throw new RequestException("The engine does not know its model's identity; set EngineOptions.ModelIdentity to save and restore sessions.");
 
     /// <summary>Submits a session's next turn.</summary>

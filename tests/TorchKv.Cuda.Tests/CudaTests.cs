@@ -1,7 +1,7 @@
 using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
-using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Running;
 using TorchKv.Runtime.Model;
 using TorchKv.TestSupport;
 using TorchKv.Tests;
@@ -14,12 +14,11 @@ namespace TorchKv.Cuda.Tests;
 /// <summary>What the CPU's tests check, on CUDA. Where there is no CUDA device, <see cref="CudaDeviceTests"/> alone is left, and is skipped.</summary>
 public class CudaTests : IDisposable
 {
-    // float32 on CUDA may go through TF32 units in the products; recordings are compared with what that leaves
-    private const double Tolerance = 1e-3;
+    private const double Tolerance = CudaDevice.Tolerance;
 
-    private readonly Device device = CudaDevice.Device;
-    private readonly IDisposable scope = NewDisposeScope();
-    private readonly IDisposable mode = inference_mode();
+    private readonly Device _device = CudaDevice.Device;
+    private readonly IDisposable _scope = NewDisposeScope();
+    private readonly IDisposable _mode = inference_mode();
 
     public static TheoryData<string> Cases => [.. Golden.HuggingFaceCases];
 
@@ -27,18 +26,18 @@ public class CudaTests : IDisposable
 
     public void Dispose()
     {
-        mode.Dispose();
-        scope.Dispose();
+        _mode.Dispose();
+        _scope.Dispose();
         GC.SuppressFinalize(this);
     }
 
-    [CudaTheory]
+    [Theory]
     [MemberData(nameof(Cases))]
     public void LogitsThroughEveryCacheAreHuggingFaces(string name)
     {
         using var golden = Golden.HuggingFace(name);
-        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", name), device);
-        var ids = golden.Ids("batch_ids").to(device);
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", name), _device);
+        var ids = golden.Ids("batch_ids").to(_device);
         Close.To(golden["full.logits"], model.forward(ids), "full.logits", Tolerance, Tolerance);
         foreach (var kind in Enum.GetValues<KvCacheKind>())
         {
@@ -54,35 +53,35 @@ public class CudaTests : IDisposable
         }
     }
 
-    [CudaTheory]
+    [Theory]
     [MemberData(nameof(Cases))]
     public void LeftPaddedRowsAreHuggingFaces(string name)
     {
         using var golden = Golden.HuggingFace(name);
-        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", name), device);
-        var logits = model.forward(golden.Ids("leftpad_ids").to(device), use_cache: true, attention_mask: golden.Ids("leftpad_mask").to(device));
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", name), _device);
+        var logits = model.forward(golden.Ids("leftpad_ids").to(_device), use_cache: true, attention_mask: golden.Ids("leftpad_mask").to(_device));
         Close.To(golden["leftpad.logits"][0], logits[0], "row 0", Tolerance, Tolerance);
         Close.To(golden["leftpad.logits"][1].narrow(0, 7, 9), logits[1].narrow(0, 7, 9), "row 1 after its padding", Tolerance, Tolerance);
     }
 
-    [CudaTheory]
+    [Theory]
     [MemberData(nameof(Cases))]
     public void TheRunnersLogitsAreHuggingFaces(string name)
     {
         using var golden = Golden.HuggingFace(name);
-        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), blockCount: 8, device);
+        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), new TorchRunnerOptions { BlockCount = 8, Device = _device });
         var rows = Golden.Rows(golden.Json.GetProperty("batch_ids")).Select(row => row.Select(id => (int)id).ToArray()).ToArray();
         var logits = new float[2 * 16 * runner.Config.VocabSize];
         runner.Step([new(rows[0], 0, new[] { 5 }, LogitsWanted.All), new(rows[1], 0, new[] { 2 }, LogitsWanted.All)], logits);
         Close.To(Close.Values(golden["full.logits"]), logits, "full.logits", Tolerance, Tolerance);
     }
 
-    [CudaTheory]
+    [Theory]
     [MemberData(nameof(Kinds))]
     public void CachesKeepWhatTheyAreGiven(string kind)
     {
         using var cache = CacheKinds.All[kind]();
-        var oracle = new CacheOracle(seed: 6, cache, device);
+        var oracle = new CacheOracle(seed: 6, cache, _device);
         oracle.Update(17);
         oracle.Repeat(2);
         oracle.Update(1);
@@ -92,20 +91,20 @@ public class CudaTests : IDisposable
         oracle.Update(5);
     }
 
-    [CudaTheory]
+    [Theory]
     [MemberData(nameof(Kinds))]
     public void AModelMovesWithItsCacheToTheCpuAndBack(string kind)
     {
         using var golden = Golden.HuggingFace("gelu-new");
-        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"), device);
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"), _device);
         var ids = golden.Ids("batch_ids");
-        var expected = model.forward(ids.to(device)).cpu();
+        var expected = model.forward(ids.to(_device)).cpu();
         model.set_kv_cache(CacheKinds.All[kind]);
-        model.forward(ids.narrow(1, 0, 6).to(device), use_cache: true);
+        model.forward(ids.narrow(1, 0, 6).to(_device), use_cache: true);
         model.to(CPU);
         var on_cpu = model.forward(ids.narrow(1, 6, 2), use_cache: true);
-        model.to(device);
-        var back = model.forward(ids.narrow(1, 8, 2).to(device), use_cache: true);
+        model.to(_device);
+        var back = model.forward(ids.narrow(1, 8, 2).to(_device), use_cache: true);
         Assert.Equal(10, model.current_pos);
         if (model.kv_cache.window is null or >= 10)
         {
@@ -114,14 +113,14 @@ public class CudaTests : IDisposable
         }
     }
 
-    [CudaTheory]
+    [Theory]
     [InlineData(ScalarType.Float16)]
     [InlineData(ScalarType.BFloat16)]
     public void SixteenBitLogitsStayNearFloat32(ScalarType dtype)
     {
         using var golden = Golden.HuggingFace("gelu-new");
-        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"), device, dtype);
-        var logits = model.forward(golden.Ids("leftpad_ids").to(device), use_cache: true, attention_mask: golden.Ids("leftpad_mask").to(device));
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"), _device, dtype);
+        var logits = model.forward(golden.Ids("leftpad_ids").to(_device), use_cache: true, attention_mask: golden.Ids("leftpad_mask").to(_device));
         Assert.True(logits.to(ScalarType.Float32).isfinite().all().item<bool>());
         Close.To(golden["leftpad.logits"][0], logits[0], $"{dtype}", 0.5, 0.05);
     }

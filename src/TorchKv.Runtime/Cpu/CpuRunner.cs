@@ -5,6 +5,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Paging;
+using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Runtime.Cpu;
 
@@ -13,7 +14,7 @@ namespace TorchKv.Runtime.Cpu;
 /// prompt is cut, with any number of threads and any vector width: every output has one order of summation.
 /// </summary>
 /// <remarks>A step allocates nothing on the managed heap. One step at a time; <see cref="Dispose"/> may come in the middle of one, which then ends.</remarks>
-public sealed unsafe class CpuRunner : IModelRunner
+public sealed unsafe class CpuRunner : IModelRunner, IKvReader
 {
     private const int MostBlocks = 1 << 24;
     private const int MostThreads = 1024;
@@ -26,9 +27,7 @@ public sealed unsafe class CpuRunner : IModelRunner
     private readonly ThreadTeam team;
     private readonly object gate = new();
 
-    // The step that last wrote a block, to find two rows of one step that write the same.
-    private readonly int[] writtenAt;
-    private int step;
+    private readonly StepRules rules;
     private volatile bool disposed;
 
     private CpuRunner(Weights weights, CpuRunnerOptions options, int threads)
@@ -36,13 +35,13 @@ public sealed unsafe class CpuRunner : IModelRunner
         this.weights = weights;
         Options = options with { Threads = threads, KvDType = options.KeptKvDType };
         var config = weights.Config;
-        var perSequence = (config.ContextLength + KvLayout.BlockSize - 1) / KvLayout.BlockSize;
+        var perSequence = BlockMath.BlocksFor(config.ContextLength, KvLayout.BlockSize);
         pool = new KvPool(config, options.KeptKvDType, options.BlockCount == 0 ? 8 * perSequence : options.BlockCount);
         scratch = new Scratch(config, options.MaxTokensPerStep);
         work = new StepWork(weights, scratch, pool, KernelSet.For(options.VectorWidth ?? KernelSet.Widest), threads);
         team = new ThreadTeam(threads, work.MostTasks, () => new Workspace(config));
-        writtenAt = new int[pool.BlockCount];
         Model = config.Shape;
+        rules = new StepRules(this);
     }
 
     /// <summary>The model's configuration.</summary>
@@ -72,33 +71,42 @@ public sealed unsafe class CpuRunner : IModelRunner
     /// <summary>Bytes of memory that are kept for the weights; bfloat16 ones in 12 bits leave a quarter of it untouched.</summary>
     public long WeightBytes => weights.Bytes;
 
+    /// <summary>How keys and values come about, for <c>ModelIdentity.OfFolder</c>.</summary>
+    public string Kept => $"cpu {Options.DType} {Options.KvDType}";
+
     /// <summary>The threads.</summary>
     internal ThreadTeam Team => team;
 
     /// <summary>Reads and packs a checkpoint in HuggingFace's layout.</summary>
     /// <param name="directory">The checkpoint's folder.</param>
     /// <param name="options">null: float32 on all processors.</param>
+    /// <param name="cancellationToken">Ends the loading within a part of a matrix.</param>
     /// <exception cref="TorchKvException">The checkpoint or its configuration cannot be used.</exception>
     /// <exception cref="OptionException">An option is out of its range.</exception>
-    public static CpuRunner Load(string directory, CpuRunnerOptions? options = null)
+    public static CpuRunner Load(
+        string directory, CpuRunnerOptions? options = null, CancellationToken cancellationToken = default)
     {
         Check(options ??= new CpuRunnerOptions());
+        cancellationToken.ThrowIfCancellationRequested();
         using var checkpoint = Checkpoint.Open(directory);
-        return Load(checkpoint, options);
+        return Load(checkpoint, options, cancellationToken);
     }
 
     /// <summary>Reads and packs an open checkpoint, which may be closed afterwards.</summary>
     /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="options">null: float32 on all processors.</param>
+    /// <param name="cancellationToken">Ends the loading within a part of a matrix.</param>
     /// <exception cref="CheckpointException">A tensor cannot be read.</exception>
     /// <exception cref="OptionException">An option is out of its range.</exception>
-    public static CpuRunner Load(Checkpoint checkpoint, CpuRunnerOptions? options = null)
+    public static CpuRunner Load(
+        Checkpoint checkpoint, CpuRunnerOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         Check(options ??= new CpuRunnerOptions());
         CheckSteps(options, checkpoint.Config);
         var threads = options.Threads == 0 ? Math.Min(MostThreads, Environment.ProcessorCount) : options.Threads;
-        return new CpuRunner(Weights.Load(checkpoint, options.DType, threads), options, threads);
+        var weights = Weights.Load(checkpoint, options.DType, threads, cancellationToken);
+        return new CpuRunner(weights, options, threads);
     }
 
     /// <inheritdoc/>
@@ -111,7 +119,11 @@ public sealed unsafe class CpuRunner : IModelRunner
         {
             ObjectDisposedException.ThrowIf(disposed, this);
             cancellationToken.ThrowIfCancellationRequested();
-            Validate(rows, logits.Length);
+            if (rules.Check(rows, logits.Length).Tokens == 0)
+            {
+                return;
+            }
+
             Lay(rows);
             try
             {
@@ -131,8 +143,8 @@ public sealed unsafe class CpuRunner : IModelRunner
     /// <inheritdoc/>
     public void CopyBlock(int source, int destination)
     {
-        CheckBlock(source, nameof(source));
-        CheckBlock(destination, nameof(destination));
+        rules.CheckBlock(source, nameof(source));
+        rules.CheckBlock(destination, nameof(destination));
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
@@ -143,8 +155,8 @@ public sealed unsafe class CpuRunner : IModelRunner
     /// <inheritdoc/>
     public void ReadBlock(int block, Span<byte> destination)
     {
-        CheckBlock(block, nameof(block));
-        CheckBytes(destination.Length, nameof(destination));
+        rules.CheckBlock(block, nameof(block));
+        rules.CheckBlockBytes(destination.Length, nameof(destination));
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
@@ -155,8 +167,8 @@ public sealed unsafe class CpuRunner : IModelRunner
     /// <inheritdoc/>
     public void WriteBlock(int block, ReadOnlySpan<byte> source)
     {
-        CheckBlock(block, nameof(block));
-        CheckBytes(source.Length, nameof(source));
+        rules.CheckBlock(block, nameof(block));
+        rules.CheckBlockBytes(source.Length, nameof(source));
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
@@ -164,29 +176,10 @@ public sealed unsafe class CpuRunner : IModelRunner
         }
     }
 
-    /// <summary>Gives one layer's keys and values of a sequence's first tokens as float32, to look at or to compare.</summary>
-    /// <param name="layer">The layer, from 0.</param>
-    /// <param name="blockTable">The sequence's blocks in order.</param>
-    /// <param name="tokens">How many tokens; the blocks hold as many.</param>
-    /// <param name="keys">Receives (heads, tokens, head_dim).</param>
-    /// <param name="values">Receives (heads, tokens, head_dim).</param>
-    /// <exception cref="ArgumentException">A layer or block is not there, or a span has another length.</exception>
+    /// <inheritdoc/>
     public void ReadKeysAndValues(int layer, ReadOnlySpan<int> blockTable, int tokens, Span<float> keys, Span<float> values)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, blockTable.Length * BlockSize);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(keys.Length, tokens * Config.EmbeddingSize, nameof(keys));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, tokens * Config.EmbeddingSize, nameof(values));
-        if ((uint)layer >= (uint)Config.LayerCount)
-        {
-            throw new ArgumentOutOfRangeException(nameof(layer), layer, $"The model has layers 0 to {Config.LayerCount - 1}.");
-        }
-
-        foreach (var block in blockTable)
-        {
-            CheckBlock(block, nameof(blockTable));
-        }
-
+        rules.CheckRead(layer, blockTable, tokens, keys.Length, values.Length);
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
@@ -228,7 +221,7 @@ public sealed unsafe class CpuRunner : IModelRunner
     /// <summary>A step's attention tasks and block tables have to be countable.</summary>
     private static void CheckSteps(CpuRunnerOptions options, Gpt2Config config)
     {
-        var perSequence = (config.ContextLength + KvLayout.BlockSize - 1) / KvLayout.BlockSize;
+        var perSequence = BlockMath.BlocksFor(config.ContextLength, KvLayout.BlockSize);
         var most = Math.Min(ThreadTeam.MostTasks / config.HeadCount, (Array.MaxLength / perSequence) - 1);
         if (options.MaxTokensPerStep > most)
         {
@@ -247,104 +240,6 @@ public sealed unsafe class CpuRunner : IModelRunner
         }
     }
 
-    private void CheckBlock(int block, string name)
-    {
-        if ((uint)block >= (uint)BlockCount)
-        {
-            throw new ArgumentOutOfRangeException(name, block, $"The pool has blocks 0 to {BlockCount - 1}.");
-        }
-    }
-
-    private void CheckBytes(int length, string name)
-    {
-        if (length != BytesPerBlock)
-        {
-            throw new ArgumentException($"A block has {BytesPerBlock} bytes, not {length}.", name);
-        }
-    }
-
-    /// <summary>Refuses a step that cannot be served, before anything changes.</summary>
-    private void Validate(ReadOnlySpan<RunnerRow> rows, int room)
-    {
-        long tokens = 0, wanted = 0;
-        step++;
-        for (var i = 0; i < rows.Length; i++)
-        {
-            var row = rows[i];
-            var count = row.Tokens.Length;
-            if (count == 0)
-            {
-                throw new ArgumentException($"Row {i} has no tokens.", nameof(rows));
-            }
-
-            tokens += count;
-            if (tokens > MaxTokensPerStep)
-            {
-                throw new ArgumentException($"The rows up to row {i} have {tokens} tokens; a step takes {MaxTokensPerStep}.", nameof(rows));
-            }
-
-            if (row.Position < 0)
-            {
-                throw new ArgumentException($"Row {i} begins at position {row.Position}.", nameof(rows));
-            }
-
-            if ((long)row.Position + count > Config.ContextLength)
-            {
-                throw new ContextLengthException(row.Position, count, Config.ContextLength);
-            }
-
-            foreach (var token in row.Tokens.Span)
-            {
-                if ((uint)token >= (uint)Config.VocabSize)
-                {
-                    throw new ArgumentException($"Row {i} has the token id {token}; ids are 0 to {Config.VocabSize - 1}.", nameof(rows));
-                }
-            }
-
-            ValidateBlocks(i, row);
-            wanted += row.Logits switch { LogitsWanted.All => count, LogitsWanted.Last => 1, _ => 0 };
-        }
-
-        if (tokens == 0)
-        {
-            throw new ArgumentException("There are no rows.", nameof(rows));
-        }
-
-        if (room < wanted * Config.VocabSize)
-        {
-            throw new ArgumentException($"{wanted} positions' logits take {wanted * Config.VocabSize} floats, but there is room for {room}.", "logits");
-        }
-    }
-
-    private void ValidateBlocks(int index, in RunnerRow row)
-    {
-        var end = row.Position + row.Tokens.Length;
-        var needed = (end + BlockSize - 1) / BlockSize;
-        var table = row.BlockTable.Span;
-        if (table.Length < needed)
-        {
-            throw new ArgumentException($"Row {index} has {table.Length} blocks; {end} tokens take {needed}.", "rows");
-        }
-
-        for (var i = 0; i < needed; i++)
-        {
-            if ((uint)table[i] >= (uint)BlockCount)
-            {
-                throw new ArgumentException($"Row {index} names block {table[i]}; the pool has blocks 0 to {BlockCount - 1}.", "rows");
-            }
-        }
-
-        for (var i = row.Position / BlockSize; i < needed; i++)
-        {
-            if (writtenAt[table[i]] == step)
-            {
-                throw new ArgumentException($"Row {index} writes block {table[i]}, which this step writes already.", "rows");
-            }
-
-            writtenAt[table[i]] = step;
-        }
-    }
-
     /// <summary>Lays the rows out in the scratch arrays.</summary>
     private void Lay(ReadOnlySpan<RunnerRow> rows)
     {
@@ -354,7 +249,7 @@ public sealed unsafe class CpuRunner : IModelRunner
             var row = rows[i];
             var ids = row.Tokens.Span;
             var table = i * scratch.BlocksPerSequence;
-            var used = (row.Position + ids.Length + BlockSize - 1) / BlockSize;
+            var used = row.UsedBlocks(BlockSize);
             row.BlockTable.Span[..used].CopyTo(scratch.Tables.AsSpan(table));
             scratch.Rows[i] = new Scratch.Row(tokens, row.Position, table);
 

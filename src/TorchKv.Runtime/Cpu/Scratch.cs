@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Cpu;
@@ -23,7 +24,7 @@ internal sealed unsafe class Scratch : IDisposable
     public Scratch(Gpt2Config config, int maxTokens)
     {
         MaxTokens = maxTokens;
-        BlocksPerSequence = (config.ContextLength + KvLayout.BlockSize - 1) / KvLayout.BlockSize;
+        BlocksPerSequence = BlockMath.BlocksFor(config.ContextLength, KvLayout.BlockSize);
         Width = Stride(config.EmbeddingSize);
         Inner = Stride(config.InnerSize);
         var widest = Math.Max(Width, Inner);

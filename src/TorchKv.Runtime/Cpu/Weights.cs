@@ -100,13 +100,14 @@ internal sealed unsafe class Weights : IDisposable
 
     /// <summary>Reads and packs a checkpoint, on <paramref name="threads"/> threads.</summary>
     /// <exception cref="CheckpointException">The file cannot be read.</exception>
-    public static Weights Load(Checkpoint checkpoint, CpuDType dtype, int threads)
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public static Weights Load(Checkpoint checkpoint, CpuDType dtype, int threads, CancellationToken cancellationToken)
     {
         var weights = new Weights(checkpoint.Config, dtype);
         try
         {
             weights.Plan(checkpoint);
-            weights.RunJobs(threads);
+            weights.RunJobs(threads, cancellationToken);
             return weights;
         }
         catch
@@ -294,9 +295,9 @@ internal sealed unsafe class Weights : IDisposable
     }
 
     /// <summary>Runs all jobs, then packs again the matrices that need a wider format.</summary>
-    private void RunJobs(int threads)
+    private void RunJobs(int threads, CancellationToken cancellationToken)
     {
-        Run(_jobs, threads);
+        Run(_jobs, threads, cancellationToken);
         if (Array.FindAll([.. Matrices], matrix => matrix.NeedsWiderFormat) is { Length: > 0 } unfit)
         {
             foreach (var matrix in unfit)
@@ -304,7 +305,7 @@ internal sealed unsafe class Weights : IDisposable
                 matrix.UseBFloat16();
             }
 
-            Run(_jobs.FindAll(job => job.Matrix is { } matrix && Array.IndexOf(unfit, matrix) >= 0), threads);
+            Run(_jobs.FindAll(job => job.Matrix is { } matrix && Array.IndexOf(unfit, matrix) >= 0), threads, cancellationToken);
         }
 
         _jobs.Clear();
@@ -313,7 +314,7 @@ internal sealed unsafe class Weights : IDisposable
     /// <summary>
     /// Runs jobs on <paramref name="threads"/> threads. Jobs of a matrix that already needs a wider format are skipped.
     /// </summary>
-    private static void Run(List<Job> jobs, int threads)
+    private static void Run(List<Job> jobs, int threads, CancellationToken cancellationToken)
     {
         var largest = jobs.Max(job => job.Floats);
         var next = -1;
@@ -325,6 +326,7 @@ internal sealed unsafe class Weights : IDisposable
                 using var buffer = new NativeBuffer(largest * sizeof(float));
                 for (int job; failure is null && (job = Interlocked.Increment(ref next)) < jobs.Count;)
                 {
+                    cancellationToken.ThrowIfCancellationRequested();
                     if (jobs[job].Matrix is not { NeedsWiderFormat: true })
                     {
                         jobs[job].Run(buffer);

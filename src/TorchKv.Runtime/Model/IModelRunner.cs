@@ -3,11 +3,18 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Runtime.Model;
 
 /// <summary>
-/// Runs a model over a pool of KV blocks. A step serves prefill, a chunk of a prompt, decode, and any mixture.
+/// Runs a model over a pool of KV blocks. One step can mix prefill, chunks of prompts and decode.
 /// </summary>
 /// <remarks>
-/// Not thread-safe: one step at a time. No two rows of a step write the same block; they may read the same blocks.
-/// A row's logits do not depend on the rows beside it beyond the runner's stated precision (bit for bit on the CPU runner).
+/// <para>One call at a time. <see cref="StepRules"/> says what a runner refuses; it refuses before anything changes.</para>
+/// <para>
+/// Within a step a block has one writer, and no other row reads what it writes: whoever shares a block copies it before writing
+/// (<see cref="CopyBlock"/>). Any number of rows may read the same blocks.
+/// </para>
+/// <para>
+/// A row's logits depend on its own tokens alone, within the precision that the runner states (bit for bit on the CPU runner). Slots of a
+/// block past the row's last token take no part, whatever they hold.
+/// </para>
 /// </remarks>
 public interface IModelRunner : IDisposable
 {
@@ -27,18 +34,23 @@ public interface IModelRunner : IDisposable
     int MaxTokensPerStep { get; }
 
     /// <summary>Runs one step.</summary>
-    /// <param name="rows">The rows, in the order in which their logits are wanted.</param>
+    /// <param name="rows">The rows, in the order in which their logits are wanted; none at all is a step that does nothing.</param>
     /// <param name="logits">Receives float32 logits, (wanted positions, vocabulary), row after row.</param>
-    /// <param name="cancellationToken">Ends the step early; what it wrote of these rows' tokens is then undefined, all else is untouched.</param>
-    /// <exception cref="ArgumentException">A row is not served as asked (ids, positions, blocks, budget, room for logits). Nothing was changed.</exception>
+    /// <param name="cancellationToken">
+    /// Ends the step early. The keys and values of the rows' new tokens are then undefined; everything else is untouched.
+    /// </param>
+    /// <exception cref="ContextLengthException">A row would end past the context. Nothing was changed.</exception>
+    /// <exception cref="ArgumentException"><see cref="StepRules"/> refuses the rows. Nothing was changed.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The runner was disposed.</exception>
     void Step(ReadOnlySpan<RunnerRow> rows, Span<float> logits, CancellationToken cancellationToken = default);
 
-    /// <summary>Copies one block's keys and values, all layers, to another: copy on write.</summary>
+    /// <summary>Copies the keys and values of all layers from one block to another: copy on write.</summary>
     void CopyBlock(int source, int destination);
 
-    /// <summary>Copies a block out, <see cref="BytesPerBlock"/> bytes in the runner's own layout, for saving a session.</summary>
+    /// <summary>Copies a block out, <see cref="BytesPerBlock"/> bytes in the runner's own layout, to save a session.</summary>
     void ReadBlock(int block, Span<byte> destination);
 
-    /// <summary>Puts back what <see cref="ReadBlock"/> gave, by a runner of the same model and the same KV dtype.</summary>
+    /// <summary>Writes a block that <see cref="ReadBlock"/> gave; the same kind of runner, model and KV dtype must have given it.</summary>
     void WriteBlock(int block, ReadOnlySpan<byte> source);
 }

@@ -10,10 +10,10 @@ public sealed record EngineOptions
     public SchedulingOptions Scheduling { get; init; } = new();
 
     /// <summary>
-    /// A name that changes whenever the model's keys and values would: what session files are checked by. Null: a model that
-    /// <see cref="Engine.LoadAsync"/> loaded is known by the hash of its files; another engine cannot save sessions.
+    /// What session files are checked by. Null: a model that <see cref="Engine.LoadAsync"/> loaded is known by the hash of its files;
+    /// another engine cannot save sessions.
     /// </summary>
-    public string? ModelIdentity { get; init; }
+    public ModelIdentity? ModelIdentity { get; init; }
 
     /// <summary>What deadlines are measured by, and how long steps take, which decides how many guesses are tried.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;

@@ -13,7 +13,7 @@ namespace TorchKv.Loading;
 /// </summary>
 internal static class PretrainedWeights
 {
-    public static GPTModel load(string directory, Device? device, ScalarType? dtype)
+    public static GPTModel load(string directory, Device? device, ScalarType? dtype, CancellationToken cancellationToken)
     {
         using var checkpoint = Checkpoint.Open(directory);
         using var scope = NewDisposeScope();
@@ -21,7 +21,7 @@ internal static class PretrainedWeights
         var model = new GPTModel(GPTConfig.from_pretrained(checkpoint.Config), META, dtype ?? float32) { config = checkpoint.Config };
         try
         {
-            new Reader(checkpoint, device ?? CPU, dtype ?? float32).read_into(model);
+            new Reader(checkpoint, device ?? CPU, dtype ?? float32, cancellationToken).read_into(model);
             // A module remembers where it was last moved to; without this, a later move back would pass over it
             model.to(device ?? CPU);
             model.eval();
@@ -34,7 +34,7 @@ internal static class PretrainedWeights
         }
     }
 
-    private sealed class Reader(Checkpoint checkpoint, Device device, ScalarType dtype)
+    private sealed class Reader(Checkpoint checkpoint, Device device, ScalarType dtype, CancellationToken cancellationToken)
     {
         // Of a file on its way to another dtype, order or device; small enough to stay in the cache between read and copy
         private const long PieceElements = 1 << 18;
@@ -79,6 +79,7 @@ internal static class PretrainedWeights
             var rows = Math.Max(1, PieceElements * source.Shape[0] / source.ElementCount);
             for (long row = 0; row < source.Shape[0]; row += rows)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 using var place = target.narrow(0, row, Math.Min(rows, source.Shape[0] - row));
                 if (device.type == DeviceType.CPU && dtype == dtype_of(source))
                 {
@@ -103,6 +104,7 @@ internal static class PretrainedWeights
             var rows = Math.Max(1, PieceElements / source.Shape[1]);
             for (long row = 0; row < inputs; row += rows)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 using var piece = read(source, row, Math.Min(rows, inputs - row));
                 for (var part = 0; part < parts.Length; part++)
                 {

@@ -19,9 +19,11 @@ public sealed partial class GPTModel
     /// <param name="directory">Its folder.</param>
     /// <param name="device">Where the weights go; null: the CPU.</param>
     /// <param name="dtype">The weights' dtype, whatever the file's; null: float32.</param>
+    /// <param name="cancellationToken">Ends the loading between two pieces of a tensor.</param>
     /// <exception cref="TorchKvException">The checkpoint is damaged, or asks for what this model does not do; the message names file, tensor and reason.</exception>
-    public static GPTModel from_pretrained(string directory, Device? device = null, ScalarType? dtype = null) =>
-        PretrainedWeights.load(directory, device, dtype);
+    public static GPTModel from_pretrained(
+        string directory, Device? device = null, ScalarType? dtype = null, CancellationToken cancellationToken = default) =>
+        PretrainedWeights.load(directory, device, dtype, cancellationToken);
 
     /// <summary>
     /// Saves <c>config.json</c> and the weights, each in its own dtype, as HuggingFace's <c>save_pretrained</c> does; transformers

@@ -1,6 +1,7 @@
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Model;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 

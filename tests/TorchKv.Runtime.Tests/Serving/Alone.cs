@@ -1,5 +1,6 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
@@ -27,22 +28,6 @@ internal static class Alone
         return tokens[prompt.Count..];
     }
 
-    public static async Task<Dictionary<int, List<int>>> Read(IAsyncEnumerable<GeneratedPiece> pieces, int rows = 1)
-    {
-        var ids = Enumerable.Range(0, rows).ToDictionary(r => r, _ => new List<int>());
-        var ended = new HashSet<int>();
-        await foreach (var piece in pieces)
-        {
-            Assert.DoesNotContain(piece.Row, ended);
-            ids[piece.Row].AddRange(piece.TokenIds);
-            if (piece.FinishReason is not null)
-            {
-                ended.Add(piece.Row);
-                Assert.Equal(ids[piece.Row].Count, piece.Usage!.Value.CompletionTokens);
-            }
-        }
-
-        Assert.Equal(rows, ended.Count);
-        return ids;
-    }
+    public static Task<Dictionary<int, List<int>>> Read(IAsyncEnumerable<GeneratedPiece> pieces, int rows = 1) =>
+        EngineReading.Ids(pieces, rows);
 }

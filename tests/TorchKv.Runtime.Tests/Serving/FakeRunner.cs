@@ -9,6 +9,7 @@ namespace TorchKv.Runtime.Tests.Serving;
 internal sealed class FakeRunner : IModelRunner
 {
     private readonly ulong[] _cells;
+    private readonly StepRules _rules;
     private int _inStep;
 
     public FakeRunner(int blocks, int blockSize = 4, int vocabulary = 32, int context = 256, int maxTokensPerStep = 512)
@@ -26,6 +27,7 @@ internal sealed class FakeRunner : IModelRunner
         BlockCount = blocks;
         MaxTokensPerStep = maxTokensPerStep;
         _cells = new ulong[blocks * blockSize];
+        _rules = new StepRules(this);
     }
 
     public ModelShape Model { get; }
@@ -64,7 +66,12 @@ internal sealed class FakeRunner : IModelRunner
         try
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            Check(rows, logits);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (_rules.Check(rows, logits.Length).Tokens == 0)
+            {
+                return;
+            }
+
             try
             {
                 Fault?.Invoke(rows.ToArray());
@@ -103,17 +110,33 @@ internal sealed class FakeRunner : IModelRunner
 
     public void CopyBlock(int source, int destination)
     {
+        _rules.CheckBlock(source, nameof(source));
+        _rules.CheckBlock(destination, nameof(destination));
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         CopyFault?.Invoke(source, destination);
         _cells.AsSpan(source * BlockSize, BlockSize).CopyTo(_cells.AsSpan(destination * BlockSize));
     }
 
-    public void ReadBlock(int block, Span<byte> destination) =>
+    public void ReadBlock(int block, Span<byte> destination)
+    {
+        CheckBlock(block, destination.Length, nameof(destination));
         MemoryMarshal.AsBytes(_cells.AsSpan(block * BlockSize, BlockSize)).CopyTo(destination);
+    }
 
-    public void WriteBlock(int block, ReadOnlySpan<byte> source) =>
+    public void WriteBlock(int block, ReadOnlySpan<byte> source)
+    {
+        CheckBlock(block, source.Length, nameof(source));
         source.CopyTo(MemoryMarshal.AsBytes(_cells.AsSpan(block * BlockSize, BlockSize)));
+    }
 
     public void Dispose() => IsDisposed = true;
+
+    private void CheckBlock(int block, int length, string name)
+    {
+        _rules.CheckBlock(block, nameof(block));
+        _rules.CheckBlockBytes(length, name);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+    }
 
     private ref ulong CellAt(in RunnerRow row, int position) =>
         ref _cells[(row.BlockTable.Span[position / BlockSize] * BlockSize) + (position % BlockSize)];
@@ -139,53 +162,5 @@ internal sealed class FakeRunner : IModelRunner
         }
 
         return logits;
-    }
-
-    private void Check(ReadOnlySpan<RunnerRow> rows, Span<float> logits)
-    {
-        var written = new HashSet<int>();
-        var tokens = 0;
-        var wanted = 0;
-        foreach (var row in rows)
-        {
-            tokens += row.Tokens.Length;
-            wanted += row.Logits switch { LogitsWanted.None => 0, LogitsWanted.Last => 1, _ => row.Tokens.Length };
-            Require(row.Tokens.Length > 0, "an empty row");
-            Require(row.Position >= 0 && row.Position + row.Tokens.Length <= Model.ContextLength, "positions past the context");
-            Require(row.BlockTable.Length * BlockSize >= row.Position + row.Tokens.Length, "too few blocks");
-            for (var p = row.Position / BlockSize; p <= (row.Position + row.Tokens.Length - 1) / BlockSize; p++)
-            {
-                Require(written.Add(row.BlockTable.Span[p]), "two rows write one block");
-            }
-
-            foreach (var token in row.Tokens.Span)
-            {
-                Require((uint)token < (uint)Model.VocabSize, "an id outside the vocabulary");
-            }
-
-            foreach (var block in row.BlockTable.Span)
-            {
-                Require((uint)block < (uint)BlockCount, "a block outside the pool");
-            }
-        }
-
-        foreach (var row in rows)
-        {
-            for (var p = 0; p < row.Position / BlockSize; p++)
-            {
-                Require(!written.Contains(row.BlockTable.Span[p]), "a block is written while another row reads it");
-            }
-        }
-
-        Require(tokens <= MaxTokensPerStep, "more tokens than a step takes");
-        Require(logits.Length >= wanted * Model.VocabSize, "too little room for logits");
-
-        static void Require(bool condition, string otherwise)
-        {
-            if (!condition)
-            {
-                throw new ArgumentException(otherwise);
-            }
-        }
     }
 }

@@ -3,19 +3,44 @@ using System.Text;
 
 namespace TorchKv.Runtime.Serving.Sessions;
 
-/// <summary>SHA-256 of what decides a model's keys and values: its configuration, its weights, and how both are kept.</summary>
-internal static class ModelIdentity
+/// <summary>
+/// What decides a model's keys and values: its configuration, its weights, and how a runner keeps both. Sessions and conversations are
+/// saved with its SHA-256, so that no other model takes them up.
+/// </summary>
+/// <remarks>The hash is computed when it is first needed. Thread-safe.</remarks>
+public sealed class ModelIdentity
 {
-    public static byte[] OfText(string identity) => SHA256.HashData(Encoding.UTF8.GetBytes(identity));
+    private readonly Lazy<byte[]> _hash;
 
-    /// <param name="directory">The model's folder: its weights and configuration are read whole.</param>
-    /// <param name="kept">The runner's name and the dtypes in which it keeps weights, keys and values.</param>
-    public static byte[] OfFolder(string directory, string kept)
+    private ModelIdentity(Func<byte[]> hash) => _hash = new Lazy<byte[]>(hash);
+
+    internal byte[] Hash => _hash.Value;
+
+    /// <summary>A name that changes whenever the model's keys and values would.</summary>
+    public static implicit operator ModelIdentity(string name) => OfText(name);
+
+    /// <summary>A name that changes whenever the model's keys and values would.</summary>
+    public static ModelIdentity OfText(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return new(() => SHA256.HashData(Encoding.UTF8.GetBytes(name)));
+    }
+
+    /// <summary>The files of a model.</summary>
+    /// <param name="directory">The model's folder: <c>config.json</c> and all safetensors in it are read whole.</param>
+    /// <param name="kept">The runner's name, and the dtypes in which it keeps weights, keys and values.</param>
+    public static ModelIdentity OfFolder(string directory, string kept) => new(() => HashFolder(directory, kept));
+
+    /// <summary>The hash in hexadecimal, 64 digits.</summary>
+    public override string ToString() => Convert.ToHexStringLower(Hash);
+
+    private static byte[] HashFolder(string directory, string kept)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(kept + "\n"));
         var buffer = new byte[1 << 20];
-        foreach (var path in Directory.GetFiles(directory, "*.safetensors").Append(Path.Combine(directory, "config.json")).Order(StringComparer.Ordinal))
+        var files = Directory.GetFiles(directory, "*.safetensors").Append(Path.Combine(directory, "config.json"));
+        foreach (var path in files.Order(StringComparer.Ordinal))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(Path.GetFileName(path) + "\n"));
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);

@@ -1,6 +1,7 @@
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
 
-namespace TorchKv.Runtime.Tests.Cpu;
+namespace TorchKv.TestSupport;
 
 /// <summary>A sequence's blocks in a runner's pool, and steps that run it alone.</summary>
 internal sealed class RunnerSequence(IModelRunner runner, params int[] blocks)
@@ -11,7 +12,7 @@ internal sealed class RunnerSequence(IModelRunner runner, params int[] blocks)
 
     /// <summary>The first n blocks of a pool, enough for a number of tokens, from a first one on.</summary>
     public static RunnerSequence For(IModelRunner runner, int tokens, int firstBlock = 0) =>
-        new(runner, [.. Enumerable.Range(firstBlock, (tokens + runner.BlockSize - 1) / runner.BlockSize)]);
+        new(runner, [.. Enumerable.Range(firstBlock, BlockMath.BlocksFor(tokens, runner.BlockSize))]);
 
     /// <summary>A row of the next tokens; the position moves on.</summary>
     public RunnerRow Next(ReadOnlyMemory<int> tokens, LogitsWanted wanted = LogitsWanted.All)

@@ -1,15 +1,16 @@
 using System.Text.Json;
+using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
-using TorchKv.TestSupport;
 
-namespace TorchKv.Runtime.Tests.Serving;
+namespace TorchKv.TestSupport;
 
-/// <summary>HuggingFace's recorded outputs, through the engine on the CPU runner.</summary>
-public class EngineHuggingFaceTests
+/// <summary>HuggingFace's recorded outputs, through the engine over any runner.</summary>
+public abstract class EngineHuggingFaceTests
 {
+    private const int Blocks = 64;
+
     public static TheoryData<string> Cases => [.. HuggingFaceCase.Names];
 
     [Theory]
@@ -17,10 +18,8 @@ public class EngineHuggingFaceTests
     public async Task EveryRecordedGenerationAtOnceGivesHuggingFacesIds(string name)
     {
         var reference = HuggingFaceCase.Load(name);
-        await using var engine = await Engine.LoadAsync(
-            reference.Folder,
-            new EngineOptions { Scheduling = new SchedulingOptions { MaxTokensPerStep = 24, PrefillTokensBesideDecodes = 3, MaxLogitsPerStep = 24 } },
-            new CpuRunnerOptions { Threads = 2, BlockCount = 64 });
+        var scheduling = new SchedulingOptions { MaxTokensPerStep = 24, PrefillTokensBesideDecodes = 3, MaxLogitsPerStep = 24 };
+        await using var engine = await LoadAsync(reference.Folder, new EngineOptions { Scheduling = scheduling }, Blocks);
         var prompt = reference.Ids("prompt_ids")[0];
         var running = new List<Task>();
         var greedy = reference.Golden.GetProperty("greedy");
@@ -42,7 +41,7 @@ public class EngineHuggingFaceTests
         }
 
         await Task.WhenAll(running);
-        await EngineMixtureTests.AllBlocksAreBack(engine);
+        await EngineReading.AllBlocksAreBack(engine);
     }
 
     [Theory]
@@ -50,7 +49,7 @@ public class EngineHuggingFaceTests
     public async Task BeamsOverSharedBlocksGiveHuggingFacesSequencesAndScores(string name)
     {
         var reference = HuggingFaceCase.Load(name);
-        await using var engine = await Engine.LoadAsync(reference.Folder, cpu: new CpuRunnerOptions { Threads = 2, BlockCount = 64 });
+        await using var engine = await LoadAsync(reference.Folder, new EngineOptions(), Blocks);
         var prompt = reference.Ids("prompt_ids")[0];
         await Task.WhenAll(reference.Golden.GetProperty("beam").EnumerateArray().Select(async beam =>
         {
@@ -61,7 +60,9 @@ public class EngineHuggingFaceTests
                     NumBeams = beam.GetProperty("num_beams").GetInt32(),
                     LengthPenalty = beam.TryGetProperty("length_penalty", out var penalty) ? penalty.GetSingle() : 1,
                     NumReturnSequences = beam.TryGetProperty("num_return_sequences", out var returned) ? returned.GetInt32() : 1,
-                    EarlyStopping = beam.TryGetProperty("early_stopping", out var early) && early.ValueKind == JsonValueKind.True ? EarlyStopping.WhenFull : EarlyStopping.Heuristic,
+                    EarlyStopping = beam.TryGetProperty("early_stopping", out var early) && early.ValueKind == JsonValueKind.True
+                        ? EarlyStopping.WhenFull
+                        : EarlyStopping.Heuristic,
                 },
             };
             var found = new List<GeneratedPiece>();
@@ -79,23 +80,22 @@ public class EngineHuggingFaceTests
                 Assert.Equal(scores[i], found[i].Score!.Value, 1e-4f);
             }
         }));
-        await EngineMixtureTests.AllBlocksAreBack(engine);
+        await EngineReading.AllBlocksAreBack(engine);
     }
 
     [Fact]
     public async Task PromptLogProbabilitiesAreHuggingFacesLoss()
     {
         var reference = HuggingFaceCase.Load("gelu-new");
-        await using var engine = await Engine.LoadAsync(
-            reference.Folder,
-            new EngineOptions { Scheduling = new SchedulingOptions { MaxLogitsPerStep = 5 } },
-            new CpuRunnerOptions { Threads = 2, BlockCount = 64 });
+        var scheduling = new SchedulingOptions { MaxLogitsPerStep = 5 };
+        await using var engine = await LoadAsync(reference.Folder, new EngineOptions { Scheduling = scheduling }, Blocks);
         var losses = reference.Golden.GetProperty("nll").EnumerateArray().Select(n => n.GetDouble()).ToArray();
         var rows = reference.Ids("batch_ids");
         for (var row = 0; row < rows.Length; row++)
         {
             var pieces = new List<GeneratedPiece>();
-            await foreach (var piece in engine.GenerateAsync(rows[row], new GenerationOptions { MaxNewTokens = row, PromptLogProbs = true, LogProbs = 3 }))
+            var options = new GenerationOptions { MaxNewTokens = row, PromptLogProbs = true, LogProbs = 3 };
+            await foreach (var piece in engine.GenerateAsync(rows[row], options))
             {
                 pieces.Add(piece);
             }
@@ -114,27 +114,36 @@ public class EngineHuggingFaceTests
     public async Task TheDefaultModelTellsHuggingFacesStoriesAllAtOnce()
     {
         using var golden = JsonDocument.Parse(File.ReadAllBytes(RepositoryFiles.Fixture("storyteller", "golden.json")));
-        await using var engine = await Engine.LoadAsync(RepositoryFiles.Weights("storyteller"), cpu: new CpuRunnerOptions { Threads = 2 });
+        await using var engine = await LoadAsync(RepositoryFiles.Weights("storyteller"), new EngineOptions(), blocks: 0);
         await Task.WhenAll(golden.RootElement.GetProperty("prompts").EnumerateArray().Select(async prompt =>
         {
             var expected = prompt.GetProperty("greedy_ids").EnumerateArray().Select(id => id.GetInt32()).ToArray();
-            var text = "";
+            var told = "";
             var ids = new List<int>();
-            await foreach (var piece in engine.GenerateAsync(prompt.GetProperty("prompt").GetString()!, new() { MaxNewTokens = expected.Length }))
+            var text = prompt.GetProperty("prompt").GetString()!;
+            await foreach (var piece in engine.GenerateAsync(text, new() { MaxNewTokens = expected.Length }))
             {
-                text += piece.Text;
+                told += piece.Text;
                 ids.AddRange(piece.TokenIds);
             }
 
             Assert.Equal(New(expected, engine.Model.EosTokenIds), ids);
-            Assert.Equal(engine.Tokenizer!.Decode(ids), text);
+            Assert.Equal(engine.Tokenizer!.Decode(ids), told);
+            Assert.StartsWith(told, prompt.GetProperty("greedy_text").GetString());
         }));
     }
 
+    /// <summary>An engine over the runner; 0 blocks: as many as the runner chooses.</summary>
+    protected abstract Task<Engine> LoadAsync(string folder, EngineOptions options, int blocks);
+
     private static async Task Expect(Engine engine, int[] prompt, GenerationOptions options, int[] sequence)
     {
-        var rows = await Alone.Read(engine.GenerateAsync(prompt, options));
-        Assert.Equal(New(sequence[prompt.Length..], options.EosTokenIds!), rows[0]);
+        var pieces = (await EngineReading.All(engine.GenerateAsync(prompt, options)))[0];
+        int[] recorded = sequence[prompt.Length..];
+        int[] expected = [.. New(recorded, options.EosTokenIds!)];
+        Assert.Equal(expected, pieces.SelectMany(piece => piece.TokenIds));
+        Assert.Equal(expected.Length < recorded.Length ? FinishReason.Stop : FinishReason.Length, pieces[^1].FinishReason);
+        Assert.Equal((prompt.Length, expected.Length), (pieces[^1].Usage!.Value.PromptTokens, pieces[^1].Usage!.Value.CompletionTokens));
     }
 
     private static int[] Row(JsonElement element, int row) => HuggingFaceCase.Rows(element.GetProperty("sequences"))[row];

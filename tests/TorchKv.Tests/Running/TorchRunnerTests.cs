@@ -1,4 +1,7 @@
 using TorchKv.Models;
+using TorchKv.Running;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.TestSupport;
@@ -17,7 +20,7 @@ public class TorchRunnerTests
     {
         using var scope = NewDisposeScope();
         using var golden = Golden.HuggingFace(name);
-        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), blockCount: 8);
+        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), new TorchRunnerOptions { BlockCount = 8 });
         var rows = Golden.Rows(golden.Json.GetProperty("batch_ids")).Select(row => row.Select(id => (int)id).ToArray()).ToArray();
         var logits = new float[2 * 16 * runner.Config.VocabSize];
         runner.Step([new(rows[0], 0, new[] { 5 }, LogitsWanted.All), new(rows[1], 0, new[] { 2 }, LogitsWanted.All)], logits);
@@ -29,7 +32,7 @@ public class TorchRunnerTests
     public void GreedyTokensFromChunksAndDecodeAreHuggingFaces(string name)
     {
         using var golden = Golden.HuggingFace(name);
-        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), blockCount: 4);
+        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), new TorchRunnerOptions { BlockCount = 4 });
         var ids = Golden.Rows(golden.Json.GetProperty("prompt_ids"))[0].Select(id => (int)id).ToList();
         int[] table = [3, 1];
         var logits = new float[runner.Config.VocabSize];
@@ -109,65 +112,97 @@ public class TorchRunnerTests
         }
     }
 
-    [Fact]
-    public void ABlockThatIsCopiedOrWrittenBackHoldsWhatItHeld()
+    [Theory]
+    [InlineData(ScalarType.Float32, null, 4)]
+    [InlineData(ScalarType.Float32, ScalarType.BFloat16, 2)]
+    [InlineData(ScalarType.BFloat16, null, 2)]
+    public void KeysAndValuesHaveTheWeightsDtypeOrTheOneAskedFor(ScalarType weights, ScalarType? kv, int elementBytes)
     {
-        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", "gelu-new"), blockCount: 6);
-        var ids = Enumerable.Range(1, 20).ToArray();
-        var expected = new float[runner.Config.VocabSize];
-        var actual = new float[runner.Config.VocabSize];
-        runner.Step([new(ids, 0, new[] { 0, 1 }, LogitsWanted.Last)], expected);
+        var folder = RepositoryFiles.Fixture("hf", "gelu-new");
+        var options = new TorchRunnerOptions { BlockCount = 4, DType = weights, KvDType = kv };
+        using var runner = TorchRunner.Load(folder, options);
+        Assert.Equal((weights, kv ?? weights), (runner.DType, runner.KvDType));
+        Assert.Equal(2 * 3 * 48 * 16 * elementBytes, runner.BytesPerBlock);
 
-        runner.CopyBlock(1, 2);
-        runner.Step([new(ids.AsMemory(19), 19, new[] { 0, 2 }, LogitsWanted.Last)], actual);
-        Close.To(expected, actual, "after a copy");
-
-        var saved = new byte[runner.BytesPerBlock];
-        runner.ReadBlock(0, saved);
-        runner.WriteBlock(4, saved);
-        var again = new byte[runner.BytesPerBlock];
-        runner.ReadBlock(4, again);
-        Assert.Equal(saved, again);
-        runner.Step([new(ids.AsMemory(19), 19, new[] { 4, 2 }, LogitsWanted.Last)], actual);
-        Close.To(expected, actual, "after a block was written back");
-        Assert.Equal(2 * 3 * 48 * 16 * sizeof(float), runner.BytesPerBlock);
+        using var exact = TorchRunner.Load(folder, new TorchRunnerOptions { BlockCount = 4 });
+        int[] ids = [.. Enumerable.Range(1, 20)];
+        var tolerance = weights == ScalarType.BFloat16 ? 0.3 : kv is null ? 0 : 0.03;
+        Close.To(RunnerSequence.For(exact, 20).Run(ids, 17), RunnerSequence.For(runner, 20).Run(ids, 17), "logits", tolerance, tolerance);
     }
 
     [Fact]
-    public void RowsThatCannotBeServedAreRefusedAndNothingChanges()
+    public void KeysAndValuesAreGivenAsNumbers()
     {
-        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", "gelu-new"), blockCount: 6, maxTokensPerStep: 32);
-        var vocab = runner.Config.VocabSize;
-        var room = new float[vocab];
-        var first = new float[vocab];
-        runner.Step([new(new[] { 1, 2, 3 }, 0, new[] { 0 }, LogitsWanted.Last)], first);
-        foreach (var (row, names) in new (RunnerRow, string)[]
+        using var golden = Golden.HuggingFace("gelu-new");
+        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", "gelu-new"), new TorchRunnerOptions { BlockCount = 8 });
+        var rows = Golden.Rows(golden.Json.GetProperty("batch_ids")).Select(row => row.Select(id => (int)id).ToArray()).ToArray();
+        int[] table = [6];
+        runner.Step([new(rows[1], 0, table, LogitsWanted.None)], []);
+        for (var layer = 0; layer < 3; layer++)
         {
-            (new(Array.Empty<int>(), 0, new[] { 0 }, LogitsWanted.Last), "no tokens"),
-            (new(new[] { vocab }, 3, new[] { 0 }, LogitsWanted.Last), $"id {vocab}"),
-            (new(new[] { -1 }, 3, new[] { 0 }, LogitsWanted.Last), "id -1"),
-            (new(new[] { 1 }, -1, new[] { 0 }, LogitsWanted.Last), "position -1"),
-            (new(new[] { 1 }, 64, new[] { 0, 1, 2, 3, 4 }, LogitsWanted.Last), "holds 64"),
-            (new(new[] { 1 }, 16, new[] { 0 }, LogitsWanted.Last), "needs 2 blocks"),
-            (new(new[] { 1 }, 3, new[] { 6 }, LogitsWanted.Last), "block 6"),
-            (new(new[] { 1 }, 3, new[] { -1 }, LogitsWanted.Last), "block -1"),
-            (new(new int[33], 0, new[] { 0, 1, 2 }, LogitsWanted.Last), "32 tokens"),
-            (new(new[] { 1, 1 }, 3, new[] { 0 }, LogitsWanted.All), "room"),
-        })
-        {
-            var error = Assert.Throws<ArgumentException>(() => runner.Step([row], room));
-            Assert.Contains(names, error.Message, StringComparison.Ordinal);
+            var (keys, values) = (new float[4 * 16 * 12], new float[4 * 16 * 12]);
+            runner.ReadKeysAndValues(layer, table, 16, keys, values);
+            Close.To(Close.Values(golden[$"full.cache_k.{layer}"][1]), keys, $"keys of layer {layer}");
+            Close.To(Close.Values(golden[$"full.cache_v.{layer}"][1]), values, $"values of layer {layer}");
         }
 
-        Assert.Throws<ArgumentException>(() => runner.Step(
-            [new(new[] { 1 }, 3, new[] { 0 }, LogitsWanted.None), new(new[] { 1 }, 4, new[] { 0 }, LogitsWanted.None)], room));
-        Assert.Throws<OperationCanceledException>(() => runner.Step([new(new[] { 1 }, 3, new[] { 0 }, LogitsWanted.Last)], room, new CancellationToken(canceled: true)));
-        Assert.Throws<ArgumentOutOfRangeException>(() => runner.CopyBlock(0, 6));
-        Assert.Throws<ArgumentException>(() => runner.ReadBlock(0, new byte[1]));
-        runner.Step([], []);
+        Assert.Throws<ArgumentOutOfRangeException>(() => runner.ReadKeysAndValues(3, table, 16, new float[768], new float[768]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => runner.ReadKeysAndValues(0, table, 17, new float[816], new float[816]));
+    }
 
-        runner.Step([new(new[] { 3 }, 2, new[] { 0 }, LogitsWanted.Last)], room);
-        Close.To(first, room, "the same token again after the refusals");
+    [Fact]
+    public void ACancelledStepEndsBetweenTwoLayersAndLeavesTheOthersAlone()
+    {
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
+        using var runner = new TorchRunner(model, blockCount: 8);
+        var kept = RunnerSequence.For(runner, 20);
+        int[] ids = [.. Enumerable.Range(1, 20)];
+        kept.Run(ids[..19]);
+        using var cancel = new CancellationTokenSource();
+        var layers = new List<int>();
+        for (var layer = 0; layer < 3; layer++)
+        {
+            var number = layer;
+            model.trf_blocks[layer].norm1.register_forward_hook((_, _, output) =>
+            {
+                layers.Add(number);
+                if (number == 1)
+                {
+                    cancel.Cancel();
+                }
+
+                return output;
+            });
+        }
+
+        var logits = new float[runner.Config.VocabSize];
+        Assert.Throws<OperationCanceledException>(
+            () => runner.Step([new(ids, 0, new[] { 5, 6 }, LogitsWanted.Last)], logits, cancel.Token));
+        Assert.Equal([0, 1], layers);
+        using var other = TorchRunner.Load(RepositoryFiles.Fixture("hf", "gelu-new"), new TorchRunnerOptions { BlockCount = 2 });
+        var expected = RunnerSequence.For(other, 20).Run(ids, 19)[^logits.Length..];
+        Assert.Equal(expected, kept.Run(ids[19..]));
+        runner.Step([new(ids, 0, new[] { 5, 6 }, LogitsWanted.Last)], logits);
+        Close.To(expected, logits, "the cancelled step again");
+    }
+
+    [Theory]
+    [InlineData("dtype", ScalarType.Int8, null, 0, 8)]
+    [InlineData("kv_dtype", null, ScalarType.Int32, 0, 8)]
+    [InlineData("blocks", null, null, -1, 8)]
+    [InlineData("max_tokens_per_step", null, null, 0, 0)]
+    [InlineData("max_tokens_per_step", null, null, 0, 100_000)]
+    public void OptionsOutOfRangeAreRefusedByName(string name, ScalarType? dtype, ScalarType? kv, int blocks, int tokens)
+    {
+        var options = new TorchRunnerOptions { DType = dtype, KvDType = kv, BlockCount = blocks, MaxTokensPerStep = tokens };
+        Assert.Equal(name, Assert.Throws<OptionException>(() => TorchRunner.Load("nowhere", options)).Option);
+    }
+
+    [Fact]
+    public void LoadingEndsWhereItIsCancelled()
+    {
+        var folder = RepositoryFiles.Fixture("hf", "gelu-new");
+        Assert.Throws<OperationCanceledException>(() => TorchRunner.Load(folder, cancellationToken: new CancellationToken(true)));
     }
 
     private sealed class Sequence(int[] ids)
