@@ -137,6 +137,9 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// <summary>The pool and the block tables as they are between two steps, to be drawn.</summary>
     public Task<EngineSnapshot> SnapshotAsync() => _loop.InvokeAsync(() => EngineSnapshot.Of(_loop.Parts.Scheduler, _loop.Parts.Blocks));
 
+    /// <summary>Forgets every cached block that no request or session uses, so that the next request finds no prefix.</summary>
+    public Task DropCachedBlocksAsync() => _loop.InvokeAsync(_loop.Parts.Blocks.Pool.DropCached);
+
     /// <summary>Stops after the current step: every request ends with <see cref="EngineClosedException"/>, and the runner is disposed.</summary>
     public async ValueTask DisposeAsync() => await _loop.StopAsync().ConfigureAwait(false);
 

@@ -45,7 +45,7 @@ internal static class ServingRows
         }
 
         var one = Measure.Median(rates);
-        await engine.Loop.InvokeAsync(engine.Loop.Parts.Blocks.Pool.DropCached);
+        await engine.DropCachedBlocksAsync();
         var (held, unused, reserved) = (0.0, 0.0, 0.0);
         using var stop = new CancellationTokenSource();
         var sampling = Task.Run(async () =>
@@ -83,7 +83,7 @@ internal static class ServingRows
             var gaps = new List<double>();
             for (var round = 0; round < (quick ? 2 : 5); round++)
             {
-                await engine.Loop.InvokeAsync(engine.Loop.Parts.Blocks.Pool.DropCached);
+                await engine.DropCachedBlocksAsync();
                 using var stop = new CancellationTokenSource();
                 var during = false;
                 var started = new CountdownEvent(4);

@@ -19,7 +19,7 @@ internal sealed partial class RunnerLanguageModel
     public Engine Engine => _engine ??= new Engine(_runner, Tokenizer, new EngineOptions
     {
         Scheduling = new SchedulingOptions { MaxQueuedRequests = Prompts.MaxBatch },
-        ModelIdentity = Identity,
+        ModelIdentity = Identity is null ? null : ModelIdentity.OfText(Identity),
     });
 
     public IAsyncEnumerable<GeneratedPiece> GenerateAsync(IReadOnlyList<int[]> prompts, GenerationOptions options, CancellationToken cancellationToken) =>
