@@ -13,8 +13,8 @@ internal sealed record BenchOptions(bool Quick, string? Json, string? Plot, int 
 
     public static BenchOptions? Parse(string[] arguments)
     {
-        // With Debian's OpenBLAS, which has threads of its own, one thread of libtorch's is fastest.
-        var options = new BenchOptions(false, null, null, 1);
+        // The package's libtorch has one pool of threads, for its loops and its products. A Python with OpenBLAS may want --threads 1.
+        var options = new BenchOptions(false, null, null, Environment.ProcessorCount);
         for (var i = 0; i < arguments.Length; i++)
         {
             var value = i + 1 < arguments.Length ? arguments[i + 1] : null;

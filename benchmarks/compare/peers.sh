@@ -4,7 +4,7 @@
 # It installs nothing by itself; what is not here is said, and its rows are left out.
 #   peers.sh --install      fetches node-llama-cpp (a prebuilt libllama) with npm, and then runs what else is asked
 #   LLAMA_CPP=FOLDER        another llama.cpp: the folder with libllama and its ggml back ends
-#   TORCHKV_PYTHON=PROGRAM  another Python with torch and numpy; else /usr/bin/python3 (Debian/Ubuntu: package python3-torch)
+#   TORCHKV_PYTHON=PROGRAM  the Python with torch and numpy; else the first python3 that has them
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 root=$PWD
@@ -26,12 +26,12 @@ if compgen -G "$llama/libllama*.so*" >/dev/null; then
 else
     echo "llama.cpp: not here${LLAMA_CPP:+ (no libllama in $LLAMA_CPP)}; benchmarks/compare/peers.sh --install fetches a prebuilt one, or set LLAMA_CPP"
 fi
-python=${TORCHKV_PYTHON:-/usr/bin/python3}
+python=$(benchmarks/compare/python_with_torch)
 if version=$("$python" -c 'import numpy, torch; print(torch.__version__)' 2>/dev/null); then
     echo "PyTorch: $version"
     arguments+=(--python "$python")
 else
-    echo "PyTorch: not here (Debian/Ubuntu: packages python3-torch python3-numpy; TORCHKV_PYTHON names another Python)"
+    echo "PyTorch: not here (pip install torch numpy; TORCHKV_PYTHON names the Python that has them)"
 fi
 case " $* " in
     *" --model "*) ;;

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The port beside the same work in eager PyTorch, on the same libtorch.
+# The port beside the same work in eager PyTorch.
 # usage: port.sh [--quick] [--json FILE] [--plot FILE.svg] [--threads N]
 #        port.sh --operators [BenchmarkDotNet's options]      a decode step's operations one by one
+#   TORCHKV_PYTHON=PROGRAM  the Python with torch and numpy; else the first python3 that has them
 set -euo pipefail
-bench=$(dirname "${BASH_SOURCE[0]}")/../TorchKv.Benchmarks/bin/Release/net10.0/TorchKv.Benchmarks
+compare=$(dirname "${BASH_SOURCE[0]}")
+bench=$compare/../TorchKv.Benchmarks/bin/Release/net10.0/TorchKv.Benchmarks
 if [ "${1:-}" = --operators ]; then
     shift
     exec "$bench" operators "$@"
 fi
-exec "$bench" port "$@"
+TORCHKV_PYTHON=$("$compare/python_with_torch") exec "$bench" port "$@"

@@ -12,7 +12,7 @@ namespace TorchKv.Benchmarks.Port;
 
 /// <summary>
 /// <c>./run.sh bench port</c>: GPT-2 124M through no cache, concat and static, batch 1 and 8, in eager PyTorch and in the port,
-/// on the same weights, libtorch and threads. Both are loaded all along and run in turns, so that what else the machine does
+/// on the same weights and threads. Both are loaded all along and run in turns, so that what else the machine does
 /// falls on both; figures are medians.
 /// </summary>
 internal static class PortComparison
@@ -33,7 +33,7 @@ internal static class PortComparison
         var root = FindRoot();
         var folder = Checkpoints(root, "gpt2-124m-formula", Model);
         var script = Path.Combine(root, "benchmarks", "compare", "gpt2_pytorch.py");
-        var interpreter = Environment.GetEnvironmentVariable("TORCHKV_PYTHON") ?? "/usr/bin/python3";
+        var interpreter = Environment.GetEnvironmentVariable("TORCHKV_PYTHON") ?? "python3";
         string[] scriptArguments = [script, folder, options.Threads.ToString(CultureInfo.InvariantCulture)];
         PortReady? pythonReady = null, portReady = null;
         var limit = 0.0;
@@ -60,7 +60,7 @@ internal static class PortComparison
                 portReady = port.Ready;
                 if (python is null)
                 {
-                    Console.Error.WriteLine($"No PyTorch to compare with: {why} (Debian/Ubuntu: apt-get install python3-torch python3-numpy; TORCHKV_PYTHON names another Python.)");
+                    Console.Error.WriteLine($"No PyTorch to compare with: {why} (pip install torch numpy; TORCHKV_PYTHON names the Python that has them.)");
                 }
 
                 Console.WriteLine(python is null ? port.Ready.Ready : $"A: {python.Ready.Ready}. B: {port.Ready.Ready}.");
