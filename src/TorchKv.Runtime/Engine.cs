@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Scheduling;
@@ -108,6 +109,21 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         return new Generation(_loop, _loop.Submit(prompt, _rules.Check(prompt, options), session: null));
     }
 
+    /// <summary>Refuses what <see cref="GenerateAsync(IReadOnlyList{int}, GenerationOptions?, CancellationToken)"/> would refuse whatever else runs, and queues nothing.</summary>
+    /// <remarks>For callers with several prompts, so that the last one is not refused after the first one was answered.</remarks>
+    /// <param name="promptIds">Token ids.</param>
+    /// <param name="options">What to generate; null: 64 tokens, greedy.</param>
+    /// <exception cref="OptionException">An option is out of its limits.</exception>
+    /// <exception cref="RequestException">The prompt is empty or holds an unknown id, or the engine lacks what an option needs.</exception>
+    /// <exception cref="ContextLengthException">The prompt leaves no room for a token.</exception>
+    /// <exception cref="PoolCapacityException">The request could need more blocks than there are.</exception>
+    public void Validate(IReadOnlyList<int> promptIds, GenerationOptions? options = null) => _rules.Check(Copy(promptIds), options);
+
+    /// <inheritdoc cref="Validate(IReadOnlyList{int}, GenerationOptions?)"/>
+    /// <param name="prompt">The text; an empty one stands for the model's begin-of-text token.</param>
+    /// <param name="options">What to generate; null: 64 tokens, greedy.</param>
+    public void Validate(string prompt, GenerationOptions? options = null) => Validate(Encode(prompt), options);
+
     /// <summary>Begins a session: a text that goes on turn by turn and keeps its blocks in between.</summary>
     /// <param name="cacheSalt">The salt under which its blocks are found by others; its turns' own salt does not count.</param>
     public Session StartSession(string? cacheSalt = null) => new(this, new SessionState(cacheSalt));
@@ -118,9 +134,13 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// The session's tokens, where the caller knows them: a file that cannot be used is then passed over (see
     /// <see cref="Session.RestoreFailure"/>), and the next turn computes them. Null: such a file is an error.
     /// </param>
+    /// <param name="cacheSalt">
+    /// The session's salt, used with <paramref name="otherwise"/>, since a file that cannot be used does not tell it. Empty:
+    /// none. Null: a salt of the session's own, so that no other request finds its blocks.
+    /// </param>
     /// <exception cref="SessionFileException">The file is damaged, of another model, or of another version.</exception>
     /// <exception cref="RequestException">The engine does not know its model's identity.</exception>
-    public async Task<Session> RestoreSessionAsync(string path, IReadOnlyList<int>? otherwise = null)
+    public async Task<Session> RestoreSessionAsync(string path, IReadOnlyList<int>? otherwise = null, string? cacheSalt = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         try
@@ -130,7 +150,8 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         }
         catch (SessionFileException e) when (otherwise is not null)
         {
-            return new Session(this, new SessionState(null) { Tokens = [.. otherwise] }) { RestoreFailure = e };
+            var state = new SessionState(cacheSalt ?? NewSalt()) { Tokens = [.. otherwise] };
+            return new Session(this, state) { RestoreFailure = e };
         }
     }
 
@@ -182,6 +203,9 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
 
         return prompt.Length == 0 && Model.BosTokenId is { } bos ? [bos] : Tokenizer.Encode(prompt);
     }
+
+    /// <summary>A salt that no other request has.</summary>
+    private static string NewSalt() => Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
 
     private static int[] Copy(IReadOnlyList<int> promptIds)
     {

@@ -6,8 +6,9 @@ using TorchKv.Runtime.Serving.Sessions;
 namespace TorchKv.Runtime;
 
 /// <summary>
-/// A text that goes on turn by turn and keeps its blocks between turns, so that a turn costs its new tokens only. What it
-/// continues is every token of the turns so far; an end-of-text id that ended one is not part of it.
+/// A text that is continued turn by turn and keeps its blocks between turns, so that a turn costs its new tokens only. It
+/// continues from every token of the turns so far. An end-of-text id that ended a turn is not part of it; the tokens of a
+/// stop text are, unless <see cref="GenerationOptions.SessionKeepsStopText"/> is off.
 /// </summary>
 /// <remarks>
 /// Thread-safe; one turn at a time. Where the pool runs short, idle sessions give their blocks back, the one used longest

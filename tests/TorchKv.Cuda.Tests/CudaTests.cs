@@ -2,6 +2,7 @@ using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Running;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Model;
 using TorchKv.TestSupport;
 using TorchKv.Tests;

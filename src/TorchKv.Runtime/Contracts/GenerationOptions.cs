@@ -49,6 +49,12 @@ public sealed partial record GenerationOptions
     /// <summary>Texts that end the text where they appear, across token borders too; they are not part of it.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
+    /// <summary>
+    /// What a session continues from after a turn that a stop text ended. True: every token of the answer, those of the stop
+    /// text included, as the model wrote them. False: the text that the reader saw. Of no effect without a session.
+    /// </summary>
+    public bool SessionKeepsStopText { get; init; } = true;
+
     /// <summary>Samples to draw from one prompt, as rows 0 … n − 1 of the stream. Row 0 is what one sample alone would be.</summary>
     public int Samples { get; init; } = 1;
 

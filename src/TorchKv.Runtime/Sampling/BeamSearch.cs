@@ -15,8 +15,12 @@ namespace TorchKv.Runtime.Sampling;
 /// </remarks>
 public sealed class BeamSearch
 {
-    // HuggingFace's score of what cannot be: dead beams, sequences that have not finished, tokens that have.
+    // HuggingFace's score of what cannot be chosen: beams that are not in use, places without a finished sequence, sequences
+    // that have ended but are kept among the running ones.
     private const float Never = -1e9f;
+
+    // A sum of log-probabilities does not come near −10⁹, so a score below this has a part of Never in it, or is −∞.
+    private const float LeastScore = Never / 2;
 
     private readonly BeamSearchOptions _options;
     private readonly GenerationOptions _sampling;
@@ -113,7 +117,7 @@ public sealed class BeamSearch
     /// <param name="logits">(beams, vocabulary), or on the first step (1, vocabulary): the prompt's; changed in place.</param>
     /// <exception cref="InvalidOperationException">The search has ended.</exception>
     /// <exception cref="ArgumentException">The number of logits is neither.</exception>
-    /// <exception cref="TorchKvException">The logits hold NaN or infinity. Nothing was changed but the logits.</exception>
+    /// <exception cref="RequestFailedException">The logits hold NaN or infinity: nothing was changed but the logits. Or every token is banned.</exception>
     public void Advance(Span<float> logits)
     {
         ThrowIfDone();
@@ -141,7 +145,7 @@ public sealed class BeamSearch
     /// <summary>Adds the logits of one beam, the first one's first. With those of the last beam, <see cref="Advance()"/> takes the step.</summary>
     /// <param name="logits">(vocabulary); changed in place.</param>
     /// <exception cref="InvalidOperationException">The search has ended, or has the logits of every beam.</exception>
-    /// <exception cref="TorchKvException">The logits hold NaN or infinity.</exception>
+    /// <exception cref="RequestFailedException">The logits hold NaN or infinity.</exception>
     public void AddLogits(Span<float> logits)
     {
         ThrowIfDone();
@@ -157,6 +161,7 @@ public sealed class BeamSearch
 
     /// <summary>Takes a step with the logits that were added.</summary>
     /// <exception cref="InvalidOperationException">The logits of a beam are missing.</exception>
+    /// <exception cref="RequestFailedException">Every token is banned, and no sequence has finished.</exception>
     public void Advance()
     {
         if (_added != NumBeams)
@@ -184,7 +189,7 @@ public sealed class BeamSearch
 
     private void ToLogProbabilities(Span<float> row, int beam)
     {
-        LogitsProcessors.CheckUsable(row, LogitsProcessors.Max(row));
+        LogitsProcessors.CheckModel(row);
         var logSum = _processors.LogSum(row);
         foreach (ref var logit in row)
         {
@@ -233,6 +238,13 @@ public sealed class BeamSearch
     {
         var candidates = _candidates.AsSpan(0, _candidateCount);
         (_added, _candidateCount) = (0, 0);
+        if (!(candidates[0].Score > LeastScore))
+        {
+            // Every continuation of every beam is banned. What has finished is the result.
+            IsDone = Array.Exists(_finished, sequence => sequence.IsFinished) ? true : throw LogitsProcessors.NoTokenLeft();
+            return;
+        }
+
         foreach (ref var candidate in candidates)
         {
             candidate.Ends = Step + 1 == _maxNewTokens || _eos.Contains(candidate.Token);
@@ -278,21 +290,21 @@ public sealed class BeamSearch
     private void ChooseFinished(ReadOnlySpan<Candidate> candidates)
     {
         var isClosed = !_improvementPossible || (_options.EarlyStopping == EarlyStopping.WhenFull && _finished.All(sequence => sequence.IsFinished));
-        var divisor = (float)DeterministicMath.Power(Step + 1, _options.LengthPenalty);
         var (old, added) = (0, 0);
         for (var place = 0; place < NumBeams; place++)
         {
-            // Only as many candidates as beams count; the others are there so that enough go on.
+            // Only as many candidates as beams count; the others are there so that enough continue.
             while (added < NumBeams && !(candidates[added].Ends && !isClosed))
             {
                 added++;
             }
 
             var next = _nextFinished[place];
-            if (added < NumBeams && candidates[added].Score / divisor > _finished[old].Score)
+            var score = added < NumBeams ? Normalize(candidates[added].Score, Step + 1) : 0;
+            if (added < NumBeams && IsBetter(candidates[added].Score, score, _finished[old]))
             {
                 next.Extend(_running[candidates[added].Beam], _promptLength + Step, candidates[added].Token);
-                next.Score = candidates[added].Score / divisor;
+                next.Score = score;
                 (next.Length, next.IsFinished) = (Step + 1, true);
                 added++;
             }
@@ -306,11 +318,26 @@ public sealed class BeamSearch
         (_finished, _nextFinished) = (_nextFinished, _finished);
     }
 
+    /// <summary>
+    /// Whether a sequence that ends now takes the place of another. A real one takes any place without a finished sequence,
+    /// however low its score is; HuggingFace's bar of −10⁹ would leave a search with a strong length penalty without a result.
+    /// </summary>
+    private static bool IsBetter(float logProbability, float score, Sequence other) => logProbability > LeastScore
+        ? !other.IsFinished || score > other.Score
+        : !other.IsFinished && score > Never;
+
+    /// <summary>A score: the sum of log-probabilities ÷ length to the power of the length penalty, within the range of a float.</summary>
+    private float Normalize(float logProbability, int length)
+    {
+        var score = logProbability / (float)DeterministicMath.Power(length, _options.LengthPenalty);
+        return float.IsFinite(score) || float.IsNegativeInfinity(logProbability) ? score : logProbability == 0 ? 0 : float.MinValue;
+    }
+
     /// <summary>HuggingFace's <c>_check_early_stop_heuristic</c> and <c>_beam_search_has_unfinished_sequences</c>.</summary>
     private void Conclude(bool everyoneEnds)
     {
         var length = _options.EarlyStopping == EarlyStopping.WhenCertain && _options.LengthPenalty > 0 ? _maxNewTokens : Step;
-        var bestPossible = _running[0].Score / (float)DeterministicMath.Power(length, _options.LengthPenalty);
+        var bestPossible = Normalize(_running[0].Score, length);
         var worst = _finished[NumBeams - 1];
         _improvementPossible &= !worst.IsFinished || bestPossible > worst.Score;
         IsDone = everyoneEnds || !_improvementPossible || (_options.EarlyStopping == EarlyStopping.WhenFull && worst.IsFinished);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.Intrinsics;
 using TorchKv.Runtime.Contracts;
 
@@ -106,18 +107,32 @@ public sealed class LogitsProcessors
     /// <summary>HuggingFace's <c>RepetitionPenaltyLogitsProcessor</c>: each token of the history once.</summary>
     private void PenalizeRepetition(Span<float> logits, ReadOnlySpan<int> history, float penalty)
     {
+        var overflowed = float.NaN;
         foreach (var id in history)
         {
             if (!_seen[id])
             {
                 _seen[id] = true;
-                logits[id] = logits[id] < 0 ? logits[id] * penalty : logits[id] / penalty;
+                var logit = logits[id];
+                logits[id] = logit < 0 ? logit * penalty : logit / penalty;
+                if (float.IsPositiveInfinity(logits[id]) && float.IsFinite(logit))
+                {
+                    overflowed = logit;
+                }
             }
         }
 
         foreach (var id in history)
         {
             _seen[id] = false;
+        }
+
+        if (!float.IsNaN(overflowed))
+        {
+            throw new OptionException(
+                "repetition_penalty",
+                penalty.ToString(CultureInfo.InvariantCulture),
+                $"nearer to 1: a logit of {overflowed.ToString(CultureInfo.InvariantCulture)} divided by it is infinite");
         }
     }
 
@@ -386,21 +401,38 @@ public sealed class LogitsProcessors
         return max;
     }
 
+    /// <summary>Refuses a model's logits that hold NaN or +∞, or nothing but −∞.</summary>
+    internal static void CheckModel(ReadOnlySpan<float> logits)
+    {
+        if (!float.IsFinite(Max(logits)) || ContainsNaN(logits))
+        {
+            throw NotFinite();
+        }
+    }
+
     /// <summary>Refuses a row that no token can be chosen from.</summary>
     /// <param name="logits">The row.</param>
-    /// <param name="max">The greatest of what is left of it.</param>
+    /// <param name="max">The greatest of the logits that are left of it.</param>
+    /// <exception cref="RequestFailedException">The row holds NaN or +∞, or nothing but −∞ is left of it.</exception>
     internal static void CheckUsable(ReadOnlySpan<float> logits, float max)
     {
         if (float.IsPositiveInfinity(max) || ContainsNaN(logits))
         {
-            throw new TorchKvException("The logits hold NaN or infinity: the weights, or the precision they were run in, cannot be used.");
+            throw NotFinite();
         }
 
         if (float.IsNegativeInfinity(max))
         {
-            throw new TorchKvException("No token is left to choose from: the processors removed every one.");
+            throw NoTokenLeft();
         }
     }
+
+    private static RequestFailedException NotFinite() =>
+        new("The logits hold NaN or infinity: the weights, or the precision they were run in, cannot be used.", null);
+
+    /// <summary>The refusal where every token is banned.</summary>
+    internal static RequestFailedException NoTokenLeft() =>
+        new("No token is left to choose from: no_repeat_ngram_size, or another option that bans tokens, removed every one.", null);
 
     private static bool ContainsNaN(ReadOnlySpan<float> logits)
     {

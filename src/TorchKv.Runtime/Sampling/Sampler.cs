@@ -43,7 +43,8 @@ public sealed class Sampler
     /// <param name="seed">The sequence's seed.</param>
     /// <param name="step">How many tokens were generated before: with the seed, it determines the draw.</param>
     /// <returns>The token's id.</returns>
-    /// <exception cref="TorchKvException">The logits hold NaN or +∞, or every token was removed.</exception>
+    /// <exception cref="RequestFailedException">The logits hold NaN or +∞, or every token was removed.</exception>
+    /// <exception cref="OptionException">The repetition penalty makes a logit infinite.</exception>
     public int Sample(Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options, ulong seed, long step)
     {
         _processors.Process(logits, history, options);
@@ -79,10 +80,10 @@ public sealed class Sampler
     /// <param name="logits">(vocabulary): the model's.</param>
     /// <param name="best">Receives as many of the most probable tokens as it has room for, best first; of equal ones the lower id first.</param>
     /// <returns>ln Σ e^logit: what is taken from a logit to get its log-probability.</returns>
-    /// <exception cref="TorchKvException">The logits hold NaN or +∞, or are all −∞.</exception>
+    /// <exception cref="RequestFailedException">The logits hold NaN or +∞, or are all −∞.</exception>
     public double LogProbabilities(ReadOnlySpan<float> logits, Span<TokenLogProbability> best)
     {
-        LogitsProcessors.CheckUsable(logits, LogitsProcessors.Max(logits));
+        LogitsProcessors.CheckModel(logits);
         var logSum = _processors.LogSum(logits);
         var count = 0;
         for (var id = 0; id < logits.Length; id++)
@@ -103,8 +104,13 @@ public sealed class Sampler
         return logSum;
     }
 
+    /// <summary>Refuses a model's logits that hold NaN or +∞, or nothing but −∞, as every generation does.</summary>
+    /// <param name="logits">One row.</param>
+    /// <exception cref="RequestFailedException">The logits cannot be used.</exception>
+    public static void CheckLogits(ReadOnlySpan<float> logits) => LogitsProcessors.CheckModel(logits);
+
     /// <summary>The id of the greatest logit, of equal ones the lowest.</summary>
-    /// <exception cref="TorchKvException">The logits hold NaN or +∞, or are all −∞.</exception>
+    /// <exception cref="RequestFailedException">The logits hold NaN or +∞, or are all −∞.</exception>
     public static int Best(ReadOnlySpan<float> logits)
     {
         var max = LogitsProcessors.Max(logits);

@@ -47,6 +47,9 @@ internal sealed class Request
     /// <summary>Set by the scheduler: the order in which requests came.</summary>
     public long Arrival { get; set; }
 
+    /// <summary>Set by the scheduler: the priority, with what age adds to it where priorities age. Lower runs first.</summary>
+    public long Level { get; set; }
+
     /// <summary>Prompt tokens that the prefix index had when the request was first admitted; −1 before that.</summary>
     public int CachedTokens { get; set; } = -1;
 

@@ -97,24 +97,29 @@ internal sealed partial class Scheduler
         }
     }
 
-    /// <summary>Preempts one running request of a lower priority, where all of these together hold enough blocks.</summary>
+    /// <summary>Preempts one running request of a lower priority and rank, where all of these together hold enough blocks.</summary>
     private bool TryPreemptFor(Request request, int needed)
     {
-        var held = _blocks.AvailableCount;
-        for (var i = _running.Count - 1; i >= 0 && _running[i].Priority > request.Priority && held < needed; i--)
+        Request? last = null;
+        var available = _blocks.AvailableCount;
+        for (var i = _running.Count - 1; i >= 0 && available < needed && Compare(_running[i], request) > 0; i--)
         {
-            foreach (var sequence in _running[i].Sequences)
+            if (_running[i].Priority > request.Priority)
             {
-                held += sequence.Table.BlockCount;
+                last ??= _running[i];
+                foreach (var sequence in _running[i].Sequences)
+                {
+                    available += sequence.Table.BlockCount;
+                }
             }
         }
 
-        if (held < needed || _running.Count == 0 || _running[^1].Priority <= request.Priority)
+        if (available < needed || last is null)
         {
             return false;
         }
 
-        Preempt(_running[^1]);
+        Preempt(last);
         return true;
     }
 

@@ -20,6 +20,7 @@ internal sealed partial class Scheduler
     public StepPlan Plan()
     {
         _plan.Clear();
+        _steps++;
         var preemptions = PreemptionCount;
         bool changed;
         do

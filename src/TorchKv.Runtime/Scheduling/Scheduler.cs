@@ -33,6 +33,7 @@ internal sealed partial class Scheduler
     private readonly Dictionary<BlockDigest, Request> _inFlight = [];
     private readonly Comparer<Request> _rank;
     private long _arrivals;
+    private long _steps;
 
     /// <summary>A scheduler without requests.</summary>
     /// <param name="options">How steps are filled.</param>
@@ -92,6 +93,7 @@ internal sealed partial class Scheduler
         }
 
         request.Arrival = _arrivals++;
+        request.Level = request.Priority + (Options.PriorityAgingSteps is { } steps ? _steps / steps : 0);
         request.State = RequestState.Waiting;
         var sequence = new Sequence(request, 0, request.Prompt, _blocks.NewSequence(request.Root));
         request.Sequences.Add(sequence);
@@ -194,7 +196,8 @@ internal sealed partial class Scheduler
 
     private int Compare(Request? a, Request? b)
     {
-        var order = a!.Priority.CompareTo(b!.Priority);
+        // An order that does not change with time, though every waiting request ages: all age equally.
+        var order = a!.Level.CompareTo(b!.Level);
         if (order == 0 && Options.QueueOrder == QueueOrder.ShortestPromptFirst)
         {
             order = a.PromptLength.CompareTo(b.PromptLength);

@@ -26,6 +26,16 @@ public sealed record SchedulingOptions
     /// <summary>The order among waiting requests of one priority.</summary>
     public QueueOrder QueueOrder { get; init; } = QueueOrder.FirstComeFirstServed;
 
+    /// <summary>
+    /// Steps after whose number a waiting request counts as one level of priority better, so that better ones that keep
+    /// coming cannot keep it waiting forever. Null: priorities do not age, and a request waits as long as better ones come.
+    /// </summary>
+    /// <remarks>
+    /// A request's rank is its priority plus the number of these periods before it came, so that two requests keep their
+    /// order for good. Only a request of a better priority as given takes blocks from one that runs, aged or not.
+    /// </remarks>
+    public int? PriorityAgingSteps { get; init; }
+
     /// <summary>Whether full blocks are found again by later requests.</summary>
     public bool PrefixCaching { get; init; } = true;
 
@@ -38,6 +48,7 @@ public sealed record SchedulingOptions
         AtLeastOne("max_running_sequences", MaxRunningSequences);
         AtLeastOne("max_logits_per_step", MaxLogitsPerStep);
         AtLeastOne("max_queued_requests", MaxQueuedRequests);
+        AtLeastOne("priority_aging_steps", PriorityAgingSteps ?? 1);
 
         static void AtLeastOne(string name, int value)
         {

@@ -45,6 +45,9 @@ internal sealed class GenerationRequest : IRequestOutput
     /// <summary>The session that this request is a turn of.</summary>
     public SessionState? Session { get; }
 
+    /// <summary>The tokens that the session continues from after this turn; null: all of the turn's.</summary>
+    public int[]? SessionTokens { get; set; }
+
     /// <summary>What the scheduler knows of it.</summary>
     public Request Request { get; }
 

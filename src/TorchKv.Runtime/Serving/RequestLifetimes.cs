@@ -98,7 +98,7 @@ internal sealed class RequestLifetimes
 
         if (request.Session is { } session)
         {
-            _sessions.EndTurn(session, request.Request, error);
+            _sessions.EndTurn(session, request, error);
         }
 
         _drafter.EndRequest(request.Request);

@@ -24,6 +24,9 @@ internal sealed class SampleOutput
     /// <summary>Tokens generated, an end-of-text id not counted.</summary>
     public int TokenCount { get; set; }
 
+    /// <summary>Characters of text that the reader was given.</summary>
+    public int VisibleCharacters { get; set; }
+
     /// <summary>The time of the last token, as a timestamp; 0 before the first.</summary>
     public long LastTokenAt { get; set; }
 }

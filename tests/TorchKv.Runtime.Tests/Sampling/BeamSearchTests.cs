@@ -101,7 +101,7 @@ public class BeamSearchTests
         Assert.Throws<ArgumentException>(() => search.Advance(new float[15]));
         Assert.Throws<ArgumentException>(() => search.Advance(new float[30]));
         float[] bad = [.. Enumerable.Range(0, 10).Select(i => i == 7 ? float.NaN : i)];
-        Assert.Throws<TorchKvException>(() => search.Advance(bad));
+        Assert.Throws<RequestFailedException>(() => search.Advance(bad));
         Assert.Equal(0, search.Step);
         Assert.Empty(search.Finish());
         search.Advance(new float[10]);
@@ -114,6 +114,85 @@ public class BeamSearchTests
         Assert.Equal("num_beams", Assert.Throws<OptionException>(() => new BeamSearch([1], 10, new BeamSearchOptions(), [9], 3, new GenerationOptions { TopK = 4 })).Option);
         Assert.Equal("num_beams", Assert.Throws<OptionException>(() => new BeamSearch([1], 1, new BeamSearchOptions(), [0], 3)).Option);
         Assert.Equal("max_new_tokens", Assert.Throws<OptionException>(() => new BeamSearch([1], 10, new BeamSearchOptions(), [9], 0)).Option);
+    }
+
+    [Theory]
+    [InlineData(-5, 60, 1)]
+    [InlineData(-5, 60, 4)]
+    [InlineData(-3, 500, 4)]
+    [InlineData(-100, 40, 4)]
+    [InlineData(100, 40, 4)]
+    public void ASearchGivesSequencesHoweverLowTheirScoresAre(float lengthPenalty, int newTokens, int beams)
+    {
+        var model = new TableModel(8, 50);
+        var options = new BeamSearchOptions { NumBeams = beams, NumReturnSequences = beams, LengthPenalty = lengthPenalty };
+        var found = Run(new BeamSearch([3], 50, options, [], newTokens), model.Next);
+        Assert.Equal(beams, found.Count);
+        Assert.All(found, sequence => Assert.Equal(newTokens, sequence.TokenIds.Count));
+        Assert.All(found, sequence => Assert.True(float.IsFinite(sequence.Score)));
+        Assert.Equal(beams, found.Select(sequence => string.Join(",", sequence.TokenIds)).Distinct().Count());
+
+        // All are of one length, so that their order is that of a search without a penalty.
+        var plain = Run(new BeamSearch([3], 50, options with { LengthPenalty = 0 }, [], newTokens), model.Next);
+        Assert.Equal(plain[0].TokenIds, found[0].TokenIds);
+        if (lengthPenalty < 0)
+        {
+            Assert.True(found[0].Score < -1e9f);
+        }
+    }
+
+    [Fact]
+    public void AShortSequenceBeatsALongOneWhoseScoreIsBelowTheFloor()
+    {
+        // With a penalty of −5 a sequence of n tokens has its log-probability times n⁵.
+        var model = new TableModel(9, 30);
+        var options = new BeamSearchOptions { NumBeams = 3, NumReturnSequences = 3, LengthPenalty = -5 };
+        var found = Run(new BeamSearch([1, 2], 30, options, [4], 200), model.Next);
+        Assert.Equal(3, found.Count);
+        Assert.Equal(found.OrderByDescending(sequence => sequence.Score), found);
+        Assert.Equal(4, found[0].EosTokenId);
+    }
+
+    [Fact]
+    public void WhereEveryTokenIsBannedWhatHasFinishedIsTheResult()
+    {
+        // Tokens 0 to 3, 3 ends the text, and no token may appear twice: after three steps nothing is left.
+        var banned = new GenerationOptions { NoRepeatNgramSize = 1 };
+        var ending = new BeamSearch([0], 4, new BeamSearchOptions { NumBeams = 2 }, [3], 50, banned);
+        var found = Run(ending, _ => [4, 3, 2, 1]);
+        Assert.Equal(FinishReason.Stop, found[0].FinishReason);
+
+        var endless = new BeamSearch([0], 4, new BeamSearchOptions { NumBeams = 2 }, [], 50, banned);
+        var refusal = Assert.Throws<RequestFailedException>(() => Run(endless, _ => [4, 3, 2, 1]));
+        Assert.Contains("No token is left", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("no_repeat_ngram_size", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LogitsMayBeGivenBeamByBeam()
+    {
+        var model = new TableModel(10, 40);
+        var options = new BeamSearchOptions { NumBeams = 3 };
+        var (whole, single) = (new BeamSearch([1, 2], 40, options, [4], 12), new BeamSearch([1, 2], 40, options, [4], 12));
+        whole.Advance(model.Next([1, 2]));
+        single.Advance(model.Next([1, 2]));
+        Assert.Throws<InvalidOperationException>(() => single.Advance());
+        while (!whole.IsDone)
+        {
+            whole.Advance(Enumerable.Range(0, 3).SelectMany(beam => model.Next([.. whole.Tokens(beam)])).ToArray());
+            for (var beam = 0; beam < 3; beam++)
+            {
+                single.AddLogits(model.Next([.. single.Tokens(beam)]));
+            }
+
+            Assert.Throws<InvalidOperationException>(() => single.AddLogits(new float[40]));
+            single.Advance();
+            Assert.Equal(whole.NextTokens.ToArray(), single.NextTokens.ToArray());
+            Assert.Equal(whole.BeamIndices.ToArray(), single.BeamIndices.ToArray());
+        }
+
+        Assert.True(single.IsDone);
+        Assert.Equal(whole.Finish().Select(s => (string.Join(",", s.TokenIds), s.Score)), single.Finish().Select(s => (string.Join(",", s.TokenIds), s.Score)));
     }
 
     [Fact]

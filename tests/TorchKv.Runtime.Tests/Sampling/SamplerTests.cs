@@ -109,9 +109,9 @@ public class SamplerTests
         {
             var logits = Enumerable.Range(0, 20).Select(i => i == at ? bad : i).ToArray();
             var sampler = new Sampler(20);
-            Assert.Contains("NaN", Assert.Throws<TorchKvException>(() => sampler.Sample([.. logits], [], new GenerationOptions(), 0, 0)).Message);
-            Assert.Throws<TorchKvException>(() => sampler.Sample([.. logits], [], new GenerationOptions { Temperature = 1, TopK = 3, TopP = 0.5f, MinP = 0.1f, TypicalP = 0.5f }, 0, 0));
-            Assert.Throws<TorchKvException>(() => sampler.LogProbabilities(logits, []));
+            Assert.Contains("NaN", Assert.Throws<RequestFailedException>(() => sampler.Sample([.. logits], [], new GenerationOptions(), 0, 0)).Message);
+            Assert.Throws<RequestFailedException>(() => sampler.Sample([.. logits], [], new GenerationOptions { Temperature = 1, TopK = 3, TopP = 0.5f, MinP = 0.1f, TypicalP = 0.5f }, 0, 0));
+            Assert.Throws<RequestFailedException>(() => sampler.LogProbabilities(logits, []));
         }
     }
 
@@ -120,8 +120,25 @@ public class SamplerTests
     {
         var sampler = new Sampler(3);
         var options = new GenerationOptions { NoRepeatNgramSize = 1 };
-        Assert.Contains("No token is left", Assert.Throws<TorchKvException>(() => sampler.Sample([1, 2, 3], [0, 1, 2], options, 0, 0)).Message);
-        Assert.Throws<TorchKvException>(() => sampler.Sample([1, 2, 3], [0, 1, 2], options with { Temperature = 1 }, 0, 0));
+        Assert.Contains("No token is left", Assert.Throws<RequestFailedException>(() => sampler.Sample([1, 2, 3], [0, 1, 2], options, 0, 0)).Message);
+        Assert.Throws<RequestFailedException>(() => sampler.Sample([1, 2, 3], [0, 1, 2], options with { Temperature = 1 }, 0, 0));
+    }
+
+    [Fact]
+    public void ARepetitionPenaltyThatMakesALogitInfiniteIsNamed()
+    {
+        var sampler = new Sampler(4);
+        var options = new GenerationOptions { RepetitionPenalty = 1e-38f };
+        foreach (var tried in new[] { options, options with { Temperature = 1 } })
+        {
+            var refusal = Assert.Throws<OptionException>(() => sampler.Sample([1, 25, 3, 4], [0, 1], tried, 0, 0));
+            Assert.Equal("repetition_penalty", refusal.Option);
+            Assert.Contains("25", refusal.Limits, StringComparison.Ordinal);
+        }
+
+        // Logits that are infinite already are the model's fault, and the next row is not affected.
+        Assert.Contains("NaN", Assert.Throws<RequestFailedException>(() => sampler.Sample([1, float.PositiveInfinity, 3, 4], [1], options, 0, 0)).Message, StringComparison.Ordinal);
+        Assert.Equal(3, sampler.Sample([1, 2, 3, 4], [], options, 0, 0));
     }
 
     [Fact]

@@ -193,6 +193,57 @@ public class SchedulerTests
         Assert.Equal(2, bench.Scheduler.WaitingCount);
     }
 
+    [Theory]
+    [InlineData(null, 40)]
+    [InlineData(4, 9)]
+    [InlineData(8, 17)]
+    public void ALowPriorityIsServedInTimeWherePrioritiesAge(int? agingSteps, int servedAfter)
+    {
+        // One sequence at a time, and a request of the better priority comes before each step.
+        var bench = new Bench(16, Budget(64) with { MaxRunningSequences = 1, PriorityAgingSteps = agingSteps });
+        var low = bench.Add("low", Prompt(10, 4), priority: 2);
+        var steps = 0;
+        while (low.State == RequestState.Waiting && steps < 40)
+        {
+            var high = bench.Add("high", Prompt(50, 4));
+            bench.Step();
+            steps++;
+            foreach (var running in bench.Scheduler.Running.Where(r => r != low).ToArray())
+            {
+                bench.Scheduler.EndRequest(running);
+            }
+        }
+
+        // Two levels are two periods: a better one that comes after them ranks behind it.
+        Assert.Equal(servedAfter, steps);
+        Assert.Equal(agingSteps is null, low.State == RequestState.Waiting);
+    }
+
+    [Fact]
+    public void AnAgedRequestIsNotPreemptedByABetterPriorityThatCameLater()
+    {
+        var bench = new Bench(4, Budget(64) with { PrefixCaching = false, PriorityAgingSteps = 2 });
+        var low = bench.Add("low", Prompt(10, 9), priority: 2);
+        for (var i = 0; i < 2; i++)
+        {
+            bench.Step();
+        }
+
+        // Two steps later a request of priority 0 ranks before it, and takes its blocks; five more, and another does not.
+        var high = bench.Add("high", Prompt(30, 8));
+        Assert.Equal("high[0..8)!", bench.Step());
+        Assert.Equal(RequestState.Waiting, low.State);
+        bench.Scheduler.EndRequest(high);
+        for (var i = 0; i < 3; i++)
+        {
+            bench.Step();
+        }
+
+        bench.Add("later", Prompt(50, 8));
+        Assert.StartsWith("low[", bench.Step());
+        Assert.Equal((RequestState.Running, 1L), (low.State, bench.Scheduler.PreemptionCount));
+    }
+
     [Fact]
     public void EqualPrioritiesNeverPreemptEachOtherToBeAdmitted()
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
@@ -184,6 +185,40 @@ public class EngineTests
         await Alone.Read(engine.GenerateAsync([1], new() { MaxNewTokens = 2, EosTokenIds = [] }));
         var stats = await engine.SettleAsync();
         Assert.Equal((0, 2 + (3 * 2)), (stats.HeldBlocks, stats.PeakHeldBlocks));
+    }
+
+    [Fact]
+    public async Task ListsInTheOptionsAreCopiedWhenARequestIsMade()
+    {
+        var runner = new FakeRunner(64, vocabulary: 4096);
+        var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Weights("storyteller"));
+        await using var engine = new Engine(runner, tokenizer);
+        var plain = new GenerationOptions { MaxNewTokens = 20, EosTokenIds = [] };
+        var expected = Alone.Generate(runner, [1, 2, 3], plain);
+        var (eos, stop) = (new List<int>(), new List<string>());
+        var options = plain with { EosTokenIds = eos, Stop = stop };
+        var submitted = engine.Submit([1, 2, 3], options);
+        var enumerable = engine.GenerateAsync([1, 2, 3], options);
+        eos.Add(expected[0]);
+        stop.Add(tokenizer.Decode(expected[..1]));
+        stop.Add("");
+        Assert.Equal(expected, (await Alone.Read(submitted))[0]);
+        Assert.Equal(expected, (await Alone.Read(enumerable))[0]);
+    }
+
+    [Fact]
+    public async Task ValidateRefusesWhatARequestWouldBeRefusedForAndQueuesNothing()
+    {
+        await using var engine = new Engine(new FakeRunner(8, context: 64));
+        engine.Validate([1, 2, 3], new() { MaxNewTokens = 8 });
+        Assert.Throws<RequestException>(() => engine.Validate([]));
+        Assert.Throws<RequestException>(() => engine.Validate([1, 32]));
+        Assert.Throws<OptionException>(() => engine.Validate([1], new() { TopP = 2 }));
+        Assert.Throws<ContextLengthException>(() => engine.Validate(new int[64]));
+        Assert.Throws<PoolCapacityException>(() => engine.Validate([1], new() { MaxNewTokens = 33 }));
+        Assert.Throws<RequestException>(() => engine.Validate("text"));
+        var stats = await engine.SettleAsync();
+        Assert.Equal((0, 0L, 8), (stats.QueuedRequests, stats.Steps, stats.FreeBlocks));
     }
 
     [Fact]

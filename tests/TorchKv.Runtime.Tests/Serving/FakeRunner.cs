@@ -53,6 +53,9 @@ internal sealed class FakeRunner : IModelRunner
 
     public Action<int, int>? CopyFault { get; set; }
 
+    /// <summary>Called with each row of logits; may change it.</summary>
+    public Action<Span<float>>? ChangeLogits { get; set; }
+
     /// <summary>Called during each step, with the step's token; may block until it is signalled, and throw.</summary>
     public Action<CancellationToken>? During { get; set; }
 
@@ -157,6 +160,7 @@ internal sealed class FakeRunner : IModelRunner
             if (row.Logits == LogitsWanted.All || (row.Logits == LogitsWanted.Last && i == row.Tokens.Length - 1))
             {
                 FakeModel.Logits(attention, logits[..Model.VocabSize]);
+                ChangeLogits?.Invoke(logits[..Model.VocabSize]);
                 logits = logits[Model.VocabSize..];
             }
         }

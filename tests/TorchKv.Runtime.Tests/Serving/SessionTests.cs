@@ -5,6 +5,7 @@ using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 using TorchKv.Runtime.Serving.Sessions;
+using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
@@ -298,6 +299,94 @@ public class SessionTests
         {
             File.Delete(path);
         }
+    }
+
+    [Theory]
+    [InlineData(null, 0)]
+    [InlineData("tenant", 0)]
+    [InlineData("", 12)]
+    public async Task ADamagedSaltedFileGivesStrangersNoCachedBlocks(string? cacheSalt, int cachedForStrangers)
+    {
+        using var folder = new TemporaryFolder();
+        await using var engine = new Engine(new FakeRunner(64), options: new EngineOptions { ModelIdentity = "fake" });
+        int[] tokens;
+        await using (var session = engine.StartSession("tenant"))
+        {
+            await Alone.Read(session.ContinueAsync([1, 2, 3], Ten));
+            await session.SaveAsync(folder["session"]);
+            tokens = [.. session.TokenIds];
+        }
+
+        var bytes = File.ReadAllBytes(folder["session"]);
+        bytes[^40] ^= 1;
+        File.WriteAllBytes(folder["session"], bytes);
+        await using var other = new Engine(new FakeRunner(64), options: new EngineOptions { ModelIdentity = "fake" });
+        await using var restored = await other.RestoreSessionAsync(folder["session"], tokens, cacheSalt);
+        Assert.NotNull(restored.RestoreFailure);
+        await Alone.Read(restored.ContinueAsync([5], Ten));
+        await using var fork = await restored.ForkAsync();
+        await Alone.Read(fork.ContinueAsync([6], Ten));
+        Assert.Equal(cachedForStrangers, await Cached(null));
+        Assert.Equal(cacheSalt == "tenant" ? 12 : 0, await Cached("tenant"));
+
+        async Task<int> Cached(string? salt)
+        {
+            var cached = -1;
+            await foreach (var piece in other.GenerateAsync(tokens, new() { MaxNewTokens = 1, EosTokenIds = [], CacheSalt = salt }))
+            {
+                cached = piece.Usage!.Value.CachedTokens;
+            }
+
+            return cached;
+        }
+    }
+
+    [Fact]
+    public async Task AfterAStopTextASessionContinuesFromWhatTheModelWroteOrTheReaderSaw()
+    {
+        var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Weights("storyteller"));
+        var runner = new FakeRunner(256, vocabulary: 4096);
+        await using var engine = new Engine(runner, tokenizer);
+        var options = new GenerationOptions { MaxNewTokens = 40, EosTokenIds = [] };
+        int[] prompt = [5, 6, 7];
+        var answer = Alone.Generate(runner, prompt, options);
+        var whole = tokenizer.Decode(answer);
+        var inTheMiddle = 0;
+        for (var at = 3; at + 5 < whole.Length; at += 3)
+        {
+            var stop = whole.Substring(at, 5);
+            var seen = whole[..whole.IndexOf(stop, StringComparison.Ordinal)];
+            foreach (var keeps in new[] { true, false })
+            {
+                await using var session = engine.StartSession();
+                var text = "";
+                await foreach (var piece in session.ContinueAsync(prompt, options with { Stop = [stop], SessionKeepsStopText = keeps }))
+                {
+                    text += piece.Text;
+                }
+
+                Assert.Equal(seen, text);
+                int[] tokens = [.. session.TokenIds];
+                Assert.Equal(prompt, tokens[..3]);
+                if (keeps)
+                {
+                    Assert.Equal(answer[..(tokens.Length - 3)], tokens[3..]);
+                    Assert.StartsWith(seen + stop, tokenizer.Decode(tokens[3..]));
+                }
+                else
+                {
+                    Assert.Equal(seen, tokenizer.Decode(tokens[3..]));
+                    inTheMiddle += tokens[3..].SequenceEqual(answer[..(tokens.Length - 3)]) ? 0 : 1;
+                }
+
+                // Blocks are kept as far as they hold the session's tokens.
+                Assert.InRange(session.ResidentTokens, 0, tokens.Length);
+                Assert.Equal(Alone.Generate(runner, [.. tokens, 9], Ten), (await Alone.Read(session.ContinueAsync([9], Ten)))[0]);
+            }
+        }
+
+        Assert.True(inTheMiddle > 0, "no stop text began in the middle of a token");
+        await EngineMixtureTests.AllBlocksAreBack(engine);
     }
 
     [Fact]

@@ -195,20 +195,42 @@ internal sealed class SamplingDecoding : IDecoding
             return true;
         }
 
+        sample.VisibleCharacters += text.Length;
         _request.Write(new GeneratedPiece { Row = sample.Index, Text = text, TokenIds = [token], LogProbs = scores is null ? [] : [scores] });
         return false;
     }
 
-    private void WriteLast(SampleOutput sample, FinishReason reason, string text, IReadOnlyList<int> ids, ScoredToken? scores) =>
+    private void WriteLast(SampleOutput sample, FinishReason reason, string text, IReadOnlyList<int> ids, ScoredToken? scores)
+    {
+        text += sample.Detokenizer?.Finish();
+        var isStopped = sample.Detokenizer?.IsStopped == true;
+        sample.VisibleCharacters += text.Length;
+        if (isStopped && !_request.Options.SessionKeepsStopText && _request.Session is not null)
+        {
+            HideStopText(sample);
+        }
+
         _request.Write(new GeneratedPiece
         {
             Row = sample.Index,
-            Text = text + sample.Detokenizer?.Finish(),
+            Text = text,
             TokenIds = ids,
             LogProbs = scores is null ? [] : [scores],
-            FinishReason = reason,
+
+            // The characters that were held back to the end may complete a stop text too.
+            FinishReason = isStopped ? FinishReason.Stop : reason,
             Usage = _request.UsageOf(sample.TokenCount),
         });
+    }
+
+    /// <summary>Lets the session continue from the text that the reader saw.</summary>
+    private void HideStopText(SampleOutput sample)
+    {
+        var sequence = _request.Request.Sequences[sample.Index];
+        var prompt = _request.Request.PromptLength;
+        var visible = VisibleTokens.Of(_engine.Tokenizer!, sequence.Committed[prompt..], sample.VisibleCharacters);
+        _request.SessionTokens = [.. sequence.Committed[..prompt], .. visible];
+    }
 
     private void Count(SampleOutput sample, long now)
     {

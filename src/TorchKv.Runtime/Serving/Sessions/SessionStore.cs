@@ -40,10 +40,11 @@ internal sealed class SessionStore : IIdleBlocks
 
     /// <summary>Takes a turn's tokens and blocks when its request ends. After an error the session is what it was before the turn.</summary>
     /// <param name="session">The session.</param>
-    /// <param name="request">The turn's request, not ended yet.</param>
+    /// <param name="turn">The turn, not ended yet.</param>
     /// <param name="error">What ended it.</param>
-    public void EndTurn(SessionState session, Request request, Exception? error)
+    public void EndTurn(SessionState session, GenerationRequest turn, Exception? error)
     {
+        var request = turn.Request;
         lock (session)
         {
             session.IsBusy = false;
@@ -59,10 +60,12 @@ internal sealed class SessionStore : IIdleBlocks
             var table = _blocks.Detach(sequence.Blocks);
             if (error is null or OperationCanceledException)
             {
-                session.Tokens = sequence.Tokens.ToArray();
+                session.Tokens = turn.SessionTokens ?? sequence.Tokens.ToArray();
             }
 
-            table.Truncate(Math.Min(table.TokenCount, session.Tokens.Length));
+            // The blocks hold the sequence's tokens; they are of use as far as these are the session's.
+            var common = sequence.Tokens.CommonPrefixLength(session.Tokens);
+            table.Truncate(Math.Min(table.TokenCount, common));
             Keep(session, table);
         }
     }
