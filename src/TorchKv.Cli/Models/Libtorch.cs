@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Models;
 
