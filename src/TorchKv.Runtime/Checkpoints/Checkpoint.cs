@@ -5,14 +5,16 @@ using TorchKv.Runtime.Cpu;
 namespace TorchKv.Runtime.Checkpoints;
 
 /// <summary>
-/// A GPT-2 checkpoint in HuggingFace's layout, open for reading: <c>config.json</c> and <c>model.safetensors</c>, or shards
-/// with <c>model.safetensors.index.json</c>. Every tensor that the configuration asks for is there, once, in its shape.
+/// A GPT-2 checkpoint in HuggingFace's layout, open for reading: <c>config.json</c> and <c>model.safetensors</c>, or
+/// shards with <c>model.safetensors.index.json</c>. Every tensor that the configuration asks for is there, once, in its
+/// shape.
 /// </summary>
 /// <remarks>
-/// Names with and without <c>transformer.</c> are the same tensors. Stored mask buffers are skipped, and so are the tensors of
-/// other heads and of cross-attention, with a warning (<see cref="Warnings"/>). A tied head (<c>tie_word_embeddings</c>) behaves
-/// as in transformers 5: where the file holds a head that differs from the token embedding, the head is not tied, and
-/// <see cref="Config"/> says so; where the file holds the head alone, the head is the token embedding.
+/// Names with and without <c>transformer.</c> are the same tensors. Stored mask buffers are skipped, and so are the
+/// tensors of other heads and of cross-attention, with a warning (<see cref="Warnings"/>). A tied head
+/// (<c>tie_word_embeddings</c>) behaves as in transformers 5: where the file holds a head that differs from the token
+/// embedding, the head is not tied, and <see cref="Config"/> says so; where the file holds the head alone, the head is
+/// the token embedding.
 /// </remarks>
 public sealed class Checkpoint : IDisposable
 {
@@ -43,7 +45,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>The parameters under their canonical names (<c>transformer.…</c>), in the model's order.</summary>
     public IReadOnlyList<CheckpointTensor> Tensors => _tensors;
 
-    /// <summary>What a user should know although the checkpoint can be used, such as tensors that were skipped; often empty.</summary>
+    /// <summary>
+    /// Sentences for the user about a checkpoint that can be used, such as which tensors were skipped; often empty.
+    /// </summary>
     public IReadOnlyList<string> Warnings => _warnings;
 
     /// <summary>The dtype of the token embedding, which stands for the checkpoint's.</summary>
@@ -56,11 +60,14 @@ public sealed class Checkpoint : IDisposable
     internal IReadOnlyList<SafetensorsFile> Files => _files;
 
     /// <summary>
-    /// A parameter by its name, with or without <c>transformer.</c>; <c>lm_head.weight</c> of a tied head is the token embedding.
+    /// A parameter by its name, with or without <c>transformer.</c>; <c>lm_head.weight</c> of a tied head is the token
+    /// embedding.
     /// </summary>
     /// <exception cref="CheckpointException">The model has no such parameter.</exception>
     public CheckpointTensor this[string name] =>
-        TryGet(name, out var tensor) ? tensor : throw new CheckpointException(Directory, name, "is no parameter of this model.");
+        TryGet(name, out var tensor)
+            ? tensor
+            : throw new CheckpointException(Directory, name, "is no parameter of this model.");
 
     /// <summary>A parameter by its name, if the model has it; see the indexer.</summary>
     public bool TryGet(string name, [NotNullWhen(true)] out CheckpointTensor? tensor)
@@ -71,7 +78,9 @@ public sealed class Checkpoint : IDisposable
         return _byName.TryGetValue(canonical, out tensor);
     }
 
-    /// <summary>Opens a folder and checks names, shapes and dtypes against its configuration; data is not read.</summary>
+    /// <summary>
+    /// Opens a folder and checks names, shapes and dtypes against its configuration; data is not read.
+    /// </summary>
     /// <exception cref="ConfigurationException">The configuration is missing or cannot be honoured.</exception>
     /// <exception cref="CheckpointException">
     /// A file is missing, is no valid safetensors file, or does not hold what the configuration asks for.
@@ -122,7 +131,8 @@ public sealed class Checkpoint : IDisposable
         else
         {
             throw new CheckpointException(single, null, OtherFormat() is { } other
-                ? $"there is no such file. {other} is not read (a pickled file can run code): save the model with safe_serialization=True."
+                ? $"there is no such file. {other} is not read (a pickled file can run code): "
+                    + "save the model with safe_serialization=True."
                 : "there is no such file, and no model.safetensors.index.json.");
         }
     }
@@ -132,13 +142,13 @@ public sealed class Checkpoint : IDisposable
     {
         string[] patterns =
         [
-            "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model*.bin", "pytorch_model*.pt", "tf_model*.h5",
-            "flax_model*.msgpack", "model.ckpt*", "*.gguf",
+            "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model*.bin", "pytorch_model*.pt",
+            "tf_model*.h5", "flax_model*.msgpack", "model.ckpt*", "*.gguf",
         ];
         try
         {
             return patterns
-                .SelectMany(pattern => System.IO.Directory.EnumerateFiles(Directory, pattern).Order(StringComparer.Ordinal))
+                .SelectMany(pattern => System.IO.Directory.GetFiles(Directory, pattern).Order(StringComparer.Ordinal))
                 .Select(Path.GetFileName)
                 .FirstOrDefault();
         }
@@ -171,7 +181,9 @@ public sealed class Checkpoint : IDisposable
                 if (home != shard)
                 {
                     throw new CheckpointException(
-                        file.Path, tensor.Name, $"lies in {home} by model.safetensors.index.json, and in this file too.");
+                        file.Path,
+                        tensor.Name,
+                        $"lies in {home} by model.safetensors.index.json, and in this file too.");
                 }
 
                 found.Add(tensor.Name);
@@ -181,10 +193,13 @@ public sealed class Checkpoint : IDisposable
 
         foreach (var (name, shard) in map)
         {
-            if (!found.Contains(name) && !Gpt2Tensors.IsMaskBuffer(Gpt2Tensors.Canonical(name)) && !Gpt2Tensors.IsIgnored(name))
+            var isNeeded = !Gpt2Tensors.IsMaskBuffer(Gpt2Tensors.Canonical(name)) && !Gpt2Tensors.IsIgnored(name);
+            if (isNeeded && !found.Contains(name))
             {
                 throw new CheckpointException(
-                    Path.Combine(Directory, shard), name, "is missing, though model.safetensors.index.json puts it here.");
+                    Path.Combine(Directory, shard),
+                    name,
+                    "is missing, though model.safetensors.index.json puts it here.");
             }
         }
     }
@@ -203,7 +218,8 @@ public sealed class Checkpoint : IDisposable
         }
         else if (!_byName.TryAdd(canonical, tensor.Named(canonical)))
         {
-            throw new CheckpointException(tensor.FilePath, tensor.Name, $"is there twice, as {_byName[canonical].FileName} too.");
+            throw new CheckpointException(
+                tensor.FilePath, tensor.Name, $"is there twice, as {_byName[canonical].FileName} too.");
         }
     }
 
@@ -243,7 +259,8 @@ public sealed class Checkpoint : IDisposable
                 throw new CheckpointException(
                     tensor.FilePath,
                     tensor.FileName,
-                    $"has shape [{string.Join(", ", tensor.Shape)}], but config.json asks for [{string.Join(", ", shape)}].");
+                    $"has shape [{string.Join(", ", tensor.Shape)}], "
+                    + $"but config.json asks for [{string.Join(", ", shape)}].");
             }
 
             if (!FloatConversion.Supports(tensor.DType))
@@ -264,7 +281,8 @@ public sealed class Checkpoint : IDisposable
 
         var wanted = _tensors.Select(tensor => tensor.Name).ToHashSet();
         var extra = _byName.Values.First(tensor => !wanted.Contains(tensor.Name));
-        throw new CheckpointException(extra.FilePath, extra.FileName, "is no parameter of the GPT-2 that config.json describes.");
+        throw new CheckpointException(
+            extra.FilePath, extra.FileName, "is no parameter of the GPT-2 that config.json describes.");
     }
 
     private CheckpointException Missing(string name)
@@ -285,8 +303,8 @@ public sealed class Checkpoint : IDisposable
             var names = string.Join(", ", _ignored.Take(MostNames).Select(CheckpointException.Shorten));
             var more = _ignored.Count > MostNames ? $" and {_ignored.Count - MostNames:N0} more" : "";
             _warnings.Add(
-                $"{Directory}: {_ignored.Count:N0} tensors that GPT-2's language model does not have are skipped, as HuggingFace "
-                + $"skips them: {names}{more}.");
+                $"{Directory}: {_ignored.Count:N0} tensors that GPT-2's language model does not have are skipped, "
+                + $"as HuggingFace skips them: {names}{more}.");
         }
     }
 

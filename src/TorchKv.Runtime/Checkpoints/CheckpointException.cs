@@ -2,7 +2,10 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Checkpoints;
 
-/// <summary>A checkpoint cannot be read or written; the message names the file, the tensor where one is at fault, and the reason.</summary>
+/// <summary>
+/// A checkpoint cannot be read or written; the message names the file, the tensor where one is at fault, and the
+/// reason.
+/// </summary>
 public sealed class CheckpointException : TorchKvException
 {
     /// <summary>A refusal of one tensor, or of the whole file where <paramref name="tensor"/> is null.</summary>

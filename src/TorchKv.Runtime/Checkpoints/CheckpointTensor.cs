@@ -3,23 +3,29 @@ using System.Runtime.InteropServices;
 
 namespace TorchKv.Runtime.Checkpoints;
 
-/// <summary>A tensor in a checkpoint's file: its name, dtype and shape, and its data where it lies.</summary>
+/// <summary>A tensor in a checkpoint's file: its name, dtype and shape, and access to its data.</summary>
 /// <remarks>
-/// There are two ways to the data. <see cref="ReadBytes"/> and <see cref="CopyTo"/> read the file into memory of the caller's:
-/// nothing else stays resident, and a file that shrinks meanwhile gives a <see cref="CheckpointException"/>. <see cref="Bytes"/>
-/// and <see cref="Pointer"/> show the file mapped into memory, without a copy: pages that were touched count as resident
-/// (shared with other processes, and given back under pressure), and the operating system ends a process that touches a page
-/// of a file that was truncated after the call. Any number of threads may read.
+/// The data can be read in two ways. <see cref="ReadBytes"/> and <see cref="CopyTo"/> copy it into the caller's memory;
+/// a file that shrinks meanwhile gives a <see cref="CheckpointException"/>. <see cref="Bytes"/> and
+/// <see cref="Pointer"/> map the file into memory without a copy. Pages that were touched then count as resident memory
+/// (shared with other processes, and given back under pressure), and the operating system ends a process that touches a
+/// page of a file that was truncated after the call. Any number of threads may read.
 /// </remarks>
 public sealed class CheckpointTensor
 {
-    private readonly SafetensorsFile file;
-    private readonly long offset;
+    private readonly SafetensorsFile _file;
+    private readonly long _offset;
 
-    internal CheckpointTensor(SafetensorsFile file, string name, TensorDType dtype, ImmutableArray<long> shape, long elementCount, long offset)
+    internal CheckpointTensor(
+        SafetensorsFile file,
+        string name,
+        TensorDType dtype,
+        ImmutableArray<long> shape,
+        long elementCount,
+        long offset)
     {
-        this.file = file;
-        this.offset = offset;
+        _file = file;
+        _offset = offset;
         Name = name;
         FileName = name;
         DType = dtype;
@@ -28,7 +34,7 @@ public sealed class CheckpointTensor
     }
 
     private CheckpointTensor(CheckpointTensor of, string name)
-        : this(of.file, name, of.DType, of.Shape, of.ElementCount, of.offset) => FileName = of.FileName;
+        : this(of._file, name, of.DType, of.Shape, of.ElementCount, of._offset) => FileName = of.FileName;
 
     /// <summary>The tensor's name; within a <see cref="Checkpoint"/> the canonical one.</summary>
     public string Name { get; }
@@ -37,7 +43,7 @@ public sealed class CheckpointTensor
     public string FileName { get; }
 
     /// <summary>The path of the file that holds it.</summary>
-    public string FilePath => file.Path;
+    public string FilePath => _file.Path;
 
     /// <summary>The elements' type in the file.</summary>
     public TensorDType DType { get; }
@@ -51,33 +57,46 @@ public sealed class CheckpointTensor
     /// <summary>Bytes in the file.</summary>
     public long ByteCount => ElementCount * DType.ByteSize();
 
-    /// <summary>The data in the mapped file. It may not be aligned to the element's size, and it ends with the file's <c>Dispose</c>.</summary>
-    /// <exception cref="CheckpointException">The file has shrunk, or the tensor is larger than a span (2 GiB): then <see cref="Pointer"/>.</exception>
+    /// <summary>
+    /// The data in the mapped file. It may not be aligned to the element's size, and it ends with the file's
+    /// <c>Dispose</c>.
+    /// </summary>
+    /// <exception cref="CheckpointException">
+    /// The file has shrunk, or the tensor is larger than a span (2 GiB); <see cref="Pointer"/> reaches such a tensor.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The file is closed.</exception>
     public unsafe ReadOnlySpan<byte> Bytes => ByteCount <= int.MaxValue
         ? new ReadOnlySpan<byte>(Pointer, (int)ByteCount)
         : throw new CheckpointException(FilePath, FileName, $"{ByteCount:N0} bytes do not fit a span.");
 
-    /// <summary>Where the data begins in the mapped file: <see cref="ByteCount"/> bytes, for as long as the file is open.</summary>
+    /// <summary>
+    /// The first byte of the data in the mapped file: <see cref="ByteCount"/> bytes, valid while the file is open.
+    /// </summary>
     /// <exception cref="CheckpointException">The file has shrunk.</exception>
     /// <exception cref="ObjectDisposedException">The file is closed.</exception>
-    public unsafe byte* Pointer => file.Map() + offset;
+    public unsafe byte* Pointer => _file.Map() + _offset;
 
-    /// <summary>Reads bytes of the data, from byte <paramref name="start"/> on, into <paramref name="destination"/>, which it fills.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/> with bytes of the data, from byte <paramref name="start"/> on.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The tensor does not have these bytes.</exception>
     /// <exception cref="CheckpointException">The file has shrunk or cannot be read.</exception>
     public void ReadBytes(Span<byte> destination, long start = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(destination.Length, ByteCount - start, nameof(destination));
-        file.Read(offset + start, destination, FileName);
+        _file.Read(_offset + start, destination, FileName);
     }
 
-    /// <summary>Converts elements, from element <paramref name="start"/> on, to float32 into <paramref name="destination"/>, which it fills.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/> with elements, from element <paramref name="start"/> on, as float32.
+    /// </summary>
     /// <param name="destination">As many elements as are wanted.</param>
     /// <param name="start">The first element, by its row-major index.</param>
     /// <exception cref="ArgumentOutOfRangeException">The tensor does not have these elements.</exception>
-    /// <exception cref="CheckpointException">The dtype is none of the floating ones (F32, F16, BF16, F64), or the file has shrunk.</exception>
+    /// <exception cref="CheckpointException">
+    /// The dtype is none of the floating ones (F32, F16, BF16, F64), or the file has shrunk.
+    /// </exception>
     public void CopyTo(Span<float> destination, long start = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(start);
@@ -95,7 +114,10 @@ public sealed class CheckpointTensor
 
         if (!FloatConversion.Supports(DType))
         {
-            throw new CheckpointException(FilePath, FileName, $"{DType.SafetensorsName()} does not convert to float32; F32, F16, BF16 and F64 do.");
+            throw new CheckpointException(
+                FilePath,
+                FileName,
+                $"{DType.SafetensorsName()} does not convert to float32; F32, F16, BF16 and F64 do.");
         }
 
         // Small enough for the first-level cache, large enough that the system call does not show.

@@ -15,21 +15,24 @@ public static class CheckpointWriter
     private static readonly Dictionary<string, string> s_metadata = new() { ["format"] = "pt" };
 
     /// <summary>
-    /// Writes <c>config.json</c>, <c>generation_config.json</c> and <c>model.safetensors</c>, or shards with an index where
-    /// the tensors are larger than <paramref name="maxShardBytes"/>. Weights that the folder held before are replaced.
+    /// Writes <c>config.json</c>, <c>generation_config.json</c> and <c>model.safetensors</c>, or shards with an index
+    /// where the tensors are larger than <paramref name="maxShardBytes"/>. Weights that the folder held before are
+    /// replaced.
     /// </summary>
     /// <param name="directory">The folder; made where it is not there.</param>
     /// <param name="config">The model's shape.</param>
     /// <param name="tensors">
-    /// The model's parameters, each once, under its canonical name and in its own dtype. Where the configuration ties the head to
-    /// the token embedding, <c>lm_head.weight</c> may be among them; HuggingFace then reads a head that is not tied.
+    /// The model's parameters, each once, under its canonical name and in its own dtype. Where the configuration ties
+    /// the head to the token embedding, <c>lm_head.weight</c> may be among them; HuggingFace then reads a head that is
+    /// not tied.
     /// </param>
     /// <param name="maxShardBytes">
     /// The most bytes of tensors in a shard; a larger tensor has a shard of its own.
     /// </param>
     /// <exception cref="ConfigurationException">The configuration cannot be honoured.</exception>
     /// <exception cref="CheckpointException">
-    /// A tensor is missing, unexpected or of another shape, or a file cannot be written. Files that were there stay as they were.
+    /// A tensor is missing, unexpected or of another shape, or a file cannot be written. Files that were there stay as
+    /// they were.
     /// </exception>
     public static void Save(
         string directory, Gpt2Config config, IEnumerable<TensorSource> tensors, long maxShardBytes = DefaultShardBytes)
@@ -106,7 +109,8 @@ public static class CheckpointWriter
             ordered.Add(tensor);
         }
 
-        // HuggingFace stores a tied head too where it is another tensor than the embedding, and then reads it as not tied.
+        // HuggingFace stores a tied head too where it is another tensor than the embedding, and then reads it as not
+        // tied.
         if (config.TieWordEmbeddings && given.Remove(Gpt2Tensors.Head, out var head))
         {
             Check(directory, head, [config.VocabSize, config.EmbeddingSize]);
@@ -126,20 +130,23 @@ public static class CheckpointWriter
             throw new CheckpointException(
                 directory,
                 tensor.Name,
-                $"has shape [{string.Join(", ", tensor.Shape)}], but the configuration asks for [{string.Join(", ", shape.ToArray())}].");
+                $"has shape [{string.Join(", ", tensor.Shape)}], "
+                + $"but the configuration asks for [{string.Join(", ", shape.ToArray())}].");
         }
 
         if (!FloatConversion.Supports(tensor.DType))
         {
             throw new CheckpointException(
-                directory, tensor.Name, $"has dtype {tensor.DType.SafetensorsName()}; a parameter is F32, F16, BF16 or F64.");
+                directory,
+                tensor.Name,
+                $"has dtype {tensor.DType.SafetensorsName()}; a parameter is F32, F16, BF16 or F64.");
         }
     }
 
     private static List<List<TensorSource>> Split(List<TensorSource> tensors, long maxShardBytes)
     {
-        // As huggingface_hub splits: a tensor that fits no shard has one of its own; the tensors after it still fill the
-        // shard begun before.
+        // As huggingface_hub splits: a tensor that fits no shard has one of its own; the tensors after it still fill
+        // the shard begun before.
         var shards = new List<List<TensorSource>>();
         var current = new List<TensorSource>();
         var bytes = 0L;
@@ -194,7 +201,9 @@ public static class CheckpointWriter
         return bytes.ToArray();
     }
 
-    /// <summary>Deletes weights that were saved here in other files; they could be read instead of the new ones.</summary>
+    /// <summary>
+    /// Deletes weights that were saved here in other files; they could be read instead of the new ones.
+    /// </summary>
     private static void RemoveOldWeights(string directory, HashSet<string> current)
     {
         string[] old =

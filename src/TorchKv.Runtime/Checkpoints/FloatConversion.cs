@@ -1,11 +1,13 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Checkpoints;
 
-/// <summary>Floating dtypes of a file (little-endian) to float32, which is exact but for F64, and back, to nearest even.</summary>
+/// <summary>
+/// Converts a file's floating dtypes (little-endian) to float32, exactly but for F64, and back, rounding to nearest
+/// even.
+/// </summary>
 internal static class FloatConversion
 {
     public static bool Supports(TensorDType dtype) =>
@@ -81,8 +83,10 @@ internal static class FloatConversion
     {
         var bits = BitConverter.SingleToUInt32Bits(value);
 
-        // A NaN whose payload lies in the lower half alone must not round to infinity.
-        return float.IsNaN(value) ? (ushort)((bits >> 16) | 0x40) : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+        // A NaN with bits in the lower half alone would become infinity.
+        return float.IsNaN(value)
+            ? (ushort)((bits >> 16) | 0x40)
+            : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
 
     private static void BFloat16ToSingle(ReadOnlySpan<byte> source, Span<float> destination)
@@ -100,7 +104,8 @@ internal static class FloatConversion
 
         for (; i < destination.Length; i++)
         {
-            destination[i] = BitConverter.UInt32BitsToSingle((uint)BinaryPrimitives.ReadUInt16LittleEndian(source[(i * 2)..]) << 16);
+            var half = BinaryPrimitives.ReadUInt16LittleEndian(source[(i * 2)..]);
+            destination[i] = BitConverter.UInt32BitsToSingle((uint)half << 16);
         }
     }
 
@@ -124,15 +129,18 @@ internal static class FloatConversion
     }
 
     /// <summary>
-    /// Exponent and mantissa moved to float32's places give the value times 2⁻¹¹² (the exponents' biases are 15 and 127);
-    /// the product with 2¹¹² is exact, subnormal halves included. Infinities and NaNs get float32's exponent instead.
+    /// Exponent and mantissa moved to float32's places give the value times 2⁻¹¹² (the exponents' biases are 15 and
+    /// 127); the product with 2¹¹² is exact, subnormal halves included. Infinities and NaNs get float32's exponent
+    /// instead.
     /// </summary>
     private static Vector256<float> HalfToSingle(Vector256<uint> half)
     {
         var magnitude = half & Vector256.Create(0x7FFFu);
-        var finite = ((magnitude << 13).AsSingle() * Vector256.Create(BitConverter.UInt32BitsToSingle((112u + 127) << 23))).AsUInt32();
+        var scale = Vector256.Create(BitConverter.UInt32BitsToSingle((112u + 127) << 23));
+        var finite = ((magnitude << 13).AsSingle() * scale).AsUInt32();
         var special = (magnitude << 13) | Vector256.Create(0x7F800000u);
         var isSpecial = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(0x7C00u));
-        return (Vector256.ConditionalSelect(isSpecial, special, finite) | ((half & Vector256.Create(0x8000u)) << 16)).AsSingle();
+        var sign = (half & Vector256.Create(0x8000u)) << 16;
+        return (Vector256.ConditionalSelect(isSpecial, special, finite) | sign).AsSingle();
     }
 }

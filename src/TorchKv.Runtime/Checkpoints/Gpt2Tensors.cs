@@ -13,10 +13,14 @@ internal static class Gpt2Tensors
     /// <summary>The token embedding, (vocabulary, width).</summary>
     public const string TokenEmbedding = "transformer.wte.weight";
 
-    /// <summary>The output head, (vocabulary, width); a head that is tied to the token embedding is not stored.</summary>
+    /// <summary>
+    /// The output head, (vocabulary, width); a head that is tied to the token embedding is not stored.
+    /// </summary>
     public const string Head = "lm_head.weight";
 
-    /// <summary>The parameters in the model's order: embeddings, blocks, final norm and, where it is not tied, the head.</summary>
+    /// <summary>
+    /// The parameters in the model's order: embeddings, blocks, final norm and, where it is not tied, the head.
+    /// </summary>
     public static IEnumerable<Gpt2Parameter> Parameters(Gpt2Config config)
     {
         long width = config.EmbeddingSize, inner = config.InnerSize;
@@ -55,12 +59,13 @@ internal static class Gpt2Tensors
     /// Whether a canonical name is that of a mask buffer, which older versions of HuggingFace stored:
     /// <c>transformer.h.L.attn.bias</c>, <c>.masked_bias</c>.
     /// </summary>
-    public static bool IsMaskBuffer(string canonicalName) => InBlock(canonicalName) is "attn.bias" or "attn.masked_bias";
+    public static bool IsMaskBuffer(string canonicalName) =>
+        InBlock(canonicalName) is "attn.bias" or "attn.masked_bias";
 
     /// <summary>
-    /// Whether a name belongs to a module that <c>GPT2LMHeadModel</c> does not have, so that HuggingFace ignores it: another head
-    /// (<c>v_head.</c>, <c>score.</c>, <c>multiple_choice_head.</c>) or cross-attention. Any other unknown name within the
-    /// transformer or its head would change what the model computes, and is not ignored.
+    /// Whether a name belongs to a module that <c>GPT2LMHeadModel</c> does not have, so that HuggingFace ignores it:
+    /// another head (<c>v_head.</c>, <c>score.</c>, <c>multiple_choice_head.</c>) or cross-attention. Any other unknown
+    /// name within the transformer or its head would change what the model computes, and is not ignored.
     /// </summary>
     /// <param name="name">The name in the file.</param>
     public static bool IsIgnored(string name)
@@ -72,10 +77,13 @@ internal static class Gpt2Tensors
         }
 
         var dot = name.IndexOf('.');
-        return name.AsSpan(0, dot < 0 ? name.Length : dot) is not ("transformer" or "wte" or "wpe" or "h" or "ln_f" or "lm_head");
+        var module = name.AsSpan(0, dot < 0 ? name.Length : dot);
+        return module is not ("transformer" or "wte" or "wpe" or "h" or "ln_f" or "lm_head");
     }
 
-    /// <summary>The part of a canonical name within a block: after <c>transformer.h.L.</c>; empty for any other name.</summary>
+    /// <summary>
+    /// The part of a canonical name within a block: after <c>transformer.h.L.</c>; empty for any other name.
+    /// </summary>
     private static ReadOnlySpan<char> InBlock(string canonicalName)
     {
         const string block = Prefix + "h.";

@@ -1,39 +1,41 @@
+using System.Diagnostics.CodeAnalysis;
 using System.IO.MemoryMappedFiles;
 using Microsoft.Win32.SafeHandles;
 
 namespace TorchKv.Runtime.Checkpoints;
 
 /// <summary>
-/// A safetensors file, open for reading: eight bytes of header length, a JSON header, the tensors' data
-/// (https://github.com/huggingface/safetensors). The header is validated before anything is allocated for what it claims.
+/// A safetensors file, open for reading: the header's length in eight bytes, a JSON header, the tensors' data
+/// (https://github.com/huggingface/safetensors). The header is validated before anything is allocated for what it
+/// claims.
 /// </summary>
 /// <remarks>
-/// Refused, as the format's own reader refuses them: a header longer than the file or than 100 MB, names that appear twice,
-/// offsets that overlap, leave a gap, run past the file or do not match dtype and shape.
+/// As the format's own reader does, this refuses a header longer than the file or than 100 MB, names that appear twice,
+/// and offsets that overlap, leave a gap, run past the file or do not match dtype and shape.
 /// </remarks>
 public sealed class SafetensorsFile : IDisposable
 {
-    private readonly SafeFileHandle handle;
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, CheckpointTensor> byName;
-    private readonly long length;
-    private MemoryMappedFile? map;
-    private MemoryMappedViewAccessor? view;
-    private unsafe byte* start;
-    private bool disposed;
+    private readonly SafeFileHandle _handle;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, CheckpointTensor> _byName;
+    private readonly long _length;
+    private MemoryMappedFile? _map;
+    private MemoryMappedViewAccessor? _view;
+    private unsafe byte* _start;
+    private bool _disposed;
 
     private SafetensorsFile(string path, SafeFileHandle handle, long length)
     {
         Path = path;
-        this.handle = handle;
-        this.length = length;
+        _handle = handle;
+        _length = length;
         var header = SafetensorsHeader.Read(this, length);
         Metadata = header.Metadata;
         Tensors = header.Tensors;
-        byName = new Dictionary<string, CheckpointTensor>(Tensors.Count);
+        _byName = new Dictionary<string, CheckpointTensor>(Tensors.Count);
         foreach (var tensor in Tensors)
         {
-            byName.Add(tensor.Name, tensor);
+            _byName.Add(tensor.Name, tensor);
         }
     }
 
@@ -49,14 +51,18 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>The tensor of that name.</summary>
     /// <exception cref="CheckpointException">There is none.</exception>
     public CheckpointTensor this[string name] =>
-        byName.TryGetValue(name, out var tensor) ? tensor : throw new CheckpointException(Path, name, "is not in the file.");
+        _byName.TryGetValue(name, out var tensor)
+            ? tensor
+            : throw new CheckpointException(Path, name, "is not in the file.");
 
     /// <summary>The tensor of that name, if there is one.</summary>
-    public bool TryGet(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out CheckpointTensor? tensor) =>
-        byName.TryGetValue(name, out tensor);
+    public bool TryGet(string name, [NotNullWhen(true)] out CheckpointTensor? tensor) =>
+        _byName.TryGetValue(name, out tensor);
 
     /// <summary>Opens a file and validates its header; data is not touched.</summary>
-    /// <exception cref="CheckpointException">There is no such file, it cannot be read, or it is not a valid safetensors file.</exception>
+    /// <exception cref="CheckpointException">
+    /// There is no such file, it cannot be read, or it is not a valid safetensors file.
+    /// </exception>
     public static SafetensorsFile Open(string path)
     {
         SafeFileHandle? handle = null;
@@ -70,7 +76,8 @@ public sealed class SafetensorsFile : IDisposable
             handle?.Dispose();
             throw error switch
             {
-                FileNotFoundException or DirectoryNotFoundException => new CheckpointException(path, null, "there is no such file.", error),
+                FileNotFoundException or DirectoryNotFoundException =>
+                    new CheckpointException(path, null, "there is no such file.", error),
                 IOException or UnauthorizedAccessException or NotSupportedException =>
                     new CheckpointException(path, null, $"cannot be read: {error.Message}", error),
                 _ => error,
@@ -81,62 +88,64 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>Closes the file. Spans and pointers into it end here.</summary>
     public unsafe void Dispose()
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (disposed)
+            if (_disposed)
             {
                 return;
             }
 
-            disposed = true;
-            if (start is not null)
+            _disposed = true;
+            if (_start is not null)
             {
-                view!.SafeMemoryMappedViewHandle.ReleasePointer();
-                start = null;
+                _view!.SafeMemoryMappedViewHandle.ReleasePointer();
+                _start = null;
             }
 
-            view?.Dispose();
-            map?.Dispose();
-            handle.Dispose();
+            _view?.Dispose();
+            _map?.Dispose();
+            _handle.Dispose();
         }
     }
 
     /// <summary>The file's first byte in memory; mapped when first asked for.</summary>
     internal unsafe byte* Map()
     {
-        lock (gate)
+        lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(disposed, this);
+            ObjectDisposedException.ThrowIf(_disposed, this);
 
-            // A page past the file's end would end the process. A file that shrinks later than this is documented at Bytes.
-            var now = RandomAccess.GetLength(handle);
-            if (now < length)
+            // Touching a page past the file's end would end the process. CheckpointTensor's remarks tell of a file that
+            // shrinks after this check.
+            var now = RandomAccess.GetLength(_handle);
+            if (now < _length)
             {
                 throw Shrunk(null, now);
             }
 
-            if (start is null)
+            if (_start is null)
             {
-                map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-                view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+                _map = MemoryMappedFile.CreateFromFile(
+                    _handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+                _view = _map.CreateViewAccessor(0, _length, MemoryMappedFileAccess.Read);
                 byte* pointer = null;
-                view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
-                start = pointer + view.PointerOffset;
+                _view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
+                _start = pointer + _view.PointerOffset;
             }
 
-            return start;
+            return _start;
         }
     }
 
     internal void Read(long offset, Span<byte> destination, string? tensor)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        ObjectDisposedException.ThrowIf(_disposed, this);
         while (!destination.IsEmpty)
         {
             int count;
             try
             {
-                count = RandomAccess.Read(handle, destination, offset);
+                count = RandomAccess.Read(_handle, destination, offset);
             }
             catch (IOException error)
             {
@@ -145,7 +154,7 @@ public sealed class SafetensorsFile : IDisposable
 
             if (count == 0)
             {
-                throw Shrunk(tensor, RandomAccess.GetLength(handle));
+                throw Shrunk(tensor, RandomAccess.GetLength(_handle));
             }
 
             destination = destination[count..];
@@ -154,5 +163,5 @@ public sealed class SafetensorsFile : IDisposable
     }
 
     private CheckpointException Shrunk(string? tensor, long now) =>
-        new(Path, tensor, $"the file had {length:N0} bytes when it was opened and has {now:N0} now.");
+        new(Path, tensor, $"the file had {_length:N0} bytes when it was opened and has {now:N0} now.");
 }

@@ -15,7 +15,8 @@ internal sealed class SafetensorsHeader
     /// <summary>The format's own limit.</summary>
     public const long LargestHeader = 100_000_000;
 
-    // The header itself has three levels; a field that is not read may be deeper. A torch tensor has at most 64 dimensions.
+    // The header itself has three levels; a field that is not read may be deeper. A torch tensor has at most 64
+    // dimensions.
     private const int MaxDepth = 128;
     private const int MaxDimensions = 64;
 
@@ -37,7 +38,8 @@ internal sealed class SafetensorsHeader
     {
         if (fileLength < LengthBytes)
         {
-            throw new CheckpointException(file.Path, null, $"has {fileLength} bytes, fewer than the 8 that give the header's length.");
+            throw new CheckpointException(
+                file.Path, null, $"has {fileLength} bytes, fewer than the 8 that give the header's length.");
         }
 
         Span<byte> start = stackalloc byte[(int)Math.Min(GitLfsPointer.PrefixBytes, fileLength)];
@@ -50,12 +52,14 @@ internal sealed class SafetensorsHeader
         var length = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (length > LargestHeader)
         {
-            throw new CheckpointException(file.Path, null, $"claims a header of {length:N0} bytes; the format's limit is {LargestHeader:N0}.");
+            throw new CheckpointException(
+                file.Path, null, $"claims a header of {length:N0} bytes; the format's limit is {LargestHeader:N0}.");
         }
 
         if (length > (ulong)(fileLength - LengthBytes))
         {
-            throw new CheckpointException(file.Path, null, $"claims a header of {length:N0} bytes, but the file has {fileLength:N0} in all.");
+            throw new CheckpointException(
+                file.Path, null, $"claims a header of {length:N0} bytes, but the file has {fileLength:N0} in all.");
         }
 
         var header = new SafetensorsHeader(file);
@@ -68,7 +72,8 @@ internal sealed class SafetensorsHeader
         }
         catch (JsonException error)
         {
-            throw new CheckpointException(file.Path, null, $"the header is not JSON of the format: {error.Message}", error);
+            throw new CheckpointException(
+                file.Path, null, $"the header is not JSON of the format: {error.Message}", error);
         }
         finally
         {
@@ -83,7 +88,8 @@ internal sealed class SafetensorsHeader
     {
         if (json.IsEmpty || json[0] != (byte)'{')
         {
-            throw new CheckpointException(_file.Path, null, "the header does not begin with \"{\": this is not a safetensors file.");
+            throw new CheckpointException(
+                _file.Path, null, "the header does not begin with \"{\": this is not a safetensors file.");
         }
 
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
@@ -205,8 +211,9 @@ internal sealed class SafetensorsHeader
         {
             throw Refuse(
                 name,
-                $"{dtype.SafetensorsName()} of shape [{string.Join(", ", shape)}] takes {elements * dtype.ByteSize():N0} bytes, "
-                + $"but data_offsets [{begin}, {end}] hold {(Int128)end - begin:N0}.");
+                $"{dtype.SafetensorsName()} of shape [{string.Join(", ", shape)}] takes "
+                + $"{elements * dtype.ByteSize():N0} bytes, but data_offsets [{begin}, {end}] hold "
+                + $"{(Int128)end - begin:N0}.");
         }
 
         return new Entry(name, dtype, shape, (long)elements, begin, end);
@@ -251,7 +258,9 @@ internal sealed class SafetensorsHeader
         return numbers.DrainToImmutable();
     }
 
-    /// <summary>Puts the entries in the order of their data, and checks that they fill the file without overlap or gap.</summary>
+    /// <summary>
+    /// Puts the entries in the order of their data, and checks that they fill the file without overlap or gap.
+    /// </summary>
     private void Place(long dataStart, long fileLength)
     {
         // By end too: an empty tensor lies before the one that begins where it does.
@@ -264,14 +273,15 @@ internal sealed class SafetensorsHeader
             {
                 throw Refuse(
                     entry.Name,
-                    $"ends at byte {entry.End:N0} of the data, but the file has {dataLength:N0}: it is truncated or damaged.");
+                    $"ends at byte {entry.End:N0} of the data, but the file has {dataLength:N0}: "
+                    + "it is truncated or damaged.");
             }
 
             if (entry.Begin != position)
             {
-                throw Refuse(entry.Name, entry.Begin < position
-                    ? $"begins at byte {entry.Begin:N0} of the data, where another tensor's lies."
-                    : $"begins at byte {entry.Begin:N0} of the data, and nothing describes the bytes from {position:N0} on.");
+                throw Refuse(entry.Name, $"begins at byte {entry.Begin:N0} of the data, " + (entry.Begin < position
+                    ? "where another tensor's lies."
+                    : $"and nothing describes the bytes from {position:N0} on."));
             }
 
             position = entry.End;
@@ -287,7 +297,8 @@ internal sealed class SafetensorsHeader
         for (var i = 0; i < tensors.Length; i++)
         {
             var entry = _entries[i];
-            tensors[i] = new CheckpointTensor(_file, entry.Name, entry.DType, entry.Shape, entry.Elements, dataStart + entry.Begin);
+            tensors[i] = new CheckpointTensor(
+                _file, entry.Name, entry.DType, entry.Shape, entry.Elements, dataStart + entry.Begin);
         }
 
         Tensors = tensors;

@@ -9,7 +9,9 @@ internal static class ShardIndex
     // Some hundred bytes a tensor; a model of a thousand layers has 12,000.
     private const long LargestFile = 16 << 20;
 
-    /// <summary>Tensor name, as in the files → the name of its shard, a plain name of a file in the index's folder.</summary>
+    /// <summary>
+    /// Tensor name, as in the files → the name of its shard, a plain name of a file in the index's folder.
+    /// </summary>
     public static Dictionary<string, string> Read(string path)
     {
         byte[] json;
@@ -18,7 +20,8 @@ internal static class ShardIndex
             var length = new FileInfo(path).Length;
             if (length > LargestFile)
             {
-                throw new CheckpointException(path, null, $"has {length:N0} bytes; an index has at most {LargestFile:N0}.");
+                throw new CheckpointException(
+                    path, null, $"has {length:N0} bytes; an index has at most {LargestFile:N0}.");
             }
 
             json = File.ReadAllBytes(path);

@@ -7,11 +7,15 @@ namespace TorchKv.Runtime.Checkpoints;
 /// <param name="start">The first byte wanted, counted from the tensor's first.</param>
 public delegate void TensorReader(Span<byte> destination, long start);
 
-/// <summary>A tensor to be written: its name, dtype and shape, and where its bytes come from, piece by piece and in order.</summary>
+/// <summary>
+/// A tensor to be written: its name, dtype and shape, and where its bytes come from, piece by piece and in order.
+/// </summary>
 public sealed class TensorSource
 {
     /// <summary>A tensor whose bytes <paramref name="read"/> gives.</summary>
-    /// <exception cref="ArgumentException">A size is negative, or the product of the sizes is larger than any file.</exception>
+    /// <exception cref="ArgumentException">
+    /// A size is negative, or the product of the sizes is larger than any file.
+    /// </exception>
     public TensorSource(string name, TensorDType dtype, ImmutableArray<long> shape, TensorReader read)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
@@ -30,7 +34,7 @@ public sealed class TensorSource
         Read = read;
     }
 
-    /// <summary>A tensor of another checkpoint, as it is there.</summary>
+    /// <summary>A copy of a tensor of another checkpoint.</summary>
     public TensorSource(CheckpointTensor tensor)
         : this(tensor.Name, tensor.DType, tensor.Shape, tensor.ReadBytes)
     {
@@ -53,15 +57,19 @@ public sealed class TensorSource
 
     internal TensorReader Read { get; }
 
-    /// <summary>A tensor of float32 values in memory, converted to <paramref name="dtype"/> (a floating one) as it is written.</summary>
+    /// <summary>
+    /// A tensor of float32 values in memory, converted to <paramref name="dtype"/> (a floating one) as it is written.
+    /// </summary>
     /// <exception cref="ArgumentException">The values are not as many as the shape has elements.</exception>
-    public static TensorSource FromSingles(string name, ImmutableArray<long> shape, ReadOnlyMemory<float> values, TensorDType dtype = TensorDType.Float32)
+    public static TensorSource FromSingles(
+        string name, ImmutableArray<long> shape, ReadOnlyMemory<float> values, TensorDType dtype = TensorDType.Float32)
     {
         var size = dtype.ByteSize();
-        var source = new TensorSource(name, dtype, shape, (destination, start) =>
-            FloatConversion.FromSingle(dtype, values.Span.Slice((int)(start / size), destination.Length / size), destination));
+        var source = new TensorSource(name, dtype, shape, (destination, start) => FloatConversion.FromSingle(
+            dtype, values.Span.Slice((int)(start / size), destination.Length / size), destination));
         return source.ElementCount == values.Length
             ? source
-            : throw new ArgumentException($"{name}: {values.Length} values for shape [{string.Join(", ", shape)}].", nameof(values));
+            : throw new ArgumentException(
+                $"{name}: {values.Length} values for shape [{string.Join(", ", shape)}].", nameof(values));
     }
 }

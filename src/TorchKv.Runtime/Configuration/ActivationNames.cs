@@ -1,9 +1,11 @@
 namespace TorchKv.Runtime.Configuration;
 
-/// <summary>HuggingFace's names of activations (<c>transformers.activations.ACT2FN</c>) and what they are here.</summary>
+/// <summary>
+/// HuggingFace's names of activations (<c>transformers.activations.ACT2FN</c>) for each <see cref="Gpt2Activation"/>.
+/// </summary>
 internal static class ActivationNames
 {
-    // gelu_fast and gelu_accurate differ from gelu_new in the order of the same operations alone.
+    // gelu_fast and gelu_accurate do the same operations as gelu_new in another order.
     private static readonly (string Name, Gpt2Activation Activation)[] s_known =
     [
         ("gelu_new", Gpt2Activation.GeluNew),

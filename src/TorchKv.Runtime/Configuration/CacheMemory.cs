@@ -1,7 +1,8 @@
 namespace TorchKv.Runtime.Configuration;
 
 /// <summary>
-/// The arithmetic of a KV cache: elements = 2 · layers · heads · head_dim · tokens · batch, the 2 being keys and values.
+/// The size of a KV cache: elements = 2 · layers · heads · head_dim · tokens · batch, where 2 stands for keys and
+/// values.
 /// </summary>
 /// <remarks>Counts that pass 2⁶³ − 1 throw <see cref="OverflowException"/>; they never wrap.</remarks>
 public sealed record CacheMemory
@@ -10,7 +11,10 @@ public sealed record CacheMemory
     /// <param name="layers">Transformer blocks.</param>
     /// <param name="heads">Heads per layer that have keys and values of their own.</param>
     /// <param name="headDim">Elements of one head's key, and of its value.</param>
-    /// <param name="bitsPerElement">32 for float32, 16 for float16 and bfloat16, 8 for int8, 4 for int4; scales of quantized kinds not counted.</param>
+    /// <param name="bitsPerElement">
+    /// 32 for float32, 16 for float16 and bfloat16, 8 for int8, 4 for int4; the scales of int8 and int4 are not
+    /// counted.
+    /// </param>
     /// <exception cref="ConfigurationException">A size is not positive.</exception>
     public CacheMemory(int layers, int heads, int headDim, int bitsPerElement = 32)
     {
@@ -45,13 +49,18 @@ public sealed record CacheMemory
     public long Elements(long tokens, long batch = 1) =>
         checked(ElementsPerToken * NotNegative(nameof(tokens), tokens) * NotNegative(nameof(batch), batch));
 
-    /// <summary>Bytes for <paramref name="batch"/> sequences of <paramref name="tokens"/> tokens; half a byte counts as one.</summary>
-    public long Bytes(long tokens, long batch = 1) => checked((long)(((Int128)Elements(tokens, batch) * BitsPerElement) + 7 >> 3));
+    /// <summary>
+    /// Bytes for <paramref name="batch"/> sequences of <paramref name="tokens"/> tokens; half a byte counts as one.
+    /// </summary>
+    public long Bytes(long tokens, long batch = 1) =>
+        checked((long)(((Int128)Elements(tokens, batch) * BitsPerElement) + 7 >> 3));
 
     /// <summary>How many sequences of <paramref name="tokens"/> tokens fit <paramref name="memory"/> bytes.</summary>
     public long LargestBatch(long memory, long tokens) => Fits(memory, Positive(nameof(tokens), tokens));
 
-    /// <summary>How many tokens each of <paramref name="batch"/> sequences may have in <paramref name="memory"/> bytes.</summary>
+    /// <summary>
+    /// How many tokens each of <paramref name="batch"/> sequences may have in <paramref name="memory"/> bytes.
+    /// </summary>
     public long LargestContext(long memory, long batch = 1) => Fits(memory, Positive(nameof(batch), batch));
 
     /// <summary>
@@ -66,7 +75,10 @@ public sealed record CacheMemory
         return checked((long)(n * ((2 * p) + n - 1) / 2));
     }
 
-    /// <summary>The same with a cache: the prompt once, then each new token once but the last, which no pass reads: P + N − 1.</summary>
+    /// <summary>
+    /// How often a token's keys and values are computed in one layer with a cache: once for each token of the prompt
+    /// and for each new token but the last, which no pass reads: P + N − 1.
+    /// </summary>
     /// <param name="promptTokens">P, at least 1.</param>
     /// <param name="newTokens">N; without any there is no pass.</param>
     public static long ComputationsWithCache(long promptTokens, long newTokens)

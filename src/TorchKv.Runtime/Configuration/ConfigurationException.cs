@@ -2,7 +2,7 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Configuration;
 
-/// <summary>A model configuration that cannot be honoured: it names the file, the field and the reason.</summary>
+/// <summary>A model's configuration cannot be used; the message names the file, the field and the reason.</summary>
 public sealed class ConfigurationException : TorchKvException
 {
     /// <summary>A refusal of one field, or of the whole file where <paramref name="field"/> is null.</summary>

@@ -1,6 +1,9 @@
 namespace TorchKv.Runtime.Configuration;
 
-/// <summary>What a configuration may hold: far above any GPT-2, far below where a size computed from it would overflow.</summary>
+/// <summary>
+/// The largest values of a configuration's fields: far above any GPT-2's, and small enough that no computed size
+/// overflows.
+/// </summary>
 internal static class ConfigurationLimits
 {
     public const int VocabSize = 1 << 24;
@@ -9,7 +12,7 @@ internal static class ConfigurationLimits
     public const int LayerCount = 1 << 12;
     public const int InnerSize = 1 << 20;
 
-    // Over five times GPT-3's, whose shape is GPT-2's.
+    // More than five times GPT-3's, which has GPT-2's architecture.
     public const long ParameterCount = 1_000_000_000_000;
 
     public static void Check(Gpt2Config config, string source)
@@ -22,22 +25,28 @@ internal static class ConfigurationLimits
         Range("n_inner", config.InnerSize, InnerSize);
         if (config.EmbeddingSize % config.HeadCount != 0)
         {
-            throw new ConfigurationException(source, "n_head", $"n_embd {config.EmbeddingSize} is not divisible by n_head {config.HeadCount}.");
+            throw new ConfigurationException(
+                source, "n_head", $"n_embd {config.EmbeddingSize} is not divisible by n_head {config.HeadCount}.");
         }
 
         if (config.ParameterCount > ParameterCount)
         {
-            throw new ConfigurationException(source, null, $"these sizes make {config.ParameterCount:N0} parameters; the limit is {ParameterCount:N0}.");
+            throw new ConfigurationException(
+                source,
+                null,
+                $"these sizes make {config.ParameterCount:N0} parameters; the limit is {ParameterCount:N0}.");
         }
 
         if (!float.IsFinite(config.LayerNormEpsilon) || config.LayerNormEpsilon < 0)
         {
-            throw new ConfigurationException(source, "layer_norm_epsilon", $"{config.LayerNormEpsilon} is not a number of at least 0.");
+            throw new ConfigurationException(
+                source, "layer_norm_epsilon", $"{config.LayerNormEpsilon} is not a number of at least 0.");
         }
 
         if (!Enum.IsDefined(config.Activation))
         {
-            throw new ConfigurationException(source, "activation_function", $"{config.Activation} is not an activation.");
+            throw new ConfigurationException(
+                source, "activation_function", $"{config.Activation} is not an activation.");
         }
 
         Dropout("embd_pdrop", config.EmbeddingDropout);
@@ -66,7 +75,7 @@ internal static class ConfigurationLimits
             }
         }
 
-        // An id past the vocabulary is left alone, as HuggingFace does: it ends no text, and a runner refuses it as input.
+        // HuggingFace accepts an id past the vocabulary too. It ends no text, and a runner refuses it as input.
         void TokenId(string field, int? id)
         {
             if (id < 0)

@@ -37,7 +37,8 @@ internal static class ConfigurationReader
             var length = RandomAccess.GetLength(handle);
             if (length > LargestFile)
             {
-                throw new ConfigurationException(file, null, $"has {length:N0} bytes; a configuration has at most {LargestFile:N0}.");
+                throw new ConfigurationException(
+                    file, null, $"has {length:N0} bytes; a configuration has at most {LargestFile:N0}.");
             }
 
             var bytes = new byte[length];
@@ -56,7 +57,8 @@ internal static class ConfigurationReader
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new ConfigurationException(file, null, "there is no such file; a model's folder holds config.json beside its weights.", error);
+            throw new ConfigurationException(
+                file, null, "there is no such file; a model's folder holds config.json and the weights.", error);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -69,7 +71,7 @@ internal static class ConfigurationReader
         var config = new Gpt2Config();
         string? modelType = null;
 
-        // Sizes have a name of GPT-2's and one that all models share (GPT2Config.attribute_map).
+        // A size has two names: GPT-2's own and one that all models share (GPT2Config.attribute_map).
         int? positions = null, oldContext = null;
         var sizes = new Dictionary<string, (string Field, int Value)>();
         var fields = new JsonFields(utf8Json, source);
@@ -139,16 +141,26 @@ internal static class ConfigurationReader
                     config = config with { PadTokenId = fields.TokenId() };
                     break;
                 case "is_causal":
-                    RefuseUnless(fields.Name, fields.Boolean(), "attention that sees later tokens is not supported; it must be true.");
+                    RefuseUnless(
+                        fields.Name,
+                        fields.Boolean(),
+                        "attention that sees later tokens is not supported; it must be true.");
                     break;
                 case "add_cross_attention" or "is_encoder_decoder":
-                    RefuseUnless(fields.Name, !fields.Boolean(), "cross-attention to an encoder is not supported; it must be false.");
+                    RefuseUnless(
+                        fields.Name,
+                        !fields.Boolean(),
+                        "cross-attention to an encoder is not supported; it must be false.");
                     break;
                 case "pruned_heads":
                     RefuseUnless(fields.Name, fields.SkipsEmpty(), "pruned heads are not supported; it must be empty.");
                     break;
                 case "quantization_config":
-                    RefuseUnless(fields.Name, fields.SkipsEmpty(), "weights quantized by another tool are not supported; save the model in float32, float16 or bfloat16.");
+                    RefuseUnless(
+                        fields.Name,
+                        fields.SkipsEmpty(),
+                        "weights quantized by another tool are not supported; "
+                            + "save the model in float32, float16 or bfloat16.");
                     break;
                 default:
                     // Everything else concerns training, other heads or HuggingFace's own outputs.
@@ -159,17 +171,19 @@ internal static class ConfigurationReader
 
         if (modelType is not (null or "gpt2"))
         {
-            throw new ConfigurationException(source, "model_type", $"\"{Shorten(modelType)}\" is not supported; it must be \"gpt2\".");
+            throw new ConfigurationException(
+                source, "model_type", $"\"{Shorten(modelType)}\" is not supported; it must be \"gpt2\".");
         }
 
-        // Before n_positions had the last word, n_ctx named the same length.
+        // Old files name the same length n_ctx; n_positions decides where both are there.
         return positions is null && oldContext is int context ? config with { ContextLength = context } : config;
 
         int Size(string field, string key, int value)
         {
             if (sizes.TryGetValue(key, out var other) && other.Value != value)
             {
-                throw new ConfigurationException(source, field, $"is {value}, but {other.Field} is {other.Value}, and both name the same size.");
+                throw new ConfigurationException(
+                    source, field, $"is {value}, but {other.Field} is {other.Value}, and both name the same size.");
             }
 
             sizes[key] = (field, value);
@@ -178,7 +192,10 @@ internal static class ConfigurationReader
 
         Gpt2Activation Activation(string name) => ActivationNames.TryParse(name, out var activation)
             ? activation
-            : throw new ConfigurationException(source, "activation_function", $"\"{Shorten(name)}\" is not supported; it must be one of {ActivationNames.List}.");
+            : throw new ConfigurationException(
+                source,
+                "activation_function",
+                $"\"{Shorten(name)}\" is not supported; it must be one of {ActivationNames.List}.");
 
         void RefuseUnless(string field, bool holds, string reason)
         {
@@ -189,10 +206,13 @@ internal static class ConfigurationReader
         }
     }
 
-    /// <summary>What <c>generate</c> takes from <c>generation_config.json</c>: the ids alone; sampling is the caller's choice.</summary>
+    /// <summary>
+    /// Reads the ids that begin, end and pad a text from <c>generation_config.json</c>. Its sampling options are
+    /// ignored: they are the caller's choice.
+    /// </summary>
     private static Gpt2Config ReadGeneration(ReadOnlySpan<byte> utf8Json, string source, Gpt2Config config)
     {
-        // Where the file is, it alone decides: an id that it leaves out is none, whatever config.json says.
+        // Where the file exists, it alone decides: an id that it leaves out is none, whatever config.json says.
         config = config with { BosTokenId = null, EosTokenIds = [], PadTokenId = null };
         var fields = new JsonFields(utf8Json, source);
         while (fields.Next())

@@ -1,9 +1,14 @@
 namespace TorchKv.Runtime.Configuration;
 
-/// <summary>The activation of the feed-forward network; HuggingFace's names for each (<c>transformers.activations.ACT2FN</c>).</summary>
+/// <summary>
+/// The activation of the feed-forward network; HuggingFace's names for each (<c>transformers.activations.ACT2FN</c>).
+/// </summary>
 public enum Gpt2Activation
 {
-    /// <summary>0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))); <c>gelu_new</c>, <c>gelu_pytorch_tanh</c>, <c>gelu_fast</c>, <c>gelu_accurate</c>.</summary>
+    /// <summary>
+    /// 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))); <c>gelu_new</c>, <c>gelu_pytorch_tanh</c>, <c>gelu_fast</c>,
+    /// <c>gelu_accurate</c>.
+    /// </summary>
     GeluNew,
 
     /// <summary>x·Φ(x) by the error function; <c>gelu</c>, <c>gelu_python</c>.</summary>

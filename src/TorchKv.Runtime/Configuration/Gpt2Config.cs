@@ -1,12 +1,13 @@
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Configuration;
 
-/// <summary>A GPT-2 model's shape and the switches that change what inference computes (HuggingFace <c>GPT2Config</c>).</summary>
+/// <summary>
+/// A GPT-2 model's shape and the switches that change what inference computes (HuggingFace <c>GPT2Config</c>).
+/// </summary>
 /// <remarks>
-/// <see cref="Load"/> reads HuggingFace's files. A configuration made in code is checked with <see cref="Validate"/>,
-/// which whoever builds a model from it calls.
+/// <see cref="Load"/> reads HuggingFace's files and checks them. A configuration made in code is checked with
+/// <see cref="Validate"/> before a model is built from it.
 /// </remarks>
 public sealed record Gpt2Config
 {
@@ -27,7 +28,10 @@ public sealed record Gpt2Config
     /// <summary>Attention heads per layer (<c>n_head</c>).</summary>
     public int HeadCount { get; init; } = 12;
 
-    /// <summary>Width of the feed-forward network's inner layer (<c>n_inner</c>); 4 · n_embd where it is not set or null in the file.</summary>
+    /// <summary>
+    /// Width of the feed-forward network's inner layer (<c>n_inner</c>); 4 · n_embd where it is not set or null in the
+    /// file.
+    /// </summary>
     public int InnerSize
     {
         get => _innerSize ?? 4 * EmbeddingSize;
@@ -43,10 +47,15 @@ public sealed record Gpt2Config
     /// <summary>Whether scores are divided by √head_dim (<c>scale_attn_weights</c>).</summary>
     public bool ScaleAttentionWeights { get; init; } = true;
 
-    /// <summary>Whether scores of layer i (from 0) are also divided by i + 1 (<c>scale_attn_by_inverse_layer_idx</c>).</summary>
+    /// <summary>
+    /// Whether scores of layer i (from 0) are also divided by i + 1 (<c>scale_attn_by_inverse_layer_idx</c>).
+    /// </summary>
     public bool ScaleAttentionByInverseLayerIndex { get; init; }
 
-    /// <summary>Whether attention scores and their softmax are computed in float32 whatever the dtype (<c>reorder_and_upcast_attn</c>).</summary>
+    /// <summary>
+    /// Whether attention scores and their softmax are computed in float32 whatever the dtype
+    /// (<c>reorder_and_upcast_attn</c>).
+    /// </summary>
     public bool ReorderAndUpcastAttention { get; init; }
 
     /// <summary>Whether the output head is the token embedding (<c>tie_word_embeddings</c>).</summary>
@@ -58,7 +67,9 @@ public sealed record Gpt2Config
     /// <summary>Training only: dropout of attention weights (<c>attn_pdrop</c>).</summary>
     public float AttentionDropout { get; init; } = 0.1f;
 
-    /// <summary>Training only: dropout of what attention and feed-forward add to the residual stream (<c>resid_pdrop</c>).</summary>
+    /// <summary>
+    /// Training only: dropout of the outputs of attention and feed-forward network (<c>resid_pdrop</c>).
+    /// </summary>
     public float ResidualDropout { get; init; } = 0.1f;
 
     /// <summary>Begins a text (<c>bos_token_id</c>); null where the file has none.</summary>
@@ -73,7 +84,7 @@ public sealed record Gpt2Config
     /// <summary>Width of one head: <see cref="EmbeddingSize"/> / <see cref="HeadCount"/>.</summary>
     public int HeadDim => EmbeddingSize / HeadCount;
 
-    /// <summary>What an engine needs to know of this model.</summary>
+    /// <summary>The part of this configuration that an engine needs.</summary>
     public ModelShape Shape => new()
     {
         VocabSize = VocabSize,
@@ -85,7 +96,7 @@ public sealed record Gpt2Config
         EosTokenIds = EosTokenIds,
     };
 
-    /// <summary>What a score q·k of layer <paramref name="layer"/> (from 0) is multiplied by.</summary>
+    /// <summary>The factor of the scores q·k in layer <paramref name="layer"/> (from 0).</summary>
     public float AttentionScale(int layer)
     {
         var scale = ScaleAttentionWeights ? 1.0 / Math.Sqrt(HeadDim) : 1.0;
@@ -106,32 +117,37 @@ public sealed record Gpt2Config
     }
 
     /// <summary>
-    /// Reads a HuggingFace <c>config.json</c>, or the folder that holds one. The ids that begin, end and pad a text come from
-    /// <c>generation_config.json</c> where it lies beside it, as <c>generate</c> of HuggingFace takes them.
+    /// Reads a HuggingFace <c>config.json</c>, or the folder that holds one. The ids that begin, end and pad a text
+    /// come from <c>generation_config.json</c> where it is in the same folder, as in HuggingFace's <c>generate</c>.
     /// </summary>
-    /// <exception cref="ConfigurationException">A file is missing, is not JSON, or holds a field that cannot be honoured.</exception>
+    /// <exception cref="ConfigurationException">
+    /// A file is missing, is not JSON, or holds a field that cannot be honoured.
+    /// </exception>
     public static Gpt2Config Load(string path) => ConfigurationReader.Load(path);
 
     /// <summary>Reads the text of a <c>config.json</c>.</summary>
     /// <param name="utf8Json">The file's bytes.</param>
-    /// <param name="source">What to call it in errors.</param>
+    /// <param name="source">The name of the file in errors.</param>
     /// <exception cref="ConfigurationException">It is not JSON, or holds a field that cannot be honoured.</exception>
     public static Gpt2Config Parse(ReadOnlySpan<byte> utf8Json, string source = "config.json") =>
         ConfigurationReader.Parse(utf8Json, source);
 
     /// <summary>Checks every field against its limits and the fields against each other.</summary>
-    /// <param name="source">What to call the configuration in the error.</param>
+    /// <param name="source">The name of the configuration in the error.</param>
     /// <exception cref="ConfigurationException">A field cannot be honoured.</exception>
     public void Validate(string source = "configuration") => ConfigurationLimits.Check(this, source);
 
     /// <summary>The text of a <c>config.json</c> that HuggingFace reads as this configuration.</summary>
-    /// <param name="dtype">The dtype of the weights beside it, by PyTorch's name (<c>float32</c>).</param>
+    /// <param name="dtype">The dtype of the weights, by PyTorch's name (<c>float32</c>).</param>
     public byte[] ToJson(string dtype = "float32") => ConfigurationWriter.Config(this, dtype);
 
     /// <summary>The text of a <c>generation_config.json</c> with the ids that begin, end and pad a text.</summary>
     public byte[] ToGenerationJson() => ConfigurationWriter.GenerationConfig(this);
 
-    /// <summary>Whether both describe the same model: an inner size of 4 · n_embd equals one that is not set, lists of ids by content.</summary>
+    /// <summary>
+    /// Whether both describe the same model: an inner size of 4 · n_embd equals one that is not set, lists of ids by
+    /// content.
+    /// </summary>
     public bool Equals(Gpt2Config? other) =>
         other is not null
         && VocabSize == other.VocabSize
@@ -154,5 +170,6 @@ public sealed record Gpt2Config
         && EosTokenIds.SequenceEqual(other.EosTokenIds);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(VocabSize, ContextLength, EmbeddingSize, LayerCount, HeadCount, InnerSize, Activation);
+    public override int GetHashCode() =>
+        HashCode.Combine(VocabSize, ContextLength, EmbeddingSize, LayerCount, HeadCount, InnerSize, Activation);
 }

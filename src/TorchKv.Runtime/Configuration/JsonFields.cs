@@ -15,7 +15,7 @@ internal ref struct JsonFields
 
     public JsonFields(ReadOnlySpan<byte> utf8Json, string source)
     {
-        // A byte order mark is no JSON, but editors write it.
+        // A byte order mark is not JSON, but editors write it.
         _reader = new Utf8JsonReader(utf8Json.StartsWith("\uFEFF"u8) ? utf8Json[3..] : utf8Json, s_options);
         _source = source;
         _seen = [];
@@ -26,14 +26,18 @@ internal ref struct JsonFields
         }
     }
 
-    /// <summary>The field that <see cref="Next"/> came to; its value is read, or skipped, before the next call.</summary>
+    /// <summary>
+    /// The current field, to which <see cref="Next"/> moved. Its value must be read or skipped before the next call.
+    /// </summary>
     public string Name { get; private set; }
 
     public readonly bool IsNull => _reader.TokenType == JsonTokenType.Null;
 
     public readonly bool IsArray => _reader.TokenType == JsonTokenType.StartArray;
 
-    /// <summary>Moves to the next field's value; false at the end of the object, past which there is nothing.</summary>
+    /// <summary>
+    /// Moves to the next field's value; false at the end of the object, which must be the end of the text.
+    /// </summary>
     public bool Next()
     {
         Advance();
@@ -47,7 +51,7 @@ internal ref struct JsonFields
             return false;
         }
 
-        Name = _reader.GetString()!;
+        Name = Text();
         if (!_seen.Add(Name))
         {
             throw new ConfigurationException(_source, Name, "appears twice.");
@@ -70,10 +74,14 @@ internal ref struct JsonFields
     }
 
     public readonly int Int32() =>
-        _reader.TokenType == JsonTokenType.Number && _reader.TryGetInt32(out var value) ? value : throw Refuse("a whole number");
+        _reader.TokenType == JsonTokenType.Number && _reader.TryGetInt32(out var value)
+            ? value
+            : throw Refuse("a whole number");
 
     public readonly float Single() =>
-        _reader.TokenType == JsonTokenType.Number && _reader.TryGetSingle(out var value) ? value : throw Refuse("a number");
+        _reader.TokenType == JsonTokenType.Number && _reader.TryGetSingle(out var value)
+            ? value
+            : throw Refuse("a number");
 
     public readonly bool Boolean() => _reader.TokenType switch
     {
@@ -82,7 +90,7 @@ internal ref struct JsonFields
         _ => throw Refuse("true or false"),
     };
 
-    public readonly string String() => _reader.TokenType == JsonTokenType.String ? _reader.GetString()! : throw Refuse("a text");
+    public readonly string String() => _reader.TokenType == JsonTokenType.String ? Text() : throw Refuse("a text");
 
     /// <summary>A token id, or null.</summary>
     public readonly int? TokenId() => IsNull ? null : Int32();
@@ -109,7 +117,9 @@ internal ref struct JsonFields
         return [.. ids];
     }
 
-    /// <summary>Whether the value says nothing: null, false, or an object or array without members. The value is read past.</summary>
+    /// <summary>
+    /// Skips the value; true where it is null, false, or an object or array without members.
+    /// </summary>
     public bool SkipsEmpty()
     {
         if (_reader.TokenType is JsonTokenType.Null or JsonTokenType.False)
@@ -133,9 +143,24 @@ internal ref struct JsonFields
         return empty;
     }
 
-    private readonly ConfigurationException Refuse(string wanted) => new(_source, Name, $"must be {wanted}, and is {_reader.TokenType}.");
+    private readonly ConfigurationException Refuse(string wanted) =>
+        new(_source, Name, $"must be {wanted}, and is {_reader.TokenType}.");
 
-    private readonly ConfigurationException NotJson(JsonException error) => new(_source, null, $"is not JSON: {error.Message}", error);
+    private readonly ConfigurationException NotJson(Exception error) =>
+        new(_source, null, $"is not JSON: {error.Message}", error);
+
+    private readonly string Text()
+    {
+        try
+        {
+            return _reader.GetString()!;
+        }
+        catch (InvalidOperationException error)
+        {
+            // The bytes are no UTF-8, or an escape stands for half a surrogate pair.
+            throw NotJson(error);
+        }
+    }
 
     private bool Advance()
     {

@@ -11,9 +11,10 @@ internal static class GitLfsPointer
 
     /// <summary>What is wrong with such a file, and what to do.</summary>
     public const string Reason =
-        "is a Git LFS pointer, a small text in place of the file. Run \"git lfs install\" and \"git lfs pull\" in the folder, "
-        + "or download the file itself.";
+        "is a Git LFS pointer, a small text in place of the file. Run \"git lfs install\" and \"git lfs pull\" "
+        + "in the folder, or download the file itself.";
 
     /// <summary>Whether a file that begins with these bytes is a pointer.</summary>
-    public static bool Begins(ReadOnlySpan<byte> start) => start.StartsWith("version https://git-lfs.github.com/spec/v1"u8);
+    public static bool Begins(ReadOnlySpan<byte> start) =>
+        start.StartsWith("version https://git-lfs.github.com/spec/v1"u8);
 }

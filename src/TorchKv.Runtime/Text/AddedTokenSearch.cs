@@ -1,6 +1,8 @@
 namespace TorchKv.Runtime.Text;
 
-/// <summary>Splits texts at a set of added tokens: from the left, the longest of those that begin at one place.</summary>
+/// <summary>
+/// Splits texts at a set of added tokens: from the left, the longest of those that begin at one place.
+/// </summary>
 internal sealed class AddedTokenSearch
 {
     private readonly TextMatcher _matcher;
@@ -16,7 +18,8 @@ internal sealed class AddedTokenSearch
     /// <summary>The text in parts: each a token's id, or text without a token and the id −1.</summary>
     /// <param name="text">The text.</param>
     /// <param name="recognizeSpecialTokens">
-    /// Whether special tokens count. Where not, one is text like the rest, and no other token of this set is found inside it.
+    /// Whether special tokens count. Where not, one is text like the rest, and no other token of this set is found
+    /// inside it.
     /// </param>
     public IEnumerable<(string Text, int Id)> Split(string text, bool recognizeSpecialTokens)
     {

@@ -5,7 +5,9 @@ namespace TorchKv.Runtime.Text;
 /// <param name="vocabulary">Token → id, without the added tokens.</param>
 internal sealed class AddedVocabulary(string file, Dictionary<string, int> vocabulary)
 {
-    /// <summary>UTF-16 code units of all added tokens together; the search structure takes some 16 bytes for each.</summary>
+    /// <summary>
+    /// UTF-16 code units of all added tokens together; the search structure takes some 16 bytes for each.
+    /// </summary>
     private const int MostCharacters = 1 << 23;
 
     private readonly Dictionary<string, (AddedToken Token, int Id)> _tokens = new(StringComparer.Ordinal);
@@ -13,7 +15,9 @@ internal sealed class AddedVocabulary(string file, Dictionary<string, int> vocab
     /// <summary>The tokens with their ids.</summary>
     public IReadOnlyCollection<(AddedToken Token, int Id)> Tokens => _tokens.Values;
 
-    /// <summary>Adds a token to which a file gives an id; a file that is read later decides of which kind the token is.</summary>
+    /// <summary>
+    /// Adds a token that has an id in a file. Where several files have it, the last one decides whether it is special.
+    /// </summary>
     /// <exception cref="TokenizerException">Another file gives the token another id.</exception>
     public void Add(AddedToken token, int id, string source)
     {
@@ -21,7 +25,8 @@ internal sealed class AddedVocabulary(string file, Dictionary<string, int> vocab
         {
             throw new TokenizerException(
                 source,
-                $"the added token '{VocabularyFiles.Shorten(token.Content)}' has the id {id} here and {known.Id} in another file.");
+                $"the added token '{VocabularyFiles.Shorten(token.Content)}' has the id {id} here "
+                + $"and {known.Id} in another file.");
         }
 
         _tokens[token.Content] = (token, id);
@@ -30,7 +35,9 @@ internal sealed class AddedVocabulary(string file, Dictionary<string, int> vocab
     /// <summary>
     /// Makes tokens special. One that has no id yet gets the next, in the order given, as in HuggingFace's tokenizer.
     /// </summary>
-    /// <param name="tokens">The special tokens; <c>IsDefault</c>: no file names it, HuggingFace's class assumes it.</param>
+    /// <param name="tokens">
+    /// The special tokens; <c>IsDefault</c>: no file names it, HuggingFace's class assumes it.
+    /// </param>
     /// <exception cref="TokenizerException">The added tokens are too long.</exception>
     public void AddSpecial(IEnumerable<(AddedToken Token, bool IsDefault)> tokens)
     {
@@ -53,7 +60,9 @@ internal sealed class AddedVocabulary(string file, Dictionary<string, int> vocab
         if (characters > MostCharacters)
         {
             throw new TokenizerException(
-                file, $"the added tokens have {characters:N0} characters together; at most {MostCharacters:N0} are supported.");
+                file,
+                $"the added tokens have {characters:N0} characters together; "
+                + $"at most {MostCharacters:N0} are supported.");
         }
     }
 
@@ -78,7 +87,8 @@ internal sealed class AddedVocabulary(string file, Dictionary<string, int> vocab
             {
                 throw new TokenizerException(
                     file,
-                    $"the added token '{VocabularyFiles.Shorten(token.Content)}' has the id {id}, but the vocabulary gives it {known}.");
+                    $"the added token '{VocabularyFiles.Shorten(token.Content)}' has the id {id}, "
+                    + $"but the vocabulary gives it {known}.");
             }
         }
 
@@ -86,7 +96,8 @@ internal sealed class AddedVocabulary(string file, Dictionary<string, int> vocab
         if (missing >= 0)
         {
             throw new TokenizerException(
-                file, $"no token has the id {missing}, but ids go up to {greatest}: ids must run from 0 without a gap.");
+                file,
+                $"no token has the id {missing}, but ids go up to {greatest}: ids must run from 0 without a gap.");
         }
 
         void Take(string token, int id)
@@ -101,7 +112,8 @@ internal sealed class AddedVocabulary(string file, Dictionary<string, int> vocab
             {
                 throw new TokenizerException(
                     file,
-                    $"the tokens '{VocabularyFiles.Shorten(other)}' and '{VocabularyFiles.Shorten(token)}' have the same id {id}.");
+                    $"the tokens '{VocabularyFiles.Shorten(other)}' and '{VocabularyFiles.Shorten(token)}' "
+                    + $"have the same id {id}.");
             }
 
             byId[id] = token;

@@ -3,8 +3,8 @@ using System.Text;
 namespace TorchKv.Runtime.Text;
 
 /// <summary>
-/// GPT-2's printable character for each byte (<c>bytes_to_unicode</c>): printable Latin-1 characters stand for themselves, and
-/// the other 68 bytes have the characters from U+0100 on.
+/// GPT-2's printable character for each byte (<c>bytes_to_unicode</c>): printable Latin-1 characters stand for
+/// themselves, and the other 68 bytes have the characters from U+0100 on.
 /// </summary>
 internal static class ByteLevel
 {
@@ -17,7 +17,9 @@ internal static class ByteLevel
     /// <summary>The characters of the 256 bytes.</summary>
     public static IReadOnlyCollection<char> Characters => s_bytes.Keys;
 
-    /// <summary>The bytes of a vocabulary's token; of a token with any other character, its UTF-8 as it is written.</summary>
+    /// <summary>
+    /// The bytes of a vocabulary's token; of a token with any other character, its UTF-8 as it is written.
+    /// </summary>
     public static byte[] ToBytes(string token)
     {
         var bytes = new byte[token.Length];

@@ -7,8 +7,8 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Runtime.Text;
 
 /// <summary>
-/// GPT-2's byte-level BPE, set up from the files of a model's folder. It gives the ids of HuggingFace's <c>GPT2Tokenizer</c> for
-/// any Unicode text. Any number of threads may use one.
+/// GPT-2's byte-level BPE, set up from the files of a model's folder. It gives the ids of HuggingFace's
+/// <c>GPT2Tokenizer</c> for any Unicode text. Any number of threads may use one.
 /// </summary>
 public sealed class Gpt2Tokenizer : ITokenVocabulary
 {
@@ -66,24 +66,29 @@ public sealed class Gpt2Tokenizer : ITokenVocabulary
     public int VocabSize => _bytes.Length;
 
     /// <summary>
-    /// The id that ends a text: the folder's <c>eos_token</c>, else <c>&lt;|endoftext|&gt;</c>; null where there is neither.
+    /// The id that ends a text: the folder's <c>eos_token</c>, else <c>&lt;|endoftext|&gt;</c>; null where there is
+    /// neither.
     /// </summary>
     public int? EndOfTextId { get; }
 
     /// <inheritdoc/>
     int ITokenVocabulary.Count => VocabSize;
 
-    /// <summary>Whether a folder has a vocabulary to <see cref="Load"/>: <c>tokenizer.json</c> or <c>vocab.json</c>.</summary>
+    /// <summary>
+    /// Whether a folder has a vocabulary to <see cref="Load"/>: <c>tokenizer.json</c> or <c>vocab.json</c>.
+    /// </summary>
     public static bool Exists(string directory) => TokenizerFolder.HasVocabulary(directory);
 
     /// <summary>
-    /// Reads a model's folder as HuggingFace does by default: <c>tokenizer.json</c> or, where it is missing, <c>vocab.json</c> and
-    /// <c>merges.txt</c>; then the added tokens of <c>added_tokens.json</c> and <c>tokenizer_config.json</c>; then, where
-    /// <c>tokenizer_config.json</c> has no <c>added_tokens_decoder</c>, <c>special_tokens_map.json</c>. Special tokens that are
-    /// named there and have no id get the next ids.
+    /// Reads a model's folder as HuggingFace does by default: <c>tokenizer.json</c> or, where it is missing,
+    /// <c>vocab.json</c> and <c>merges.txt</c>; then the added tokens of <c>added_tokens.json</c> and
+    /// <c>tokenizer_config.json</c>; then, where <c>tokenizer_config.json</c> has no <c>added_tokens_decoder</c>,
+    /// <c>special_tokens_map.json</c>. Special tokens that are named there and have no id get the next ids.
     /// </summary>
     /// <param name="directory">The folder, in HuggingFace's layout.</param>
-    /// <exception cref="TokenizerException">A file is missing or cannot be used; the message names it and says why.</exception>
+    /// <exception cref="TokenizerException">
+    /// A file is missing or cannot be used; the message names it and says why.
+    /// </exception>
     public static Gpt2Tokenizer Load(string directory)
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
@@ -93,7 +98,9 @@ public sealed class Gpt2Tokenizer : ITokenVocabulary
     /// <summary>Reads a model's folder where a model can be used without its tokenizer, through token ids.</summary>
     /// <param name="directory">The folder, in HuggingFace's layout.</param>
     /// <param name="tokenizer">The tokenizer; null where the folder has none that can be used.</param>
-    /// <param name="reason">Why there is none, as a sentence that names the file or the folder; null where there is one.</param>
+    /// <param name="reason">
+    /// Why there is none, as a sentence that names the file or the folder; null where there is one.
+    /// </param>
     public static bool TryLoad(
         string directory, [NotNullWhen(true)] out Gpt2Tokenizer? tokenizer, [NotNullWhen(false)] out string? reason)
     {
@@ -119,9 +126,9 @@ public sealed class Gpt2Tokenizer : ITokenVocabulary
     /// <summary>The ids of a text.</summary>
     /// <param name="text">Any text; a surrogate without its partner counts as U+FFFD.</param>
     /// <param name="recognizeSpecialTokens">
-    /// Whether special tokens that the text spells out (<c>&lt;|endoftext|&gt;</c>) give their own id, as in HuggingFace's
-    /// tokenizer. False for untrusted text, which then cannot end or begin anything. Added tokens that are not special are text
-    /// and are found either way.
+    /// Whether special tokens that the text spells out (<c>&lt;|endoftext|&gt;</c>) give their own id, as in
+    /// HuggingFace's tokenizer. False for untrusted text, which then cannot end or begin anything. Added tokens that
+    /// are not special are text and are found either way.
     /// </param>
     public IReadOnlyList<int> Encode(string text, bool recognizeSpecialTokens = true)
     {
@@ -132,13 +139,15 @@ public sealed class Gpt2Tokenizer : ITokenVocabulary
         return ids;
     }
 
-    /// <summary>The ids of a text for a model; the same as without it, each checked against the model's vocabulary.</summary>
+    /// <summary>
+    /// The ids of a text for a model; the same as without it, each checked against the model's vocabulary.
+    /// </summary>
     /// <param name="text">Any text; a surrogate without its partner counts as U+FFFD.</param>
     /// <param name="model">The model's shape.</param>
     /// <param name="recognizeSpecialTokens">Whether special tokens that the text spells out give their own id.</param>
     /// <exception cref="RequestException">
-    /// The text holds a token for which the model has no row, such as one that was added to the tokenizer alone; the message names
-    /// the token, its id and the size of the model's vocabulary.
+    /// The text holds a token for which the model has no row, such as one that was added to the tokenizer alone; the
+    /// message names the token, its id and the size of the model's vocabulary.
     /// </exception>
     public IReadOnlyList<int> Encode(string text, ModelShape model, bool recognizeSpecialTokens = true)
     {
@@ -149,8 +158,8 @@ public sealed class Gpt2Tokenizer : ITokenVocabulary
             {
                 var token = VocabularyFiles.Shorten(Encoding.UTF8.GetString(TokenBytes(id)));
                 throw new RequestException(
-                    $"The text holds the token \"{token}\" with the id {id}, but the model's vocabulary has {model.VocabSize} ids, "
-                    + $"0 to {model.VocabSize - 1}: the model was not made for this token.");
+                    $"The text holds the token \"{token}\" with the id {id}, but the model's vocabulary has "
+                    + $"{model.VocabSize} ids, 0 to {model.VocabSize - 1}: the model was not made for this token.");
             }
         }
 
@@ -158,10 +167,13 @@ public sealed class Gpt2Tokenizer : ITokenVocabulary
     }
 
     /// <summary>
-    /// The text of ids. Bytes that are no UTF-8 give U+FFFD; ids that the vocabulary lacks give nothing, as with HuggingFace.
+    /// The text of ids. Bytes that are no UTF-8 give U+FFFD; ids that the vocabulary lacks give nothing, as with
+    /// HuggingFace.
     /// </summary>
     /// <param name="ids">Token ids.</param>
-    /// <param name="skipSpecialTokens">Whether special tokens are left out; added tokens that are not special are text.</param>
+    /// <param name="skipSpecialTokens">
+    /// Whether special tokens are left out; added tokens that are not special are text.
+    /// </param>
     public string Decode(IEnumerable<int> ids, bool skipSpecialTokens = false)
     {
         ArgumentNullException.ThrowIfNull(ids);
@@ -183,7 +195,8 @@ public sealed class Gpt2Tokenizer : ITokenVocabulary
     /// <inheritdoc/>
     public bool IsSpecial(int id) => (uint)id < (uint)_isSpecial.Length && _isSpecial[id];
 
-    private void Encode(string text, ReadOnlySpan<AddedTokenSearch> searches, bool recognizeSpecialTokens, List<int> ids)
+    private void Encode(
+        string text, ReadOnlySpan<AddedTokenSearch> searches, bool recognizeSpecialTokens, List<int> ids)
     {
         if (searches.IsEmpty)
         {

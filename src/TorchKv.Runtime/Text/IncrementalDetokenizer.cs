@@ -18,10 +18,13 @@ public sealed class IncrementalDetokenizer
 
     /// <summary>A detokenizer for one sequence.</summary>
     /// <param name="vocabulary">The vocabulary of the ids.</param>
-    /// <param name="stop">Texts that end the text where they appear, also across tokens; they are not part of it.</param>
+    /// <param name="stop">
+    /// Texts that end the text where they appear, also across tokens; they are not part of it.
+    /// </param>
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
     /// <exception cref="OptionException">A stop text is empty.</exception>
-    public IncrementalDetokenizer(ITokenVocabulary vocabulary, IReadOnlyList<string>? stop = null, bool skipSpecialTokens = false)
+    public IncrementalDetokenizer(
+        ITokenVocabulary vocabulary, IReadOnlyList<string>? stop = null, bool skipSpecialTokens = false)
     {
         ArgumentNullException.ThrowIfNull(vocabulary);
         _vocabulary = vocabulary;
@@ -32,13 +35,17 @@ public sealed class IncrementalDetokenizer
     /// <summary>Whether a stop text has ended the text; nothing comes after it.</summary>
     public bool IsStopped => _scanner.Found is not null;
 
-    /// <summary>The text that an id adds; empty where a character has not ended yet or a stop text may have begun.</summary>
-    public string Append(int id)
-        => IsStopped || (_skipSpecialTokens && _vocabulary.IsSpecial(id)) ? "" : Append(_vocabulary.TokenBytes(id), flush: false);
+    /// <summary>
+    /// The text that an id adds; empty where a character has not ended yet or a stop text may have begun.
+    /// </summary>
+    public string Append(int id) =>
+        IsStopped || (_skipSpecialTokens && _vocabulary.IsSpecial(id))
+            ? ""
+            : Append(_vocabulary.TokenBytes(id), flush: false);
 
     /// <summary>
-    /// The rest of the text after the last id: U+FFFD for a character that was cut short, and the beginning of a stop text that
-    /// did not come.
+    /// The rest of the text after the last id: U+FFFD for a character that was cut short, and the beginning of a stop
+    /// text that did not come.
     /// </summary>
     public string Finish() => IsStopped ? "" : Append([], flush: true) + _scanner.Finish();
 

@@ -4,16 +4,16 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Runtime.Text;
 
 /// <summary>
-/// Looks for stop texts in text that arrives in pieces, and holds back what could be the beginning of one. What it finds
-/// does not depend on how the text is cut into pieces: the stop text that is complete first ends the text, of several that
-/// end on one character the longest.
+/// Looks for stop texts in a text that arrives in pieces, and holds back an end that could be the beginning of one. The
+/// result does not depend on how the text is cut into pieces. The stop text that is complete first ends the text; of
+/// several that end on the same character, the longest counts.
 /// </summary>
 internal sealed class StopTextScanner
 {
     private readonly string[] _stops;
 
-    // Knuth, Morris and Pratt's table for each stop text: failure[i] is how many characters its longest proper prefix has
-    // that is also a suffix of its first i characters.
+    // Knuth, Morris and Pratt's table for each stop text: failure[i] is the length of the longest proper prefix that is
+    // also a suffix of its first i characters.
     private readonly int[][] _failures;
     private readonly int[] _matched;
     private readonly StringBuilder _held = new();
@@ -34,10 +34,12 @@ internal sealed class StopTextScanner
         _matched = new int[_stops.Length];
     }
 
-    /// <summary>The stop text that ended the text; null so far.</summary>
+    /// <summary>The stop text that ended the text; null while none has.</summary>
     public string? Found { get; private set; }
 
-    /// <summary>Takes the next piece; returns what can be shown now. After a stop text was found, nothing.</summary>
+    /// <summary>
+    /// Takes the next piece, and returns the text that can be shown now; empty after a stop text was found.
+    /// </summary>
     public string Append(string piece)
     {
         if (_stops.Length == 0 || Found is not null)
@@ -60,7 +62,7 @@ internal sealed class StopTextScanner
         return Release(_matched.Max());
     }
 
-    /// <summary>What was held back, now that no more text comes.</summary>
+    /// <summary>Returns the text that was held back; call it after the last piece.</summary>
     public string Finish()
     {
         Array.Clear(_matched);

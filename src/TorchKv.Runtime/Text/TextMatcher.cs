@@ -3,23 +3,24 @@ using System.Buffers;
 namespace TorchKv.Runtime.Text;
 
 /// <summary>
-/// Finds any of many texts: from the left, the longest of those that begin at one place, without overlap. The work grows with
-/// the length of the text that is searched, and hardly with the number of texts.
+/// Finds any of many search texts in a text: from the left, the longest of those that begin at one place, without
+/// overlap. The work grows with the length of the text and hardly with the number of search texts.
 /// </summary>
 /// <remarks>
-/// An automaton of Aho and Corasick over the texts written backwards reads the text backwards. Its state at a place tells the
-/// longest searched text that begins there, so that one pass from the left then takes the first, and the next after its end.
-/// Reading forwards would have to read again what follows each match. Any number of threads may use one.
+/// An automaton of Aho and Corasick over the reversed search texts reads the text from its end to its beginning. Its
+/// state at a place tells the longest search text that begins there. A pass from the left then takes the first match,
+/// and the next after its end. An automaton that reads forwards would read the text after each match again. Any number
+/// of threads may use one.
 /// </remarks>
 internal sealed class TextMatcher
 {
     private readonly int[] _lengths;
 
-    // The trie in breadth-first order: the children of node i are _firstChild[i] … _firstChild[i + 1] − 1, by character.
+    // The trie in breadth-first order: the children of node i are _firstChild[i] … _firstChild[i + 1] − 1, sorted.
     private readonly char[] _labels;
     private readonly int[] _firstChild;
 
-    // By node: the node of its longest proper suffix, and the longest text that is a suffix of it (−1: none).
+    // By node: the node of its longest proper suffix, and the longest search text that is a suffix of it (−1: none).
     private readonly int[] _suffix;
     private readonly int[] _longest;
     private readonly SearchValues<char> _last;

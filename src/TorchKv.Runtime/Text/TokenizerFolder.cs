@@ -1,21 +1,26 @@
 namespace TorchKv.Runtime.Text;
 
 /// <summary>
-/// Reads a tokenizer from a model's folder as HuggingFace's default does. <c>tokenizer.json</c> comes first; where it is
-/// missing, <c>vocab.json</c> with <c>merges.txt</c>. <c>added_tokens.json</c> and <c>tokenizer_config.json</c> add to either,
-/// and <c>special_tokens_map.json</c> where <c>tokenizer_config.json</c> has no <c>added_tokens_decoder</c>.
+/// Reads a tokenizer from a model's folder as HuggingFace's default does. <c>tokenizer.json</c> comes first; where it
+/// is missing, <c>vocab.json</c> with <c>merges.txt</c>. <c>added_tokens.json</c> and <c>tokenizer_config.json</c> add
+/// to either, and <c>special_tokens_map.json</c> where <c>tokenizer_config.json</c> has no <c>added_tokens_decoder</c>.
 /// </summary>
 internal static class TokenizerFolder
 {
-    /// <summary>What the tokens that begin, end and stand in for a text are where no file says so (<c>GPT2Tokenizer</c>).</summary>
-    private static readonly AddedToken s_endOfText = new(Gpt2Tokenizer.EndOfTextToken, IsSpecial: true, IsNormalized: false);
+    /// <summary>
+    /// The <c>bos_token</c>, <c>eos_token</c> and <c>unk_token</c> of <c>GPT2Tokenizer</c> where no file names one.
+    /// </summary>
+    private static readonly AddedToken s_endOfText =
+        new(Gpt2Tokenizer.EndOfTextToken, IsSpecial: true, IsNormalized: false);
 
     /// <summary>Whether a folder has a vocabulary.</summary>
     public static bool HasVocabulary(string directory) =>
         File.Exists(Path.Combine(directory, "tokenizer.json")) || File.Exists(Path.Combine(directory, "vocab.json"));
 
     /// <summary>Reads a folder's files.</summary>
-    /// <exception cref="TokenizerException">A file is missing or cannot be used; the message names it and says why.</exception>
+    /// <exception cref="TokenizerException">
+    /// A file is missing or cannot be used; the message names it and says why.
+    /// </exception>
     public static TokenizerDefinition Read(string directory)
     {
         var definition = ReadVocabulary(directory, out var file);
@@ -43,7 +48,8 @@ internal static class TokenizerFolder
         {
             Added = added.Tokens,
             AddPrefixSpace = config.AddPrefixSpace ?? definition.AddPrefixSpace,
-            EndOfTextId = added.Tokens.Where(token => token.Token.Content == end?.Content).Select(token => (int?)token.Id).SingleOrDefault(),
+            EndOfTextId = added.Tokens.Where(token => token.Token.Content == end?.Content)
+                .Select(token => (int?)token.Id).SingleOrDefault(),
         };
     }
 
@@ -74,7 +80,10 @@ internal static class TokenizerFolder
         };
     }
 
-    /// <summary>Adds the tokens of <c>added_tokens.json</c>, which says nothing of their kind: those named elsewhere are special.</summary>
+    /// <summary>
+    /// Adds the tokens of <c>added_tokens.json</c>. The file does not tell their kind: those that another file names as
+    /// special are special.
+    /// </summary>
     private static void AddListed(string directory, HashSet<string> special, AddedVocabulary added)
     {
         var file = Path.Combine(directory, "added_tokens.json");
@@ -93,10 +102,14 @@ internal static class TokenizerFolder
         }
     }
 
-    /// <summary>The special tokens in the order in which new ones get their ids: the standard names, a model's own, those without.</summary>
-    private static List<(AddedToken Token, bool IsDefault)> SpecialTokens(TokenizerSettings config, TokenizerSettings map)
+    /// <summary>
+    /// The special tokens in the order in which new ones get their ids: tokens with a standard name, tokens with a
+    /// model's own name, tokens without a name.
+    /// </summary>
+    private static List<(AddedToken Token, bool IsDefault)> SpecialTokens(
+        TokenizerSettings config, TokenizerSettings map)
     {
-        // These classes take the files' word and assume no token.
+        // These classes have no special tokens but those that the files name.
         var hasDefaults = config.TokenizerClass is not ("PreTrainedTokenizerFast" or "TokenizersBackend");
         var tokens = new List<(AddedToken, bool)>();
         foreach (var name in TokenizerSettings.StandardNames)
@@ -135,7 +148,10 @@ internal static class TokenizerFolder
         }
     }
 
-    /// <summary>A standard special token, null where a file unsets it; <c>special_tokens_map.json</c> has the last word.</summary>
+    /// <summary>
+    /// Finds a standard special token; null where a file unsets it. <c>special_tokens_map.json</c> decides where both
+    /// files name one.
+    /// </summary>
     private static bool Named(string name, TokenizerSettings config, TokenizerSettings map, out AddedToken? token) =>
         map.Named.TryGetValue(name, out token) || config.Named.TryGetValue(name, out token);
 }

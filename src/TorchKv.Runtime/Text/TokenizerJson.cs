@@ -73,13 +73,17 @@ internal sealed class TokenizerJson
         if (!_hasPreTokenizer)
         {
             throw new TokenizerException(
-                _file, "has no pre_tokenizer; GPT-2's is {\"type\": \"ByteLevel\"}, and without one other ids would come out.");
+                _file,
+                "has no pre_tokenizer; GPT-2's is {\"type\": \"ByteLevel\"}, and without it the ids would be others.");
         }
 
         if (UnknownToken is { } unknown && !Vocabulary.ContainsKey(unknown))
         {
             // It stands for nothing where every byte has its token.
-            Require(ByteLevel.Characters.All(c => Vocabulary.ContainsKey(c.ToString())), "model.unk_token", "a token of model.vocab");
+            Require(
+                ByteLevel.Characters.All(c => Vocabulary.ContainsKey(c.ToString())),
+                "model.unk_token",
+                "a token of model.vocab");
             UnknownToken = null;
         }
     }
@@ -131,7 +135,10 @@ internal sealed class TokenizerJson
         switch (name)
         {
             case "type":
-                Require(reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("BPE"), "model.type", "\"BPE\"");
+                Require(
+                    reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("BPE"),
+                    "model.type",
+                    "\"BPE\"");
                 break;
             case "vocab":
                 Vocabulary = VocabularyFiles.ReadTokens(_file, ref reader);
@@ -140,7 +147,10 @@ internal sealed class TokenizerJson
                 ReadMerges(ref reader);
                 break;
             case "unk_token":
-                Require(reader.TokenType is JsonTokenType.Null or JsonTokenType.String, "model.unk_token", "null or a text");
+                Require(
+                    reader.TokenType is JsonTokenType.Null or JsonTokenType.String,
+                    "model.unk_token",
+                    "null or a text");
                 UnknownToken = reader.GetString();
                 break;
             case "fuse_unk":
@@ -252,7 +262,8 @@ internal sealed class TokenizerJson
         Require(content.Length > 0 && id >= 0, "an added token", "a text with an id from 0");
         if (!contents.Add(content))
         {
-            throw new TokenizerException(_file, $"the added token '{VocabularyFiles.Shorten(content)}' is there twice.");
+            throw new TokenizerException(
+                _file, $"the added token '{VocabularyFiles.Shorten(content)}' is there twice.");
         }
 
         Added.Add((new AddedToken(content, isSpecial, isNormalized ?? !isSpecial), id));

@@ -3,11 +3,14 @@ using System.Text.Json;
 namespace TorchKv.Runtime.Text;
 
 /// <summary>
-/// The part of <c>tokenizer_config.json</c> or <c>special_tokens_map.json</c> that changes the ids that GPT-2's tokenizer gives.
+/// The part of <c>tokenizer_config.json</c> or <c>special_tokens_map.json</c> that changes the ids that GPT-2's
+/// tokenizer gives.
 /// </summary>
 internal sealed class TokenizerSettings
 {
-    /// <summary>The special tokens that every tokenizer can name, in the order in which new ones get their ids.</summary>
+    /// <summary>
+    /// The special tokens that every tokenizer can name, in the order in which new ones get their ids.
+    /// </summary>
     public static readonly string[] StandardNames =
         ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
@@ -23,7 +26,9 @@ internal sealed class TokenizerSettings
     /// </summary>
     public OrderedDictionary<string, AddedToken?> Named { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Special tokens without a name: the lists <c>extra_special_tokens</c>, <c>additional_special_tokens</c>.</summary>
+    /// <summary>
+    /// Special tokens without a name: the lists <c>extra_special_tokens</c>, <c>additional_special_tokens</c>.
+    /// </summary>
     public List<AddedToken> Extra { get; } = [];
 
     /// <summary>Added tokens by id (<c>added_tokens_decoder</c>); null where the file has no such list.</summary>
@@ -51,7 +56,8 @@ internal sealed class TokenizerSettings
                 }
 
                 break;
-            case "extra_special_tokens" or "model_specific_special_tokens" when reader.TokenType == JsonTokenType.StartObject:
+            case "extra_special_tokens" or "model_specific_special_tokens"
+                when reader.TokenType == JsonTokenType.StartObject:
                 while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
                 {
                     var key = reader.GetString()!;
@@ -93,7 +99,9 @@ internal sealed class TokenizerSettings
             if (!int.TryParse(name, out var id) || id < 0)
             {
                 throw new TokenizerException(
-                    file, $"added_tokens_decoder has the id '{VocabularyFiles.Shorten(name)}', which is not a whole number from 0.");
+                    file,
+                    $"added_tokens_decoder has the id '{VocabularyFiles.Shorten(name)}', "
+                    + "which is not a whole number from 0.");
             }
 
             // Where an entry does not say, HuggingFace takes a token in an object for text.
@@ -119,7 +127,9 @@ internal sealed class TokenizerSettings
     private static AddedToken? ReadSpecialToken(string file, ref Utf8JsonReader reader) =>
         ReadToken(file, ref reader, isSpecial: true, readsSpecial: false);
 
-    /// <summary>A token is a string, or an object whose <c>content</c> is one; null for anything else and for an empty text.</summary>
+    /// <summary>
+    /// A token is a string, or an object whose <c>content</c> is one; null for anything else and for an empty text.
+    /// </summary>
     private static AddedToken? ReadToken(string file, ref Utf8JsonReader reader, bool isSpecial, bool readsSpecial)
     {
         string? content = null;
@@ -138,11 +148,11 @@ internal sealed class TokenizerSettings
                 {
                     content = reader.GetString();
                 }
-                else if (readsSpecial && name == "special" && reader.TokenType is JsonTokenType.True or JsonTokenType.False)
+                else if (name == "special" && IsBoolean(ref reader))
                 {
-                    isSpecial = reader.GetBoolean();
+                    isSpecial = readsSpecial ? reader.GetBoolean() : isSpecial;
                 }
-                else if (name == "normalized" && reader.TokenType is JsonTokenType.True or JsonTokenType.False)
+                else if (name == "normalized" && IsBoolean(ref reader))
                 {
                     isNormalized = reader.GetBoolean();
                 }
@@ -163,5 +173,8 @@ internal sealed class TokenizerSettings
         }
 
         return string.IsNullOrEmpty(content) ? null : new AddedToken(content, isSpecial, isNormalized ?? !isSpecial);
+
+        static bool IsBoolean(ref Utf8JsonReader reader) =>
+            reader.TokenType is JsonTokenType.True or JsonTokenType.False;
     }
 }

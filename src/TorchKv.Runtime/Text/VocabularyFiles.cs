@@ -22,7 +22,9 @@ internal static class VocabularyFiles
         return vocabulary;
     }
 
-    /// <summary>Pairs "left right" from <c>merges.txt</c>, best first; each joins two tokens of the vocabulary to a third, once.</summary>
+    /// <summary>
+    /// Pairs "left right" from <c>merges.txt</c>, best first; each joins two tokens of the vocabulary to a third, once.
+    /// </summary>
     public static List<string> ReadMerges(string file, Dictionary<string, int> vocabulary)
     {
         var merges = new MergeList(file, vocabulary);
@@ -71,7 +73,8 @@ internal static class VocabularyFiles
             var token = reader.GetString()!;
             if (!reader.Read() || reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out var id) || id < 0)
             {
-                throw new TokenizerException(file, $"the id of the token '{Shorten(token)}' is not a whole number from 0 to {int.MaxValue}.");
+                throw new TokenizerException(
+                    file, $"the id of the token '{Shorten(token)}' is not a whole number from 0 to {int.MaxValue}.");
             }
 
             if (!tokens.TryAdd(token, id))
@@ -83,7 +86,9 @@ internal static class VocabularyFiles
         return tokens;
     }
 
-    /// <summary>The settings of <c>tokenizer_config.json</c> or <c>special_tokens_map.json</c>; empty where the file is missing.</summary>
+    /// <summary>
+    /// The settings of <c>tokenizer_config.json</c> or <c>special_tokens_map.json</c>; empty where the file is missing.
+    /// </summary>
     public static TokenizerSettings ReadSettings(string file)
     {
         if (!File.Exists(file))
@@ -140,7 +145,7 @@ internal static class VocabularyFiles
     {
         try
         {
-            var text = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(bytes);
+            var text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
             return text.StartsWith('\uFEFF') ? text[1..] : text;
         }
         catch (DecoderFallbackException e)

@@ -7,9 +7,13 @@ namespace TorchKv.Loading;
 /// <summary>Devices by the names that PyTorch gives them.</summary>
 public static class Devices
 {
-    /// <summary>The device of a name, if it is there.</summary>
-    /// <param name="name"><c>cpu</c>, <c>cuda</c>, <c>cuda:N</c>, <c>meta</c>, or <c>auto</c>: CUDA where there is one, else the CPU.</param>
-    /// <exception cref="DeviceNotAvailableException">There is no such device; the message says what is missing.</exception>
+    /// <summary>Finds a device by its name.</summary>
+    /// <param name="name">
+    /// <c>cpu</c>, <c>cuda</c>, <c>cuda:N</c>, <c>meta</c>, or <c>auto</c>: CUDA where there is one, else the CPU.
+    /// </param>
+    /// <exception cref="DeviceNotAvailableException">
+    /// There is no such device; the message says what is missing.
+    /// </exception>
     /// <exception cref="TorchKvException">The name is not one of these.</exception>
     public static Device parse(string name)
     {
@@ -34,12 +38,14 @@ public static class Devices
         if (!cuda.is_available())
         {
             throw new DeviceNotAvailableException(
-                $"{name} was asked for, but this libtorch sees no CUDA device. It takes an NVIDIA GPU with its driver (nvidia-smi lists it) "
+                $"{name} was asked for, but this libtorch sees no CUDA device. It takes an NVIDIA GPU with its driver "
+                + "(nvidia-smi lists it) "
                 + "and a libtorch built with CUDA: the package TorchSharp-cuda-linux (build with -p:TorchCuda=true).");
         }
 
         return index < cuda.device_count()
             ? new Device($"cuda:{index}")
-            : throw new DeviceNotAvailableException($"{name} was asked for, but there are {cuda.device_count()} CUDA devices, numbered from 0.");
+            : throw new DeviceNotAvailableException(
+                $"{name} was asked for, but there are {cuda.device_count()} CUDA devices, numbered from 0.");
     }
 }

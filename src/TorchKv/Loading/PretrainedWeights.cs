@@ -1,6 +1,5 @@
 using TorchKv.Models;
 using TorchKv.Runtime.Checkpoints;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -8,8 +7,8 @@ using static TorchSharp.torch;
 namespace TorchKv.Loading;
 
 /// <summary>
-/// Checkpoint → model. Modules are made on the meta device, where a weight has a shape and no memory, so nothing is
-/// initialised to be overwritten; then each weight is read from the file straight to where it stays.
+/// Makes a model from a checkpoint. Modules are made on the meta device, where a weight has a shape and no memory, so
+/// no weight is initialised only to be overwritten. Then each weight is read from the file into its final memory.
 /// </summary>
 internal static class PretrainedWeights
 {
@@ -18,7 +17,8 @@ internal static class PretrainedWeights
         using var checkpoint = Checkpoint.Open(directory);
         using var scope = NewDisposeScope();
         using var no_gradients = no_grad();
-        var model = new GPTModel(GPTConfig.from_pretrained(checkpoint.Config), META, dtype ?? float32) { config = checkpoint.Config };
+        var cfg = GPTConfig.from_pretrained(checkpoint.Config);
+        var model = new GPTModel(cfg, META, dtype ?? float32) { config = checkpoint.Config };
         try
         {
             new Reader(checkpoint, device ?? CPU, dtype ?? float32, cancellationToken).read_into(model);
@@ -36,7 +36,8 @@ internal static class PretrainedWeights
 
     private sealed class Reader(Checkpoint checkpoint, Device device, ScalarType dtype, CancellationToken cancellationToken)
     {
-        // Of a file on its way to another dtype, order or device; small enough to stay in the cache between read and copy
+        // Of a file on its way to another dtype, order or device; small enough to stay in the cache between read and
+        // copy
         private const long PieceElements = 1 << 18;
 
         // One for all pieces: memory that is taken and given back between weights that stay leaves holes
@@ -94,7 +95,10 @@ internal static class PretrainedWeights
             return (Parameter)new Parameter(target).DetachFromDisposeScope();
         }
 
-        /// <summary>HuggingFace's Conv1D keeps (in, out), and c_attn three projections side by side; a Linear keeps (out, in).</summary>
+        /// <summary>
+        /// Reads a Conv1D of HuggingFace, (in, out), into one Linear, (out, in), or three: c_attn joins three
+        /// projections.
+        /// </summary>
         private void conv1d(string name, params Linear[] parts)
         {
             var source = checkpoint[name + ".weight"];
@@ -122,7 +126,9 @@ internal static class PretrainedWeights
             }
         }
 
-        /// <summary>Some rows of a tensor in its file's dtype, on the CPU, until the next are read.</summary>
+        /// <summary>
+        /// Reads rows of a tensor in its file's dtype, on the CPU; they are valid until the next call.
+        /// </summary>
         private Tensor read(CheckpointTensor source, long row, long rows)
         {
             var row_elements = source.ElementCount / source.Shape[0];
@@ -143,7 +149,8 @@ internal static class PretrainedWeights
             TensorDType.Float16 => float16,
             TensorDType.BFloat16 => bfloat16,
             TensorDType.Float64 => float64,
-            _ => throw new CheckpointException(source.FilePath, source.FileName, $"has dtype {source.DType}, which is not a weight's."),
+            _ => throw new CheckpointException(
+                source.FilePath, source.FileName, $"has dtype {source.DType}, which is not a weight's."),
         };
     }
 }

@@ -1,7 +1,6 @@
 using TorchKv.Models;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -9,7 +8,9 @@ using LayerNorm = TorchKv.Models.LayerNorm;
 
 namespace TorchKv.Loading;
 
-/// <summary>Model → checkpoint in the layout of HuggingFace's <c>save_pretrained</c>, one tensor in memory at a time.</summary>
+/// <summary>
+/// Writes a model in the layout of HuggingFace's <c>save_pretrained</c>, with one tensor in memory at a time.
+/// </summary>
 internal static class SavedWeights
 {
     public static void save(GPTModel model, string directory, long max_shard_bytes)
@@ -52,7 +53,7 @@ internal static class SavedWeights
     private static IEnumerable<TensorSource> norm(string name, LayerNorm norm) =>
         [source(name + ".weight", norm.scale), source(name + ".bias", norm.shift)];
 
-    /// <summary>Linears keep (out, in); HuggingFace's Conv1D (in, out), and several projections side by side.</summary>
+    /// <summary>One Linear, (out, in), or several as one Conv1D of HuggingFace, (in, out).</summary>
     private static IEnumerable<TensorSource> conv1d(string name, params Linear[] parts)
     {
         // One tensor has one dtype: the widest, if the projections differ
@@ -75,7 +76,8 @@ internal static class SavedWeights
         Tensor none(Linear part) => zeros(part.weight.shape[0], dtype: biases, device: part.weight.device);
     }
 
-    private static TensorSource source(string name, Tensor weight) => source(name, weight.dtype, weight.shape, weight.alias);
+    private static TensorSource source(string name, Tensor weight) =>
+        source(name, weight.dtype, weight.shape, weight.alias);
 
     private static TensorSource source(string name, ScalarType dtype, long[] shape, Func<Tensor> make)
     {
@@ -117,7 +119,7 @@ internal static class SavedWeights
         && a.shape.SequenceEqual(b.shape)
         && (a.device_type == DeviceType.META || a.Equals(b));
 
-    /// <summary>A dtype that holds the values of all of them.</summary>
+    /// <summary>A dtype that holds the values of all these dtypes.</summary>
     private static ScalarType widest(IEnumerable<ScalarType> dtypes)
     {
         var all = dtypes.Distinct().ToList();
