@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Testing;
 
 namespace TorchKv.Benchmarks.Measuring;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Testing;
 
 namespace TorchKv.Benchmarks.Measuring;
 

@@ -3,6 +3,7 @@ using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 

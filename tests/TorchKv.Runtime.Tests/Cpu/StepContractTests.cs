@@ -5,6 +5,7 @@ using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Paging;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 

@@ -5,6 +5,7 @@ using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Caching;

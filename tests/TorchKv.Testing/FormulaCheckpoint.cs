@@ -1,17 +1,18 @@
 using System.Text;
+using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu;
 
-namespace TorchKv.Runtime.Checkpoints;
+namespace TorchKv.Testing;
 
 /// <summary>
-/// Weights by a formula, for tests and benchmarks: a checkpoint of any size is made on the spot, the same everywhere, and every
-/// value can be told from its tensor's name and index alone. What such a model says means nothing.
+/// Weights by a formula, for tests and benchmarks: a checkpoint of any size is made on the spot, the same everywhere,
+/// and every value can be told from its tensor's name and index alone. What such a model says means nothing.
 /// </summary>
 /// <remarks>
-/// value(name, i) = amplitude · (2 · (splitmix64(fnv1a64(name) + i) &gt;&gt; 40) / 2²⁴ − 1) + offset in double, rounded once to float32
-/// and, for a smaller dtype, once more; i is the row-major index. The amplitude is 0.25 for the token embedding, 0.05 for the
-/// position embedding, 0.1 for biases and norms, 0.12 for other matrices; the offset 1 for norms' weights, else 0.
+/// value(name, i) = amplitude · (2 · (splitmix64(fnv1a64(name) + i) &gt;&gt; 40) / 2²⁴ − 1) + offset in double, rounded
+/// once to float32 and, for a smaller dtype, once more; i is the row-major index. The amplitude is 0.25 for the token
+/// embedding, 0.05 for the position embedding, 0.1 for biases and norms, 0.12 for other matrices; the offset 1 for
+/// norms' weights, else 0.
 /// </remarks>
 public static class FormulaCheckpoint
 {
@@ -37,7 +38,8 @@ public static class FormulaCheckpoint
         var size = dtype.ByteSize();
         foreach (var (name, shape) in Gpt2Tensors.Parameters(config))
         {
-            yield return new TensorSource(name, dtype, shape, (destination, start) => FillBytes(name, dtype, start / size, destination));
+            yield return new TensorSource(
+                name, dtype, shape, (destination, start) => FillBytes(name, dtype, start / size, destination));
         }
     }
 
@@ -85,7 +87,15 @@ public static class FormulaCheckpoint
             return (0.1, isBias ? 0 : 1);
         }
 
-        return (isBias ? 0.1 : name.EndsWith("wte.weight", StringComparison.Ordinal) ? 0.25 : name.EndsWith("wpe.weight", StringComparison.Ordinal) ? 0.05 : 0.12, 0);
+        return (
+            isBias
+                ? 0.1
+                : name.EndsWith("wte.weight", StringComparison.Ordinal)
+                ? 0.25
+                : name.EndsWith("wpe.weight", StringComparison.Ordinal)
+                ? 0.05
+                : 0.12,
+            0);
     }
 
     private static ulong Fnv1A64(string name)
