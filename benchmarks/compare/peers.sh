@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
 # The CPU runner beside llama.cpp and PyTorch on the same weights: GPT-2 124M with weights by a formula, or --model DIR.
-# usage: peers.sh [--quick] [--json FILE] [--plot FILE.svg] [--markdown FILE] [--only PART] [--threads N] [--model DIR]
+# usage: peers.sh [--quick] [--json FILE] [--plot FILE.svg] [--markdown FILE] [--only A,B] [--threads N] [--model DIR]
 # It installs nothing by itself; what is not here is said, and its rows are left out.
 #   peers.sh --install      fetches node-llama-cpp (a prebuilt libllama) with npm, and then runs what else is asked
 #   LLAMA_CPP=FOLDER        another llama.cpp: the folder with libllama and its ggml back ends
 #   TORCHKV_PYTHON=PROGRAM  the Python with torch and numpy; else the first python3 that has them
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-root=$PWD
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 peers=$root/.build/peers
-bench=$root/benchmarks/TorchKv.Benchmarks/bin/Release/net10.0/TorchKv.Benchmarks
+bench=$root/benchmarks/TorchKv.Benchmarks.Peers/bin/Release/net10.0/TorchKv.Benchmarks.Peers
 if [ "${1:-}" = --install ]; then
     shift
     mkdir -p "$peers"
@@ -39,8 +38,6 @@ case " $* " in
         model=$root/artifacts/bench/gpt2-formula
         [ -f "$model/model.safetensors" ] || "$bench" formula "$model"
         cp -u "$root"/weights/gpt2-vocab/*.{json,txt} "$model"
-        arguments+=(--model "$model")
         ;;
 esac
-exec "$bench" peers --files "$root/artifacts/bench/peers" --storyteller "$root/weights/storyteller" --held-out "$root/tests/fixtures/storyteller/heldout.txt" \
-    --cli "$root/src/TorchKv.Cli/bin/Release/net10.0/TorchKv.Cli" --script "$root/benchmarks/compare/gpt2_pytorch.py" ${arguments[@]+"${arguments[@]}"} "$@"
+exec "$bench" peers ${arguments[@]+"${arguments[@]}"} "$@"

@@ -1,11 +1,14 @@
 namespace TorchKv.Benchmarks.Kernels;
 
 /// <summary>
-/// A step on a number of threads in virtual time, by the thread team's rules: a phase's tasks are shared out in a run a thread, a thread that has claimed
-/// all of its own claims from the others', and the next phase begins when the last task is published.
+/// A step on a number of threads in virtual time, by the thread team's rules: a phase's tasks are shared out in a run a
+/// thread, a thread that has claimed all of its own claims from the others', and the next phase begins when the last
+/// task is published.
 /// </summary>
 /// <param name="Threads">Threads, each on a core of its own.</param>
-/// <param name="Bandwidth">Bytes a second that all threads together get from memory; a task that runs alone takes its own time.</param>
+/// <param name="Bandwidth">
+/// Bytes a second that all threads together get from memory; a task that runs alone takes its own time.
+/// </param>
 /// <param name="Transfer">Seconds until a cache line that another core has written is here.</param>
 internal sealed record StepSimulation(int Threads, double Bandwidth, double Transfer)
 {
@@ -23,7 +26,8 @@ internal sealed record StepSimulation(int Threads, double Bandwidth, double Tran
             return tasks.Sum(task => task.Seconds);
         }
 
-        // A thread learns of the phase by a line that another has written. Its own claims stay in its cache; a word that a thief has changed does not.
+        // A thread learns of the phase by a line that another has written. Its own claims stay in its cache; a word
+        // that a thief has changed does not.
         var claimed = Enumerable.Range(0, Threads).Select(thread => FirstTask(thread, tasks.Length)).ToArray();
         var wordFree = new double[Threads];
         var running = new List<Running>(Threads);
@@ -99,7 +103,10 @@ internal sealed record StepSimulation(int Threads, double Bandwidth, double Tran
         return now + step;
     }
 
-    /// <summary>The bytes a second that a task may have at most so that all together stay within the bandwidth: those that want less leave the rest to the others.</summary>
+    /// <summary>
+    /// The bytes a second that a task may have at most so that all together stay within the bandwidth: those that want
+    /// less leave the rest to the others.
+    /// </summary>
     private double FairShare(List<Running> running, double now)
     {
         var demands = running.Where(task => task.Begins <= now).Select(task => task.Demand).Order().ToArray();

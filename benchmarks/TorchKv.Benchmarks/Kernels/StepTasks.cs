@@ -5,24 +5,25 @@ using TorchKv.Runtime.Model;
 
 namespace TorchKv.Benchmarks.Kernels;
 
-/// <summary>What a task costs a thread that runs alone.</summary>
-/// <param name="Seconds">Its time.</param>
-/// <param name="Bytes">What it reads from memory.</param>
-internal readonly record struct TaskCost(double Seconds, double Bytes);
-
-/// <summary>The phases and tasks of a step as the runner itself plans them for a number of threads, each task timed on this machine.</summary>
+/// <summary>
+/// The phases and tasks of a step as the runner itself plans them for a number of threads, each task timed on this
+/// machine.
+/// </summary>
 internal sealed class StepTasks
 {
-    // CpuRunner shows its plan to nobody else.
-    private static readonly FieldInfo WorkField = typeof(CpuRunner).GetField("work", BindingFlags.Instance | BindingFlags.NonPublic)
-        ?? throw new MissingFieldException(nameof(CpuRunner), "work");
+    // CpuRunner keeps its plan to itself.
+    private static readonly FieldInfo s_work = typeof(CpuRunner)
+        .GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
+        .Single(field => typeof(IPhasedWork).IsAssignableFrom(field.FieldType));
 
     private StepTasks(TaskCost[][] phases) => Phases = phases;
 
     /// <summary>Phase by phase, in the order in which tasks are claimed.</summary>
     public TaskCost[][] Phases { get; }
 
-    /// <summary>Runs the step once, so that it is laid out, and then times every task of it alone: the fastest of some rounds.</summary>
+    /// <summary>
+    /// Runs the step once, so that it is laid out, and then times every task of it alone: the fastest of some rounds.
+    /// </summary>
     /// <param name="runner">Planned for as many threads as it has.</param>
     /// <param name="rows">The step.</param>
     /// <param name="bytes">What the step reads from memory; shared out among its tasks by their time.</param>
@@ -30,7 +31,7 @@ internal sealed class StepTasks
     public static StepTasks Measure(CpuRunner runner, RunnerRow[] rows, double bytes, int rounds)
     {
         runner.Step(rows, new float[rows.Length * runner.Config.VocabSize]);
-        var work = (IPhasedWork)WorkField.GetValue(runner)!;
+        var work = (IPhasedWork)s_work.GetValue(runner)!;
         using var workspace = new Workspace(runner.Config);
         var times = new double[work.PhaseCount][][];
         for (var round = 0; round < rounds; round++)
@@ -41,7 +42,8 @@ internal sealed class StepTasks
                 times[phase] ??= [.. Enumerable.Range(0, count).Select(_ => new double[rounds])];
                 for (var task = 0; task < count; task++)
                 {
-                    // Computed and not published: what a task writes is its workspace, and its time is all that is wanted.
+                    // Computed and not published: what a task writes is its workspace, and its time is all that is
+                    // wanted.
                     var began = Stopwatch.GetTimestamp();
                     work.Compute(phase, task, workspace);
                     times[phase][task][round] = Stopwatch.GetElapsedTime(began).TotalSeconds;
@@ -52,6 +54,10 @@ internal sealed class StepTasks
         // Of a phase's many tasks one that was interrupted would be the whole phase's time on many cores.
         var fastest = times.Select(phase => phase.Select(task => task.Min()).ToArray()).ToArray();
         var perSecond = bytes / fastest.Sum(phase => phase.Sum());
-        return new StepTasks([.. fastest.Select(phase => phase.Select(seconds => new TaskCost(seconds, seconds * perSecond)).ToArray())]);
+        return new StepTasks(
+            [
+                .. fastest.Select(
+                    phase => phase.Select(seconds => new TaskCost(seconds, seconds * perSecond)).ToArray())
+            ]);
     }
 }

@@ -5,7 +5,9 @@ namespace TorchKv.Benchmarks.Port;
 /// <summary>One row of the table: tokens per second over all rows of the batch.</summary>
 internal sealed record PortRow
 {
-    public const string Header = "cache    batch | PyTorch tok/s   port tok/s   ratio | first, ms: PyTorch   port | port GB/s  of limit | managed B/token  gen0 | same ids";
+    public const string Header =
+        "cache    batch | PyTorch tok/s   port tok/s   ratio | first, ms: PyTorch   port | port GB/s  of limit | "
+            + "managed B/token  gen0 | same ids";
 
     public required string Cache { get; init; }
 
@@ -34,8 +36,10 @@ internal sealed record PortRow
 
     public double? BytesPerSecond => BytesPerToken * Port / Batch;
 
-    public string Line() => PortComparison.Invariant(
-        $"{Cache,-8} {Batch,5} | {PyTorch,13:F2} {Port,12:F2} {Ratio,7:F3} | {PyTorchFirstMs,18:F1} {PortFirstMs,6:F1} | {BytesPerSecond / 1e9,9:F1} {BytesPerSecond / Limit,9:P0} | {ManagedBytesPerToken,15:F0} {Gen0,5} | {(SameIds is null ? "" : SameIds.Value ? "yes" : "NO")}");
+    public string Line() =>
+        $"{Cache,-8} {Batch,5} | {PyTorch,13:F2} {Port,12:F2} {Ratio,7:F3} | {PyTorchFirstMs,18:F1} "
+            + $"{PortFirstMs,6:F1} | {BytesPerSecond / 1e9,9:F1} {BytesPerSecond / Limit,9:P0} | "
+            + $"{ManagedBytesPerToken,15:F0} {Gen0,5} | {(SameIds is null ? "" : SameIds.Value ? "yes" : "NO")}";
 
     public void Write(Utf8JsonWriter json)
     {
@@ -68,47 +72,5 @@ internal sealed record PortRow
         {
             json.WriteNull(name);
         }
-    }
-}
-
-/// <summary>What loading 124M float32 parameters took of memory.</summary>
-internal sealed record Loading(long File, long Before, long Peak)
-{
-    /// <summary>What loading added, against the file. A process with .NET and libtorch and without a model is there before it.</summary>
-    public double Ratio => (double)(Peak - Before) / File;
-
-    public void Write(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("loading");
-        json.WriteNumber("file_bytes", File);
-        json.WriteNumber("resident_before", Before);
-        json.WriteNumber("peak_resident", Peak);
-        json.WriteNumber("ratio", Ratio);
-        json.WriteEndObject();
-    }
-}
-
-/// <summary>A long run: resident memory after each tenth of it.</summary>
-internal sealed record SoakRow(string Cache, int Tokens, double Seconds, long[] Resident, double ManagedBytesPerToken, int Gen0)
-{
-    public string Line() => PortComparison.Invariant(
-        $"{Tokens:N0} tokens, {Cache}, a small model, {Seconds:F0} s: resident {string.Join(" ", Resident.Select(bytes => PortComparison.Invariant($"{bytes / 1e6:F1}")))} MB; {ManagedBytesPerToken:F0} managed bytes a token, {Gen0} gen-0 collections.");
-
-    public void Write(Utf8JsonWriter json)
-    {
-        json.WriteStartObject();
-        json.WriteString("cache", Cache);
-        json.WriteNumber("tokens", Tokens);
-        json.WriteNumber("seconds", Seconds);
-        json.WriteStartArray("resident");
-        foreach (var bytes in Resident)
-        {
-            json.WriteNumberValue(bytes);
-        }
-
-        json.WriteEndArray();
-        json.WriteNumber("managed_bytes_per_token", ManagedBytesPerToken);
-        json.WriteNumber("gen0_collections", Gen0);
-        json.WriteEndObject();
     }
 }

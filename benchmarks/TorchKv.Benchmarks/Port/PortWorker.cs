@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using TorchKv.Benchmarks.Measuring;
 using TorchKv.Caching;
 using TorchKv.Models;
 using TorchSharp;
@@ -8,7 +9,8 @@ using static TorchSharp.torch;
 namespace TorchKv.Benchmarks.Port;
 
 /// <summary>
-/// The port's side of the comparison, in a process of its own: the loop that benchmarks/compare/gpt2_pytorch.py has, line for line.
+/// The port's side of the comparison, in a process of its own: the loop that benchmarks/compare/gpt2_pytorch.py has,
+/// line for line.
 /// </summary>
 internal static class PortWorker
 {
@@ -18,17 +20,28 @@ internal static class PortWorker
         _ = zeros(1);
         var before = ProcessMemory.Resident();
         using var model = GPTModel.from_pretrained(checkpoint);
-        Write(new PortReady { Ready = $"TorchKv on libtorch {__version__}, {get_num_threads()} thread(s)", Peak = ProcessMemory.Peak(), Before = before }, PortJson.Default.PortReady);
+        Write(
+            new TorchReady
+            {
+                Ready = $"TorchKv on libtorch {__version__}, {get_num_threads()} thread(s)",
+                Peak = ProcessMemory.Peak(),
+                Before = before,
+            },
+            TorchJson.Default.TorchReady);
         while (Console.In.ReadLine() is { } line)
         {
-            var request = JsonSerializer.Deserialize(line, PortJson.Default.PortRequest)!;
-            Write(request.Cache.StartsWith("soak-", StringComparison.Ordinal) ? Soak(model, request) : Generate(model, request), PortJson.Default.PortAnswer);
+            var request = JsonSerializer.Deserialize(line, TorchJson.Default.TorchRequest)!;
+            Write(
+                request.Cache.StartsWith("soak-", StringComparison.Ordinal)
+                    ? Soak(model, request)
+                    : Generate(model, request),
+                TorchJson.Default.TorchAnswer);
         }
 
         return 0;
     }
 
-    private static PortAnswer Generate(GPTModel model, PortRequest request)
+    private static TorchAnswer Generate(GPTModel model, TorchRequest request)
     {
         var use_cache = request.Cache != "none";
         if (use_cache)
@@ -62,11 +75,20 @@ internal static class PortWorker
         }
 
         model.reset_kv_cache();
-        return new PortAnswer { FirstMs = times[0], Ms = times[1..], Ids = ids, ManagedBytes = allocated, Gen0 = collections };
+        return new TorchAnswer
+        {
+            FirstMs = times[0],
+            Ms = times[1..],
+            Ids = ids,
+            ManagedBytes = allocated,
+            Gen0 = collections,
+        };
     }
 
-    /// <summary>A long run over several contexts' worth of tokens, which is to leave no more memory resident than its beginning.</summary>
-    private static PortAnswer Soak(GPTModel model, PortRequest request)
+    /// <summary>
+    /// A long run over several contexts' worth of tokens, which is to leave no more memory resident than its beginning.
+    /// </summary>
+    private static TorchAnswer Soak(GPTModel model, TorchRequest request)
     {
         model.set_kv_cache(request.Cache == "soak-static" ? KvCacheKind.Static : KvCacheKind.Concat);
         var resident = new List<long>();
@@ -93,7 +115,7 @@ internal static class PortWorker
             }
         }
 
-        return new PortAnswer
+        return new TorchAnswer
         {
             Ms = [Stopwatch.GetElapsedTime(began).TotalMilliseconds],
             ManagedBytes = GC.GetTotalAllocatedBytes(precise: true) - allocated,
@@ -102,7 +124,9 @@ internal static class PortWorker
         };
     }
 
-    /// <summary>The step after <paramref name="step"/>: with a cache the new token alone, (b, 1), without one all, (b, t + 1).</summary>
+    /// <summary>
+    /// The step after <paramref name="step"/>: with a cache the new token alone, (b, 1), without one all, (b, t + 1).
+    /// </summary>
     private static Tensor Next(GPTModel model, Tensor step, bool use_cache, out int first)
     {
         using var scope = NewDisposeScope();
@@ -119,7 +143,7 @@ internal static class PortWorker
         return by;
     }
 
-    private static Tensor Prompt(GPTModel model, PortRequest request)
+    private static Tensor Prompt(GPTModel model, TorchRequest request)
     {
         var ids = new long[request.Batch * request.Prompt];
         for (var row = 0; row < request.Batch; row++)

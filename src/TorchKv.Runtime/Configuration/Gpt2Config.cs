@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Configuration;
 

@@ -9,6 +9,7 @@ using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;
 

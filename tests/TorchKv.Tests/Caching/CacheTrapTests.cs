@@ -1,10 +1,10 @@
 using TorchKv.Caching;
 using TorchKv.Models;
-using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Caching;

@@ -4,6 +4,7 @@ using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Loading;
