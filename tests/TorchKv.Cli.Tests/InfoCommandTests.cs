@@ -11,9 +11,8 @@ public class InfoCommandTests
     public async Task JsonHasExactlyTheKeysThatScriptsRead()
     {
         var json = (await Of("info", "--json")).Json;
-        Assert.Equal(["version", "binding", "libtorch", "devices", "cpu_features"], Keys(json));
-        Assert.Contains(json.GetProperty("binding").GetString(), (string[])["nuget", "system"]);
-        Assert.Matches(@"^\d+\.\d+", json.GetProperty("libtorch").GetString());
+        Assert.Equal(["version", "torchsharp", "libtorch", "tokenizers", "devices", "cpu_features"], Keys(json));
+        Assert.All(["torchsharp", "libtorch", "tokenizers"], (string key) => Assert.Matches(@"^\d+\.\d+\.\d+$", json.GetProperty(key).GetString()));
         Assert.Equal("cpu", json.GetProperty("devices")[0].GetString());
         Assert.Equal(JsonValueKind.Array, json.GetProperty("cpu_features").ValueKind);
     }
@@ -24,5 +23,21 @@ public class InfoCommandTests
         var run = await Of("info", "--model", RepositoryFiles.Weights("storyteller"));
         Assert.Contains("6 layers, 8 heads of 32, width 256, context 512", run.Out);
         Assert.Contains("5,918,720", run.Out);
+    }
+
+    [Fact]
+    public async Task LibtorchsIdleThreadsDoNotSpin()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "libgomp is Linux's.");
+        var start = ChildProcess.StartInfo(AppContext.BaseDirectory, "info", "--json");
+        start.Environment.Remove("GOMP_SPINCOUNT");
+        start.Environment.Remove("OMP_WAIT_POLICY");
+        start.Environment["OMP_DISPLAY_ENV"] = "VERBOSE";
+
+        using var process = ChildProcess.Start(start);
+        process.StandardInput.Close();
+        var run = await ChildProcess.Finish(process);
+
+        Assert.Contains("GOMP_SPINCOUNT = '0'", run.Error, StringComparison.Ordinal);
     }
 }

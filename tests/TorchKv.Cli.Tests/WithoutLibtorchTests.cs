@@ -74,18 +74,53 @@ public sealed class WithoutLibtorchTests : IDisposable
         Assert.Equal(1, run.Error.Count(character => character == '\n'));
     }
 
-    [Fact]
-    public async Task InfoSaysThatLibtorchIsNotThere()
+    [Theory]
+    [InlineData("compare", "--article", "--new-tokens", "2")]
+    [InlineData("check-port", "--trace", "none.safetensors", "--article")]
+    public async Task CommandsThatNeedLibtorchFailWithOneSentence(params string[] line)
     {
-        var json = (await Run(true, "info", "--json")).Json;
+        var run = await Run(true, line);
+
+        Assert.Equal((ExitCodes.Failed, ""), (run.ExitCode, run.Out));
+        Assert.Equal("torchkv: libtorch was not found beside this program; build the program again, or take --runner cpu, which needs no libtorch.\n", run.Error);
+    }
+
+    [Fact]
+    public async Task ALibraryThatCannotBeLoadedIsNamedWithTheReason()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The message is the Linux loader's.");
+        File.WriteAllText(folder["libLibTorchSharp.so"], "not a library");
+
+        var run = await Run(true, "generate", "--model", s_storyteller, "--prompt", "a", "--runner", "torch");
+
+        Assert.Equal((ExitCodes.Failed, ""), (run.ExitCode, run.Out));
+        Assert.Equal(
+            $"torchkv: libtorch could not be loaded: {folder["libLibTorchSharp.so"]}: file too short; build the program again, or take --runner cpu, which needs no libtorch.\n",
+            run.Error);
+    }
+
+    [Theory]
+    [MemberData(nameof(TorchSharp))]
+    public async Task InfoSaysThatLibtorchIsNotThere(bool torchSharp)
+    {
+        var json = (await Run(torchSharp, "info", "--json")).Json;
         Assert.Equal(JsonValueKind.Null, json.GetProperty("libtorch").ValueKind);
+        Assert.Equal(torchSharp ? JsonValueKind.String : JsonValueKind.Null, json.GetProperty("torchsharp").ValueKind);
+    }
+
+    [Fact]
+    public async Task NoLibtorchIsCopiedFromThePackageCache()
+    {
+        await Run(true, "generate", "--model", s_storyteller, "--prompt", "a", "--runner", "torch");
+
+        Assert.Empty(Directory.EnumerateDirectories(folder.Path));
     }
 
     private static int[] Numbers(JsonElement array) => [.. array.EnumerateArray().Select(element => element.GetInt32())];
 
     private async Task<CommandLineRun> Run(bool torchSharp, params string[] arguments)
     {
-        // Managed files alone: whatever the binding, its native libraries end in something else.
+        // Managed files alone: libtorch lies in folders below.
         foreach (var file in Directory.EnumerateFiles(AppContext.BaseDirectory))
         {
             var name = Path.GetFileName(file);
@@ -97,7 +132,7 @@ public sealed class WithoutLibtorchTests : IDisposable
         }
 
         var start = ChildProcess.StartInfo(folder.Path, arguments);
-        foreach (var variable in new[] { "LIBTORCH", "TORCHKV_NATIVE", "LD_LIBRARY_PATH", "LD_PRELOAD" })
+        foreach (var variable in new[] { "LD_LIBRARY_PATH", "LD_PRELOAD" })
         {
             start.Environment.Remove(variable);
         }

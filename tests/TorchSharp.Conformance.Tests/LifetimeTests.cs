@@ -128,7 +128,7 @@ public class LifetimeTests
         }
     }
 
-    internal static void Settle()
+    private static void Settle()
     {
         for (var i = 0; i < 3; i++)
         {

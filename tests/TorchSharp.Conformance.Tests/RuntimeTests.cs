@@ -131,15 +131,6 @@ public class RuntimeTests
     }
 
     [Fact]
-    public void WhatThePackageLacksIsNotHereEither()
-    {
-        Assert.Empty(typeof(torch).GetMember("log_softmax"));
-        Assert.Empty(typeof(nn.functional).GetMember("embedding"));
-        Assert.Empty(typeof(Tensor).GetMember("data_ptr"));
-        Assert.Empty(typeof(cuda).GetMember("empty_cache"));
-    }
-
-    [Fact]
     public void ScalarsConvertBothWays()
     {
         Scalar half = 0.5f;

@@ -141,9 +141,6 @@ internal static class CliApplication
         UnauthorizedAccessException => $"{error.Message.TrimEnd('.')}; check the file's permissions.",
         IOException or NotSupportedException => error.Message.Split('\n')[0].TrimEnd(),
         OutOfMemoryException => "out of memory: a smaller batch, context or model needs less; 'torchkv plan' shows how much.",
-        // A type initializer that failed hides what it failed with: a library that is not there, most often.
-        TypeInitializationException { InnerException: { } inner } => Explain(inner),
-        DllNotFoundException => $"{error.Message.Split('\n')[0].TrimEnd()} (--runner cpu needs no native library).",
         ExternalException => $"libtorch: {error.Message.Split('\n')[0].TrimEnd()}",
         _ => $"internal error: {error.GetType().Name}: {error.Message.Split('\n')[0].TrimEnd()} (--verbose shows where).",
     };

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Spectre.Console;
 using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Models;
 using TorchKv.PortChecking;
@@ -67,6 +68,7 @@ internal sealed class CheckPortCommand : CliCommand
             throw new UsageException("--config and --seed go with --article: a checkpoint brings its own configuration and weights.");
         }
 
+        Libtorch.ThrowIfMissing();
         return Task.FromResult(Check(parsed));
     }
 

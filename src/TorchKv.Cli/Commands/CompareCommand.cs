@@ -67,6 +67,11 @@ internal sealed class CompareCommand : CliCommand
         var random = article || config is not null;
         var request = _model.Read(parsed, article ? "--article" : config is not null ? "--config" : null);
         var prompt = _prompt.Read(parsed, Console);
+        if (random)
+        {
+            Libtorch.ThrowIfMissing();
+        }
+
         var comparisons = random
             ? [Random(config is null ? null : CliConsole.ReadFile(config), parsed.GetValue(_seed) ?? 123, request)]
             : Load(request, Console);
@@ -90,12 +95,13 @@ internal sealed class CompareCommand : CliCommand
             return [RunnerComparison.Load(request, beside: false)];
         }
 
-        if (request.Runner is null && TorchFacts.Find() is { Version: null, Problem: { } problem })
+        if (request.Runner is null && Libtorch.Problem is { } problem)
         {
             console.Warn($"{problem} The CPU runner alone is compared.");
             return [RunnerComparison.Load(request, beside: false)];
         }
 
+        Libtorch.ThrowIfMissing();
         var torch = LoadTorch(request);
         try
         {

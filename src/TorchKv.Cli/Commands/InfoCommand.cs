@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Reflection;
 using System.Runtime.InteropServices;
+using Microsoft.ML.Tokenizers;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
@@ -26,16 +26,12 @@ internal sealed class InfoCommand : CliCommand
         ("torchkv info --model weights/storyteller-draft", "what a checkpoint is"),
     ];
 
-    public static string Version { get; } =
-        typeof(InfoCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0.0.0";
-
-    /// <summary>Which TorchSharp this was built with: the build's TorchBinding.</summary>
-    public static string Binding { get; } =
-        typeof(InfoCommand).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(data => data.Key == "TorchBinding")?.Value ?? "nuget";
+    public static string Version { get; } = PackageVersion.Of(typeof(InfoCommand).Assembly);
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         var torch = TorchFacts.Find();
+        var (torchSharp, tokenizers) = (Libtorch.TorchSharpVersion, PackageVersion.Of(typeof(Tokenizer).Assembly));
         var features = CpuFeatures.Find();
         var asked = parsed.GetValue(_model);
         if (parsed.GetValue(_json))
@@ -44,8 +40,9 @@ internal sealed class InfoCommand : CliCommand
             Console.WriteJson(writer =>
             {
                 writer.WriteString("version", Version);
-                writer.WriteString("binding", Binding);
+                writer.WriteString("torchsharp", torchSharp);
                 writer.WriteString("libtorch", torch.Version);
+                writer.WriteString("tokenizers", tokenizers);
                 writer.WriteStartArray("devices");
                 foreach (var device in torch.Devices)
                 {
@@ -69,8 +66,9 @@ internal sealed class InfoCommand : CliCommand
         void Row(string name, string value) => output.WriteLine($"{style.Cyan(name.PadRight(14))}{value}");
         Row("torchkv", Version);
         Row("runtime", $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}");
-        Row("TorchSharp", Binding == "system" ? "this repository's binding over the system's libtorch" : "the NuGet package");
+        Row("TorchSharp", torchSharp ?? "not there (the CPU runner works without it)");
         Row("libtorch", torch.Version ?? "not there (the CPU runner works without it)");
+        Row("tokenizer", $"Microsoft.ML.Tokenizers {tokenizers}");
         Row("devices", string.Join(", ", torch.Devices));
         Row("cores", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture));
         Row("memory", ByteSize.Format(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));

@@ -29,7 +29,13 @@ internal static class ModelLoader
 
         try
         {
-            return Runner(request) is RunnerKind.Cpu ? RunnerLanguageModel.Load(request) : LoadTorch(request, cache);
+            if (Runner(request) is RunnerKind.Cpu)
+            {
+                return RunnerLanguageModel.Load(request);
+            }
+
+            Libtorch.ThrowIfMissing();
+            return LoadTorch(request, cache);
         }
         finally
         {

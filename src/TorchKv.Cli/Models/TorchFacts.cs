@@ -3,24 +3,13 @@ using TorchSharp;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>What libtorch is here, if it is: asked in one place, because the question itself loads it.</summary>
-/// <param name="Version">libtorch's version; null where it is not there.</param>
+/// <summary>Which libtorch is here, if any, and its devices. To find out loads it.</summary>
+/// <param name="Version">libtorch's version; null where it cannot be used.</param>
 /// <param name="Devices">The devices: <c>cpu</c> always.</param>
-/// <param name="Problem">Why there is no libtorch.</param>
+/// <param name="Problem">Why libtorch cannot be used.</param>
 internal sealed record TorchFacts(string? Version, IReadOnlyList<string> Devices, string? Problem)
 {
-    public static TorchFacts Find()
-    {
-        try
-        {
-            return Ask();
-        }
-        catch (Exception missing) when (IsMissingLibrary(missing))
-        {
-            var reason = missing is TypeInitializationException { InnerException: { } inner } ? inner : missing;
-            return new TorchFacts(null, ["cpu"], reason.Message.Split('\n')[0].TrimEnd());
-        }
-    }
+    public static TorchFacts Find() => Libtorch.Problem is { } problem ? new TorchFacts(null, ["cpu"], problem) : Ask();
 
     /// <summary>The number of CUDA devices; 0 where there is no libtorch, or one without CUDA. Does not load libtorch where no NVIDIA driver is.</summary>
     public static int CudaDevices()
@@ -30,26 +19,13 @@ internal sealed record TorchFacts(string? Version, IReadOnlyList<string> Devices
             return 0;
         }
 
-        try
-        {
-            return AskCuda();
-        }
-        catch (Exception missing) when (IsMissingLibrary(missing))
-        {
-            return 0;
-        }
+        return Libtorch.Problem is null ? AskCuda() : 0;
     }
 
-    private static bool IsMissingLibrary(Exception error) =>
-        error is DllNotFoundException or TypeInitializationException or FileNotFoundException or BadImageFormatException or NotSupportedException or EntryPointNotFoundException;
-
+    // Not inlined: a method that names TorchSharp's types loads its assembly when it is compiled, and the assembly may be missing.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static TorchFacts Ask()
-    {
-        // The first call of anything loads the library, or says why it cannot.
-        var cuda = torch.cuda.is_available() ? torch.cuda.device_count() : 0;
-        return new TorchFacts(torch.__version__, ["cpu", .. Enumerable.Range(0, cuda).Select(index => $"cuda:{index}")], null);
-    }
+    private static TorchFacts Ask() =>
+        new(System.Version.Parse(torch.__version__).ToString(3), ["cpu", .. Enumerable.Range(0, AskCuda()).Select(index => $"cuda:{index}")], null);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int AskCuda() => torch.cuda.is_available() ? torch.cuda.device_count() : 0;

@@ -34,6 +34,6 @@ public sealed class ConcatKvCache : KvCache
 
     private protected override void take_rows(Tensor index)
     {
-        (cache_k, cache_v) = (cache_k!.index_select(0, index), cache_v!.index_select(0, index));
+        (cache_k, cache_v) = (Slots.select(cache_k!, index), Slots.select(cache_v!, index));
     }
 }

@@ -93,7 +93,7 @@ public sealed class QuantizedKvCache : KvCache
     private protected override void take_rows(Tensor index)
     {
         // The tail holds tokens too: rows that moved in the store alone would be half one sequence and half another
-        var (new_tail_k, new_tail_v) = (tail_k!.index_select(0, index), tail_v!.index_select(0, index));
+        var (new_tail_k, new_tail_v) = (Slots.select(tail_k!, index), Slots.select(tail_v!, index));
         if (quantized > 0)
         {
             cache_k = Slots.rows(cache_k!, 0, quantized, index);

@@ -33,9 +33,14 @@ internal static class Slots
     public static Tensor rows(Tensor buffer, long first, long count, Tensor index)
     {
         using var held = buffer.narrow(2, first, count);
-        using var taken = held.index_select(0, index);
+        using var taken = select(held, index);
         var copy = like(buffer, buffer.size(2), rows: index.numel());
         write(copy, first, taken);
         return copy;
     }
+
+    /// <summary>A copy of the rows <paramref name="index"/>.</summary>
+    public static Tensor select(Tensor buffer, Tensor index) =>
+        // libtorch has index_select for the meta device only in Python
+        buffer.is_meta ? buffer[TensorIndex.Tensor(index)] : buffer.index_select(0, index);
 }

@@ -35,7 +35,7 @@ public static class Devices
         {
             throw new DeviceNotAvailableException(
                 $"{name} was asked for, but this libtorch sees no CUDA device. It takes an NVIDIA GPU with its driver (nvidia-smi lists it) "
-                + "and a libtorch built with CUDA: the package TorchSharp-cuda-linux (-p:TorchCuda=true), or LIBTORCH pointing to one.");
+                + "and a libtorch built with CUDA: the package TorchSharp-cuda-linux (build with -p:TorchCuda=true).");
         }
 
         return index < cuda.device_count()

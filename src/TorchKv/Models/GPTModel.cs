@@ -2,6 +2,7 @@ using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -21,8 +22,8 @@ public sealed partial class GPTModel : nn.Module<Tensor, bool, Tensor>
         : base(nameof(GPTModel))
     {
         this.cfg = cfg.validated();
-        tok_emb = nn.Embedding(cfg.vocab_size, cfg.emb_dim, device: device, dtype: dtype);
-        pos_emb = nn.Embedding(cfg.context_length, cfg.emb_dim, device: device, dtype: dtype);
+        tok_emb = embedding(cfg.vocab_size, cfg.emb_dim, device, dtype);
+        pos_emb = embedding(cfg.context_length, cfg.emb_dim, device, dtype);
         drop_emb = nn.Dropout(cfg.embd_pdrop ?? cfg.drop_rate);
 
         trf_blocks = nn.ModuleList(
@@ -120,5 +121,19 @@ public sealed partial class GPTModel : nn.Module<Tensor, bool, Tensor>
         }
 
         current_pos = 0;
+    }
+
+    // nn.Embedding makes and fills its table on the CPU first. It keeps that memory even when its weight is replaced, which is
+    // what happens to every model on the meta device. So there it is made with a table of one number
+    private static Embedding embedding(long rows, long width, Device? device, ScalarType? dtype)
+    {
+        if (device?.type != DeviceType.META)
+        {
+            return nn.Embedding(rows, width, device: device, dtype: dtype);
+        }
+
+        var table = nn.Embedding(1, 1, device: device, dtype: dtype);
+        table.weight = nn.Parameter(empty(rows, width, dtype: dtype, device: device));
+        return table;
     }
 }

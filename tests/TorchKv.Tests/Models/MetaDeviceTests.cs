@@ -3,13 +3,14 @@ using TorchKv.Models;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Tests.Caching;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Models;
 
 /// <summary>
-/// The whole forward on the meta device, where a tensor has a shape and no data: an operation with a CPU tensor among
-/// its inputs, or one that reads a value on the host, cannot run there.
+/// The whole forward on the meta device, where a tensor has a shape and no data: arithmetic with a CPU tensor among
+/// its inputs, or an operation that reads a value on the host, cannot run there.
 /// </summary>
 public class MetaDeviceTests
 {
@@ -24,6 +25,7 @@ public class MetaDeviceTests
         using var scope = NewDisposeScope();
         using var mode = inference_mode();
         using var model = new GPTModel(Cfg, device: META);
+        RunOnTheCpu(model);
         model.set_kv_cache(CacheKinds.All[kind]);
         foreach (var eval in new[] { true, false })
         {
@@ -60,13 +62,55 @@ public class MetaDeviceTests
         using var scope = NewDisposeScope();
         using var model = new GPTModel(
             Cfg with { reorder_and_upcast_attn = upcast, n_inner = 24, tie_word_embeddings = true }, device: META, dtype: ScalarType.BFloat16);
+        RunOnTheCpu(model);
         Assert.Equal(ScalarType.BFloat16, model.forward(Ids(1, 4), use_cache: true).dtype);
     }
+
+    // libtorch's embedding and layer norm run on the meta device only in Python. So these modules, and they alone, compute on the
+    // CPU: zeros in place of their input, and in place of their output a tensor of its shape and dtype on the meta device.
+    private static void RunOnTheCpu(GPTModel model)
+    {
+        foreach (var module in model.modules())
+        {
+            switch (module)
+            {
+                case Embedding table:
+                    table.weight = OnTheCpu(table.weight!);
+                    break;
+                case TorchKv.Models.LayerNorm norm:
+                    (norm.scale, norm.shift) = (OnTheCpu(norm.scale), OnTheCpu(norm.shift));
+                    break;
+                default:
+                    continue;
+            }
+
+            var computing = (nn.Module<Tensor, Tensor>)module;
+            computing.register_forward_pre_hook((_, input) =>
+            {
+                Assert.Equal(DeviceType.META, input.device_type);
+                return zeros(input.shape, dtype: input.dtype);
+            });
+            computing.register_forward_hook((_, _, output) => empty_like(output, device: META));
+        }
+    }
+
+    private static Parameter OnTheCpu(Tensor weight) => nn.Parameter(zeros(weight.shape, dtype: weight.dtype));
 
     private static void Check(Tensor logits, long rows, long tokens)
     {
         Assert.Equal(DeviceType.META, logits.device_type);
         Assert.Equal([rows, tokens, Cfg.vocab_size], logits.shape);
+    }
+
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData(3L, false)]
+    [InlineData(null, true)]
+    [InlineData(3L, true)]
+    public void TheMaskIsMadeThere(long? window, bool padded)
+    {
+        using var scope = NewDisposeScope();
+        Assert.Equal(DeviceType.META, CausalMask.make(5, 4, window, padded ? Mask(2, 9) : null, META)!.device_type);
     }
 
     private static Tensor Ids(long rows, long tokens) => zeros(rows, tokens, dtype: ScalarType.Int64, device: META);
