@@ -3,7 +3,7 @@ namespace TorchKv.Extensions.AI.Templates;
 /// <summary>Leaves out the blanks and line ends at the start of an answer that comes in pieces.</summary>
 /// <param name="isTrimming">Whether the template asks for it.</param>
 /// <remarks>Belongs to one answer; not thread-safe.</remarks>
-internal struct AnswerStart(bool isTrimming)
+internal sealed class AnswerStart(bool isTrimming)
 {
     private bool _isTrimming = isTrimming;
 
