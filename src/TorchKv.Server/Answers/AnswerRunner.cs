@@ -1,0 +1,180 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Server.Errors;
+using TorchKv.Server.Metrics;
+using TorchKv.Server.Requests;
+using TorchKv.Server.Running;
+
+namespace TorchKv.Server.Answers;
+
+/// <summary>Runs a plan and answers with what comes: at once, piece by piece, or with an error.</summary>
+internal sealed partial class AnswerRunner(
+    TorchKvServerOptions options,
+    Drain drain,
+    ServerMetrics metrics,
+    TimeProvider time,
+    ILogger<AnswerRunner> logger)
+{
+    /// <summary>Answers a request. Whoever leaves ends the generation within a step.</summary>
+    /// <exception cref="ApiException">The request failed before anything was sent.</exception>
+    public async Task AnswerAsync(HttpContext context, GenerationPlan plan, IAnswer answer)
+    {
+        SetHeaders(context, plan);
+        var meter = new GenerationMeter(metrics, time, plan.Prompts.Count, plan.Samples, plan.Prompts[0].Options.MaxNewTokens);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Cut);
+        try
+        {
+            if (plan.IsStream)
+            {
+                await StreamAsync(context, plan, answer, meter, stop).ConfigureAwait(false);
+            }
+            else
+            {
+                await WholeAsync(context, plan, answer, meter, stop.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            meter.End(ServerMetrics.Abort);
+            context.RequestAborted.ThrowIfCancellationRequested();
+            throw ApiException.Unavailable("The server is stopping.");
+        }
+        catch (Exception e) when (e is not ApiException)
+        {
+            meter.End(ServerMetrics.Error);
+            throw ErrorMap.Of(e, plan.PromptField);
+        }
+    }
+
+    private static async Task WholeAsync(HttpContext context, GenerationPlan plan, IAnswer answer, GenerationMeter meter, CancellationToken stop)
+    {
+        await foreach (var piece in GenerationRun.Start(plan, stop).ConfigureAwait(false))
+        {
+            meter.Take(piece.Prompt, piece.Piece);
+            answer.Take(piece, stream: null);
+        }
+
+        await JsonAnswer.WriteAsync(context, answer.WriteWhole()).ConfigureAwait(false);
+    }
+
+    private async Task StreamAsync(HttpContext context, GenerationPlan plan, IAnswer answer, GenerationMeter meter, CancellationTokenSource stop)
+    {
+        using var stream = new SseStream(context, options.SlowReaderTimeout, time);
+        metrics.StreamOpened();
+        try
+        {
+            await PumpAsync(plan, answer, meter, stream, stop.Token).ConfigureAwait(false);
+            answer.Finish(stream);
+            await stream.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+        }
+        catch (SlowReaderException)
+        {
+            meter.End(ServerMetrics.Abort);
+            metrics.StreamAborts.Add("slow");
+            context.Abort();
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            metrics.StreamAborts.Add("client");
+            throw;
+        }
+        catch (OperationCanceledException) when (drain.Cut.IsCancellationRequested)
+        {
+            metrics.StreamAborts.Add("drain");
+            meter.End(ServerMetrics.Abort);
+            await FailAsync(context, answer, stream, ApiException.Unavailable("The server is stopping.")).ConfigureAwait(false);
+        }
+        catch (Exception e) when (stream.IsStarted)
+        {
+            LogCutStream(logger, Call.Of(context).RequestId, e);
+            metrics.StreamAborts.Add(e is DeadlineExceededException ? "deadline" : "error");
+            meter.End(ServerMetrics.Error);
+            await FailAsync(context, answer, stream, ErrorMap.Of(e, plan.PromptField)).ConfigureAwait(false);
+        }
+        finally
+        {
+            metrics.StreamClosed();
+        }
+    }
+
+    /// <summary>Ends a stream with an error; where nothing was sent yet, the error has a status.</summary>
+    private static async Task FailAsync(HttpContext context, IAnswer answer, SseStream stream, ApiException error)
+    {
+        if (!stream.IsStarted)
+        {
+            throw error;
+        }
+
+        try
+        {
+            answer.Fail(stream, error);
+            await stream.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+        }
+        catch (SlowReaderException)
+        {
+            context.Abort();
+        }
+    }
+
+    /// <summary>
+    /// Writes pieces as they come. What is there at once goes out in one write; a stream that waits long gets comments,
+    /// which also send its headers.
+    /// </summary>
+    private async Task PumpAsync(GenerationPlan plan, IAnswer answer, GenerationMeter meter, SseStream stream, CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(options.KeepAliveInterval, time);
+        var tick = timer.WaitForNextTickAsync(CancellationToken.None).AsTask();
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var pieces = GenerationRun.Start(plan, end.Token).GetAsyncEnumerator(CancellationToken.None);
+        var next = Task.FromResult(true);
+        try
+        {
+            while (true)
+            {
+                var moved = pieces.MoveNextAsync();
+                if (!moved.IsCompleted || stream.IsFull)
+                {
+                    next = moved.AsTask();
+                    await stream.FlushAsync(stop).ConfigureAwait(false);
+                    while (await Task.WhenAny(next, tick).ConfigureAwait(false) == tick && !next.IsCompleted)
+                    {
+                        stream.KeepAlive();
+                        await stream.FlushAsync(stop).ConfigureAwait(false);
+                        tick = timer.WaitForNextTickAsync(CancellationToken.None).AsTask();
+                    }
+
+                    if (!await next.ConfigureAwait(false))
+                    {
+                        return;
+                    }
+                }
+                else if (!await moved.ConfigureAwait(false))
+                {
+                    return;
+                }
+
+                meter.Take(pieces.Current.Prompt, pieces.Current.Piece);
+                answer.Take(pieces.Current, stream);
+            }
+        }
+        finally
+        {
+            // A reader may be given back only when it does not wait.
+            await end.CancelAsync().ConfigureAwait(false);
+            await next.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+            await pieces.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static void SetHeaders(HttpContext context, GenerationPlan plan)
+    {
+        if (plan.ChatTemplate is { } template)
+        {
+            context.Response.Headers["x-torchkv-chat-template"] = template;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The stream of request {RequestId} was cut.")]
+    private static partial void LogCutStream(ILogger logger, string requestId, Exception error);
+}

@@ -1,0 +1,134 @@
+using System.Text;
+using System.Text.Json;
+using TorchKv.Extensions.AI.Templates;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Server.Contracts;
+using TorchKv.Server.Errors;
+using TorchKv.Server.Requests;
+
+namespace TorchKv.Server.Answers;
+
+/// <summary>The answer to a chat, in the form of <c>/v1/chat/completions</c>.</summary>
+internal sealed class ChatAnswer : IAnswer
+{
+    private readonly GenerationPlan _plan;
+    private readonly UsageCounter _usage;
+    private readonly TokenNames _names;
+    private readonly Choice[] _choices;
+
+    public ChatAnswer(GenerationPlan plan)
+    {
+        _plan = plan;
+        _usage = new UsageCounter(plan);
+        _names = new TokenNames(plan.Model.Tokenizer, plan.NamesTokensByIds);
+        _choices = new Choice[plan.Choices];
+        for (var i = 0; i < _choices.Length; i++)
+        {
+            _choices[i] = new Choice { Start = new AnswerStart(plan.TrimsAnswerStart) };
+        }
+    }
+
+    private sealed class Choice
+    {
+        public required AnswerStart Start { get; init; }
+
+        public bool HasBegun { get; set; }
+
+        public StringBuilder Text { get; } = new();
+
+        public List<TokenLogprob> Scores { get; } = [];
+
+        public List<int> Ids { get; } = [];
+
+        public string? FinishReason { get; set; }
+    }
+
+    public void Take(PromptPiece piece, SseStream? stream)
+    {
+        _usage.Take(piece);
+        var index = (piece.Prompt * _plan.Samples) + piece.Piece.Row;
+        var choice = _choices[index];
+        var text = choice.Start.Take(piece.Piece.Text);
+        if (stream is not null)
+        {
+            Send(stream, index, choice, text, piece.Piece);
+            return;
+        }
+
+        choice.Text.Append(text);
+        choice.Ids.AddRange(piece.Piece.TokenIds);
+        choice.Scores.AddRange(ChatScores.Of(piece.Piece.LogProbs, _names));
+        choice.FinishReason ??= FinishReasons.Of(piece.Piece.FinishReason);
+    }
+
+    public void Finish(SseStream stream)
+    {
+        if (_plan.IncludesUsage)
+        {
+            stream.Write(Chunk([], new ChunkUsage(_usage.Now)), ServerJson.Answers.ChatChunk);
+        }
+
+        stream.Done();
+    }
+
+    public void Fail(SseStream stream, ApiException error) => stream.Fail(error);
+
+    public byte[] WriteWhole() => JsonSerializer.SerializeToUtf8Bytes(
+        new ChatCompletion
+        {
+            Id = _plan.Id,
+            Created = _plan.Created,
+            Model = _plan.Model.Id,
+            Usage = _usage.Now,
+            PromptTokenIds = _plan.ReturnsTokenIds ? _plan.Prompts[0].Ids : null,
+            Choices = [.. _choices.Select(Whole)],
+        },
+        ServerJson.Answers.ChatCompletion);
+
+    private ChatChoice Whole(Choice choice, int index) => new()
+    {
+        Index = index,
+        Message = new ChatAnswerMessage { Content = choice.Text.ToString() },
+        Logprobs = _plan.LogProbs is null ? null : new ChatLogprobs { Content = choice.Scores },
+        FinishReason = choice.FinishReason ?? throw new InvalidOperationException("The generator ended without a finish reason."),
+        TokenIds = _plan.ReturnsTokenIds ? choice.Ids : null,
+    };
+
+    private void Send(SseStream stream, int index, Choice choice, string text, GeneratedPiece piece)
+    {
+        if (!choice.HasBegun)
+        {
+            choice.HasBegun = true;
+            Send(stream, index, new ChatDelta { Role = "assistant", Content = "" }, null);
+        }
+
+        var hasScores = _plan.LogProbs is not null && piece.LogProbs.Count > 0;
+        if (text.Length > 0 || hasScores || (_plan.ReturnsTokenIds && piece.TokenIds.Count > 0))
+        {
+            Send(stream, index, new ChatDelta { Content = text }, piece);
+        }
+
+        if (FinishReasons.Of(piece.FinishReason) is { } reason)
+        {
+            choice.FinishReason = reason;
+            stream.Write(Chunk([new ChatChunkChoice { Index = index, Delta = new ChatDelta(), FinishReason = reason }], Running()), ServerJson.Answers.ChatChunk);
+        }
+    }
+
+    private void Send(SseStream stream, int index, ChatDelta delta, GeneratedPiece? piece)
+    {
+        var choice = new ChatChunkChoice
+        {
+            Index = index,
+            Delta = delta,
+            Logprobs = _plan.LogProbs is null || piece is null ? null : new ChatLogprobs { Content = [.. ChatScores.Of(piece.LogProbs, _names)] },
+            TokenIds = _plan.ReturnsTokenIds ? piece?.TokenIds : null,
+        };
+        stream.Write(Chunk([choice], Running()), ServerJson.Answers.ChatChunk);
+    }
+
+    private ChunkUsage? Running() => _plan.ReportsRunningUsage ? new ChunkUsage(_usage.Now) : _plan.IncludesUsage ? ChunkUsage.Null : null;
+
+    private ChatChunk Chunk(IReadOnlyList<ChatChunkChoice> choices, ChunkUsage? usage)
+        => new() { Id = _plan.Id, Created = _plan.Created, Model = _plan.Model.Id, Choices = choices, Usage = usage };
+}

@@ -1,0 +1,131 @@
+using System.Text;
+using System.Text.Json;
+using TorchKv.Extensions.AI.Templates;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Server.Contracts;
+using TorchKv.Server.Errors;
+using TorchKv.Server.Requests;
+
+namespace TorchKv.Server.Answers;
+
+/// <summary>The answer to a chat, in the form of <c>/v1/responses</c>.</summary>
+internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest request) : IAnswer
+{
+    private readonly UsageCounter _usage = new(plan);
+    private readonly AnswerStart _start = new(plan.TrimsAnswerStart);
+    private readonly StringBuilder _text = new();
+    private readonly string _itemId = "msg_" + plan.Id["resp_".Length..];
+    private FinishReason? _reason;
+    private bool _hasBegun;
+    private int _sequence;
+
+    public void Take(PromptPiece piece, SseStream? stream)
+    {
+        _usage.Take(piece);
+        var text = _start.Take(piece.Piece.Text);
+        _text.Append(text);
+        _reason ??= piece.Piece.FinishReason;
+        if (stream is null)
+        {
+            return;
+        }
+
+        Begin(stream);
+        if (text.Length > 0)
+        {
+            Send(stream, Event("response.output_text.delta") with { ItemId = _itemId, OutputIndex = 0, ContentIndex = 0, Delta = text, Logprobs = [] });
+        }
+    }
+
+    public void Finish(SseStream stream)
+    {
+        Begin(stream);
+        var whole = Whole();
+        var item = whole.Output[0];
+        Send(stream, Event("response.output_text.done") with { ItemId = _itemId, OutputIndex = 0, ContentIndex = 0, Text = _text.ToString(), Logprobs = [] });
+        Send(stream, Event("response.content_part.done") with { ItemId = _itemId, OutputIndex = 0, ContentIndex = 0, Part = item.Content[0] });
+        Send(stream, Event("response.output_item.done") with { OutputIndex = 0, Item = item });
+        Send(stream, Event(_reason == FinishReason.Length ? "response.incomplete" : "response.completed") with { Response = whole });
+    }
+
+    public void Fail(SseStream stream, ApiException error)
+    {
+        var failed = Base("failed") with { Error = new ResponseFailure { Code = error.Code ?? "server_error", Message = error.Message } };
+        Send(stream, Event("response.failed") with { Response = failed });
+        stream.Write(ErrorAnswer.Of(error), ServerJson.Answers.ErrorResponse, "error");
+    }
+
+    public byte[] WriteWhole() => JsonSerializer.SerializeToUtf8Bytes(Whole(), ServerJson.Answers.ResponseObject);
+
+    private void Begin(SseStream stream)
+    {
+        if (_hasBegun)
+        {
+            return;
+        }
+
+        _hasBegun = true;
+        var response = Base("in_progress");
+        Send(stream, Event("response.created") with { Response = response });
+        Send(stream, Event("response.in_progress") with { Response = response });
+        Send(stream, Event("response.output_item.added") with
+        {
+            OutputIndex = 0,
+            Item = new ResponseOutputMessage { Id = _itemId, Status = "in_progress", Content = [] },
+        });
+        Send(stream, Event("response.content_part.added") with
+        {
+            ItemId = _itemId,
+            OutputIndex = 0,
+            ContentIndex = 0,
+            Part = new ResponseOutputText { Text = "" },
+        });
+    }
+
+    private ResponseEvent Event(string type) => new() { Type = type, SequenceNumber = _sequence++ };
+
+    private static void Send(SseStream stream, ResponseEvent e) => stream.Write(e, ServerJson.Answers.ResponseEvent, e.Type);
+
+    private ResponseObject Whole()
+    {
+        if (_reason is null)
+        {
+            throw new InvalidOperationException("The generator ended without a finish reason.");
+        }
+
+        var status = _reason == FinishReason.Length ? "incomplete" : "completed";
+        var usage = _usage.Now;
+        return Base(status) with
+        {
+            CompletedAt = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            IncompleteDetails = _reason == FinishReason.Length ? new ResponseIncomplete { Reason = "max_output_tokens" } : null,
+            Output =
+            [
+                new ResponseOutputMessage { Id = _itemId, Status = status, Content = [new ResponseOutputText { Text = _text.ToString() }] },
+            ],
+            Usage = new ResponseUsage
+            {
+                InputTokens = usage.PromptTokens,
+                InputTokensDetails = new ResponseInputDetails { CachedTokens = usage.PromptTokensDetails.CachedTokens },
+                OutputTokens = usage.CompletionTokens,
+                TotalTokens = usage.TotalTokens,
+            },
+        };
+    }
+
+    private ResponseObject Base(string status) => new()
+    {
+        Id = plan.Id,
+        CreatedAt = plan.Created,
+        Status = status,
+        Instructions = request.Instructions,
+        MaxOutputTokens = request.MaxOutputTokens,
+        Model = plan.Model.Id,
+        Output = [],
+        Temperature = request.Temperature ?? plan.Prompts[0].Options.Temperature,
+        TopP = request.TopP ?? 1,
+        Truncation = request.Truncation ?? "disabled",
+        Metadata = request.Metadata,
+        User = request.User,
+    };
+}

@@ -1,0 +1,43 @@
+using TorchKv.Runtime.Contracts;
+using TorchKv.Server.Contracts;
+using TorchKv.Server.Requests;
+
+namespace TorchKv.Server.Answers;
+
+/// <summary>Counts a request's tokens as its pieces come. A prompt counts once, however many answers it gets.</summary>
+internal sealed class UsageCounter(GenerationPlan plan)
+{
+    private readonly int _promptTokens = plan.Prompts.Sum(prompt => prompt.Ids.Count);
+    private readonly int[] _completionTokens = new int[plan.Choices];
+    private readonly int[] _cachedTokens = new int[plan.Prompts.Count];
+
+    /// <summary>The usage so far; at the end the whole.</summary>
+    public UsageInfo Now
+    {
+        get
+        {
+            var completion = _completionTokens.Sum();
+            return new UsageInfo
+            {
+                PromptTokens = _promptTokens,
+                CompletionTokens = completion,
+                TotalTokens = _promptTokens + completion,
+                PromptTokensDetails = new PromptTokensDetails { CachedTokens = _cachedTokens.Sum() },
+            };
+        }
+    }
+
+    public void Take(PromptPiece piece)
+    {
+        var choice = (piece.Prompt * plan.Samples) + piece.Piece.Row;
+        if (piece.Piece.Usage is { } usage)
+        {
+            _completionTokens[choice] = usage.CompletionTokens;
+            _cachedTokens[piece.Prompt] = Math.Max(_cachedTokens[piece.Prompt], usage.CachedTokens);
+        }
+        else
+        {
+            _completionTokens[choice] += piece.Piece.TokenIds.Count;
+        }
+    }
+}

@@ -1,0 +1,7 @@
+namespace TorchKv.Server.Contracts;
+
+/// <summary>The server's version.</summary>
+internal sealed record VersionInfo
+{
+    public required string Version { get; init; }
+}

@@ -1,0 +1,69 @@
+using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
+
+namespace TorchKv.Server.Metrics;
+
+/// <summary>
+/// A generator's counters for <c>/metrics</c>. The one file that knows an engine from another generator: an engine has
+/// counters besides its load.
+/// </summary>
+internal readonly record struct GeneratorCounters
+{
+    public GeneratorLoad Load { get; private init; }
+
+    public int HeldBlocks { get; private init; }
+
+    public int CachedBlocks { get; private init; }
+
+    public long UnusedTokenSlots { get; private init; }
+
+    public long PromptTokens { get; private init; }
+
+    public long PrefixHitTokens { get; private init; }
+
+    public long GeneratedTokens { get; private init; }
+
+    public long ComputedTokens { get; private init; }
+
+    public long Steps { get; private init; }
+
+    public long Preemptions { get; private init; }
+
+    public long Evictions { get; private init; }
+
+    public long DraftedTokens { get; private init; }
+
+    public long AcceptedDraftTokens { get; private init; }
+
+    /// <summary>The counters of this moment.</summary>
+    public static GeneratorCounters Of(IGenerator generator)
+    {
+        if (generator is not Engine engine)
+        {
+            var load = generator.Load;
+            return new GeneratorCounters { Load = load, HeldBlocks = load.TotalBlocks - load.FreeBlocks };
+        }
+
+        var stats = engine.Stats;
+        return new GeneratorCounters
+        {
+            Load = new GeneratorLoad(stats.QueuedRequests, stats.RunningRequests, stats.FreeBlocks + stats.CachedBlocks, stats.TotalBlocks),
+            HeldBlocks = stats.HeldBlocks,
+            CachedBlocks = stats.CachedBlocks,
+            UnusedTokenSlots = stats.UnusedTokenSlots,
+            PromptTokens = stats.PromptTokens,
+            PrefixHitTokens = stats.PrefixHitTokens,
+            GeneratedTokens = stats.GeneratedTokens,
+            ComputedTokens = stats.ComputedTokens,
+            Steps = stats.Steps,
+            Preemptions = stats.Preemptions,
+            Evictions = stats.Evictions,
+            DraftedTokens = stats.DraftedTokens,
+            AcceptedDraftTokens = stats.AcceptedDraftTokens,
+        };
+    }
+
+    /// <summary>Tokens in a block; null where the generator does not say.</summary>
+    public static async Task<int?> BlockSizeAsync(IGenerator generator)
+        => generator is Engine engine ? (await engine.SnapshotAsync().ConfigureAwait(false)).BlockSize : null;
+}

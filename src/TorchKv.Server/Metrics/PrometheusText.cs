@@ -1,0 +1,84 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+
+namespace TorchKv.Server.Metrics;
+
+/// <summary>Writes metrics in Prometheus' text format, version 0.0.4.</summary>
+/// <param name="output">Where it writes, as UTF-8.</param>
+/// <param name="labels">Labels that every sample has: <c>model_name="m",engine="0"</c>; empty: none.</param>
+internal readonly struct PrometheusText(IBufferWriter<byte> output, string labels)
+{
+    public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+    /// <summary>A label's value with backslash, quote and line end escaped.</summary>
+    public static string Escape(string value)
+        => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+
+    /// <summary>The lines before a family's samples.</summary>
+    public void Family(string name, string type, string help)
+    {
+        Write(string.Create(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n"));
+        Write(string.Create(CultureInfo.InvariantCulture, $"# TYPE {name} {type}\n"));
+    }
+
+    public void Gauge(string name, string help, double value)
+    {
+        Family(name, "gauge", help);
+        Sample(name, "", value);
+    }
+
+    public void Counter(string name, string help, long value)
+    {
+        Family(name, "counter", help);
+        Sample(name, "", value);
+    }
+
+    /// <summary>A counter for each value of one label.</summary>
+    public void Counter(string name, string help, string label, LabelledCounter counter)
+    {
+        Family(name, "counter", help);
+        foreach (var (value, count) in counter.Counts)
+        {
+            Sample(name, $"{label}=\"{Escape(value)}\"", count);
+        }
+    }
+
+    public void Histogram(string name, string help, Histogram histogram)
+    {
+        Family(name, "histogram", help);
+        var total = 0L;
+        for (var i = 0; i <= histogram.Bounds.Count; i++)
+        {
+            total += histogram.CountOf(i);
+            var bound = i == histogram.Bounds.Count ? "+Inf" : histogram.Bounds[i].ToString("0.0###############", CultureInfo.InvariantCulture);
+            Write(string.Create(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{(labels.Length > 0 ? "," : "")}le=\"{bound}\"}} {total}\n"));
+        }
+
+        Sample(name + "_sum", "", histogram.Sum);
+        Sample(name + "_count", "", total);
+    }
+
+    /// <summary>One sample.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="more">Labels besides the common ones, escaped; empty: none.</param>
+    /// <param name="value">Its value.</param>
+    public void Sample(string name, string more, double value)
+    {
+        var comma = labels.Length > 0 && more.Length > 0 ? "," : "";
+        if (labels.Length + more.Length > 0)
+        {
+            Write(string.Create(CultureInfo.InvariantCulture, $"{name}{{{labels}{comma}{more}}} {value:R}\n"));
+        }
+        else
+        {
+            Write(string.Create(CultureInfo.InvariantCulture, $"{name} {value:R}\n"));
+        }
+    }
+
+    private void Write(string line)
+    {
+        var span = output.GetSpan(Encoding.UTF8.GetMaxByteCount(line.Length));
+        output.Advance(Encoding.UTF8.GetBytes(line, span));
+    }
+}

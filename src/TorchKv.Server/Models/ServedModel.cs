@@ -1,0 +1,19 @@
+using TorchKv.Extensions.AI.Templates;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Text;
+
+namespace TorchKv.Server.Models;
+
+/// <summary>A model as the server presents it.</summary>
+/// <param name="Id">Its id in requests and answers.</param>
+/// <param name="Generator">Generates the answers.</param>
+/// <param name="Tokenizer">The generator's tokenizer.</param>
+/// <param name="Template">Turns chats into prompts.</param>
+public sealed record ServedModel(string Id, IGenerator Generator, Gpt2Tokenizer Tokenizer, IChatTemplate Template)
+{
+    /// <summary>When it was loaded.</summary>
+    public DateTimeOffset CreatedAt { get; init; } = DateTimeOffset.UtcNow;
+
+    /// <summary>Bytes of the vocabulary's longest token: no text of more bytes than this times the context fits.</summary>
+    internal int LongestToken { get; } = Enumerable.Range(0, Tokenizer.VocabSize).Max(id => Tokenizer.TokenBytes(id).Length);
+}

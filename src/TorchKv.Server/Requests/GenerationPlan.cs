@@ -1,0 +1,54 @@
+using TorchKv.Server.Contracts;
+using TorchKv.Server.Models;
+
+namespace TorchKv.Server.Requests;
+
+/// <summary>A request that nothing speaks against: what the generator is asked, and the form of the answer.</summary>
+internal sealed record GenerationPlan
+{
+    /// <summary>The answer's id, prefix included.</summary>
+    public required string Id { get; init; }
+
+    public required ServedModel Model { get; init; }
+
+    /// <summary>The field that the prompt came in, for errors.</summary>
+    public required string PromptField { get; init; }
+
+    public required IReadOnlyList<PlannedPrompt> Prompts { get; init; }
+
+    /// <summary>Answers to each prompt.</summary>
+    public required int Samples { get; init; }
+
+    public bool IsStream { get; init; }
+
+    /// <summary>Whether a stream's last chunk has the usage.</summary>
+    public bool IncludesUsage { get; init; }
+
+    /// <summary>Whether every chunk has the usage so far.</summary>
+    public bool ReportsRunningUsage { get; init; }
+
+    public StreamOptionsFields? StreamOptions { get; init; }
+
+    /// <summary>Best tokens besides each token's own; null: no log-probabilities.</summary>
+    public int? LogProbs { get; init; }
+
+    /// <summary>Whether the prompt is part of the text.</summary>
+    public bool Echoes { get; init; }
+
+    public bool TrimsAnswerStart { get; init; }
+
+    public bool ReturnsTokenIds { get; init; }
+
+    /// <summary>Whether log-probabilities name tokens by their ids.</summary>
+    public bool NamesTokensByIds { get; init; }
+
+    /// <summary>The name of the chat template; null for completions.</summary>
+    public string? ChatTemplate { get; init; }
+
+    /// <summary>Fields that changed nothing though the caller may think so.</summary>
+    public IReadOnlyList<string> IgnoredFields { get; init; } = [];
+
+    public int Choices => Prompts.Count * Samples;
+
+    public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+}

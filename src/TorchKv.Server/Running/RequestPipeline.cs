@@ -1,0 +1,141 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using TorchKv.Runtime.Scheduling;
+using TorchKv.Server.Errors;
+using TorchKv.Server.Metrics;
+using TorchKv.Server.Models;
+using TorchKv.Server.Security;
+
+namespace TorchKv.Server.Running;
+
+/// <summary>What happens around every endpoint: names, keys, limits, errors and counts.</summary>
+/// <remarks>It belongs to the endpoints rather than to the application, so that it holds wherever they are mounted.</remarks>
+internal sealed partial class RequestPipeline(
+    TorchKvServerOptions options,
+    ApiKeys keys,
+    HostCheck hosts,
+    RateLimits limits,
+    Drain drain,
+    ModelHost models,
+    ServerMetrics metrics,
+    TimeProvider time,
+    ILogger<RequestPipeline> logger)
+{
+    /// <summary>An endpoint with all that happens around it.</summary>
+    /// <param name="inner">The endpoint.</param>
+    /// <param name="access">What a request to it needs.</param>
+    /// <param name="handler">Its name in metrics: its path.</param>
+    public RequestDelegate Wrap(RequestDelegate inner, EndpointAccess access, string handler) => context => RunAsync(context, inner, access, handler);
+
+    private async Task RunAsync(HttpContext context, RequestDelegate inner, EndpointAccess access, string handler)
+    {
+        var call = Begin(context);
+        var isIn = false;
+        try
+        {
+            hosts.Check(context);
+            call.Key = Authenticate(context, access);
+            if (access == EndpointAccess.Work)
+            {
+                drain.Enter();
+                isIn = true;
+                _ = models.Use();
+                limits.Take(context, call.Key);
+            }
+
+            await inner(context).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The client left: there is nobody to answer. The status is nginx's for that, for the log.
+            SetStatus(context, 499);
+        }
+        catch (Exception e)
+        {
+            await FailAsync(context, call, e).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (isIn)
+            {
+                drain.Leave();
+            }
+
+            metrics.HttpRequests.Add($"handler=\"{handler}\",method=\"{MethodOf(context)}\",status=\"{context.Response.StatusCode / 100}xx\"");
+            metrics.HttpDuration.Observe(time.GetElapsedTime(call.StartedAt).TotalSeconds);
+        }
+    }
+
+    private Call Begin(HttpContext context)
+    {
+        var shown = context.Request.Headers["x-request-id"].ToString();
+        var call = new Call(RequestIds.IsSane(shown) ? shown : "req_" + RequestIds.New(), time.GetTimestamp());
+        context.Features.Set(call);
+        context.Response.Headers["x-request-id"] = call.RequestId;
+        return call;
+    }
+
+    /// <summary>The caller's key; null where none is needed.</summary>
+    private ApiKey? Authenticate(HttpContext context, EndpointAccess access)
+    {
+        if (!keys.AreNeeded || access == EndpointAccess.Open || (access == EndpointAccess.Metrics && options.OpenMetrics))
+        {
+            return null;
+        }
+
+        const string Scheme = "Bearer ";
+        var header = context.Request.Headers.Authorization.ToString();
+        var shown = header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? header[Scheme.Length..].Trim() : "";
+        if (shown.Length == 0)
+        {
+            throw Unauthorized("This server needs a key: send it as 'Authorization: Bearer KEY'.");
+        }
+
+        return keys.Find(shown) ?? throw Unauthorized("The key is not known here.");
+    }
+
+    private static ApiException Unauthorized(string message)
+        => new(StatusCodes.Status401Unauthorized, ApiException.InvalidRequest, "invalid_api_key", null, message);
+
+    private async Task FailAsync(HttpContext context, Call call, Exception e)
+    {
+        var error = ErrorMap.Of(e);
+        metrics.Rejected.Add(error.Code ?? "error");
+        if (error.Status >= 500 && error.Status != StatusCodes.Status503ServiceUnavailable)
+        {
+            LogFailure(logger, call.RequestId, context.TraceIdentifier, e);
+        }
+
+        if (context.Response.HasStarted)
+        {
+            // Too late for an error that a client could read: cutting the connection is the only sign left.
+            context.Abort();
+            return;
+        }
+
+        if (models.State == ServerState.Draining)
+        {
+            context.Response.Headers.Connection = "close";
+        }
+
+        await ErrorAnswer.WriteAsync(context, error).ConfigureAwait(false);
+    }
+
+    private static void SetStatus(HttpContext context, int status)
+    {
+        if (!context.Response.HasStarted)
+        {
+            context.Response.StatusCode = status;
+        }
+    }
+
+    /// <summary>A method for a label: of what anybody may send, the usual ones.</summary>
+    private static string MethodOf(HttpContext context) => context.Request.Method switch
+    {
+        "GET" or "POST" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "PATCH" => context.Request.Method,
+        _ => "other",
+    };
+
+    [LoggerMessage(LogLevel.Error, "Request {RequestId} ({TraceIdentifier}) failed.")]
+    private static partial void LogFailure(ILogger logger, string requestId, string traceIdentifier, Exception error);
+}

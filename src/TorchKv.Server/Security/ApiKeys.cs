@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using TorchKv.Runtime.Contracts;
+
+namespace TorchKv.Server.Security;
+
+/// <summary>The keys that may call.</summary>
+internal sealed class ApiKeys
+{
+    private const string HashPrefix = "sha256:";
+    private readonly IReadOnlyList<ApiKey> _keys;
+
+    public ApiKeys(IReadOnlyList<ApiKey> keys) => _keys = keys;
+
+    /// <summary>Whether a key is needed at all.</summary>
+    public bool AreNeeded => _keys.Count > 0;
+
+    /// <summary>The keys of the options: the one key and those of the file.</summary>
+    /// <exception cref="RequestException">The file cannot be read, or a line of it is wrong; the message names file and line.</exception>
+    public static ApiKeys Of(TorchKvServerOptions options)
+    {
+        var keys = new List<ApiKey>();
+        if (!string.IsNullOrEmpty(options.ApiKey))
+        {
+            keys.Add(new ApiKey("default", HashOf(options.ApiKey), requestsPerMinute: null));
+        }
+
+        if (!string.IsNullOrEmpty(options.ApiKeyFile))
+        {
+            var before = keys.Count;
+            keys.AddRange(Read(options.ApiKeyFile));
+            if (keys.Count == before)
+            {
+                // Without a key everybody could call, which is not what naming a file means.
+                throw new RequestException($"{options.ApiKeyFile} has no key.");
+            }
+        }
+
+        return new ApiKeys(keys);
+    }
+
+    /// <summary>The key that a caller shows; null where it is none.</summary>
+    /// <remarks>Every key is compared whole, so that the time says nothing of how near a guess is.</remarks>
+    public ApiKey? Find(string shown)
+    {
+        var hash = HashOf(shown);
+        ApiKey? found = null;
+        foreach (var key in _keys)
+        {
+            if (CryptographicOperations.FixedTimeEquals(hash, key.Hash))
+            {
+                found = key;
+            }
+        }
+
+        return found;
+    }
+
+    private static byte[] HashOf(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
+
+    /// <summary>Reads lines of a name, a key or <c>sha256:</c> and its hash in hex, and <c>requests-per-minute=N</c> if wanted.</summary>
+    private static IEnumerable<ApiKey> Read(string file)
+    {
+        string[] lines;
+        try
+        {
+            lines = File.ReadAllLines(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new RequestException($"The file of keys cannot be read: {e.Message}");
+        }
+
+        for (var i = 0; i < lines.Length; i++)
+        {
+            var line = lines[i].Trim();
+            if (line.Length > 0 && line[0] != '#')
+            {
+                yield return Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries), $"{file}, line {i + 1}");
+            }
+        }
+    }
+
+    private static ApiKey Parse(string[] words, string where)
+    {
+        if (words.Length is < 2 or > 3)
+        {
+            throw new RequestException($"{where}: a line has a name, a key or {HashPrefix}HASH, and requests-per-minute=N if wanted.");
+        }
+
+        byte[] hash;
+        if (words[1].StartsWith(HashPrefix, StringComparison.Ordinal))
+        {
+            hash = words[1].Length == HashPrefix.Length + 64 && words[1].AsSpan(HashPrefix.Length).IndexOfAnyExcept(HexDigits) < 0
+                ? Convert.FromHexString(words[1].AsSpan(HashPrefix.Length))
+                : throw new RequestException($"{where}: {HashPrefix} must be followed by 64 hexadecimal digits.");
+        }
+        else
+        {
+            hash = HashOf(words[1]);
+        }
+
+        return new ApiKey(words[0], hash, words.Length == 3 ? Limit(words[2], where) : null);
+    }
+
+    private static readonly System.Buffers.SearchValues<char> HexDigits = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF");
+
+    private static int Limit(string word, string where)
+    {
+        const string Name = "requests-per-minute=";
+        return word.StartsWith(Name, StringComparison.Ordinal)
+            && int.TryParse(word.AsSpan(Name.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
+            ? limit
+            : throw new RequestException($"{where}: '{word}' is not {Name}N.");
+    }
+}

@@ -1,0 +1,3 @@
+using TorchKv.Extensions.AI.Tests;
+
+[assembly: AssemblyFixture(typeof(StorytellerEngine))]

@@ -1,0 +1,3 @@
+using TorchKv.Server.Tests.Support;
+
+[assembly: AssemblyFixture(typeof(Storyteller))]
