@@ -30,7 +30,7 @@ internal sealed class PortCommand : Command
     private readonly Option<string?> _json = BenchOption.Json();
     private readonly Option<string?> _plot = BenchOption.Plot();
     private readonly Option<int> _threads = BenchOption.Threads(
-        1, "libtorch's threads on both sides; BLAS may have its own");
+        Environment.ProcessorCount, "libtorch's threads on both sides; a Python whose BLAS has its own may want 1");
 
     public PortCommand()
         : base("port", "The port beside the same work in PyTorch.")

@@ -4,6 +4,7 @@ using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Tests.Cpu;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;
 

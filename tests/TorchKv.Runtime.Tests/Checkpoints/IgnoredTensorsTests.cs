@@ -1,6 +1,7 @@
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;
 

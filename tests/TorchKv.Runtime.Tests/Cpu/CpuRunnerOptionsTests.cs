@@ -2,6 +2,7 @@ using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
