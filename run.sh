@@ -68,10 +68,11 @@ run_tests() {
     local log=$state/tests.txt rc=0 failed passed skipped
     dotnet test --solution TorchKv.slnx -c Release --no-build --max-parallel-test-modules 1 --ignore-exit-code 8 "$@" </dev/null 2>&1 | tee "$log" || rc=$?
     count() { sed -n "s/^ *$1: \([0-9]*\)\$/\1/p" "$log" | tail -n 1; }
-    passed=$(count succeeded) failed=$(count failed) skipped=$(count skipped)
-    if [ "$rc" != 0 ] && [ "${failed:-0}" = 0 ]; then failed=1; fi # a test program ended before it could say what failed
-    printf '\n%s passed, %s failed%s\n' "${passed:-0}" "${failed:-0}" "$([ "${skipped:-0}" = 0 ] || printf ', %s skipped' "$skipped")"
-    [ "${failed:-0}" = 0 ] && [ "${passed:-0}" -gt 0 ]
+    passed=$(count succeeded) skipped=$(count skipped)
+    failed=$(($(count failed) + $(count error))) # an error is a test program that crashed
+    if [ "$rc" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+    printf '\n%s passed, %s failed%s\n' "${passed:-0}" "$failed" "$([ "${skipped:-0}" = 0 ] || printf ', %s skipped' "$skipped")"
+    [ "$failed" = 0 ] && [ "${passed:-0}" -gt 0 ]
 }
 
 bench() {
