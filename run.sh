@@ -2,7 +2,7 @@
 # TorchKv from a clone.
 #
 #   ./run.sh                 set up what is missing, then show the main job on the default model
-#   ./run.sh test            set up, then run every test; arguments go to the test programs (--filter-class NAME, --help)
+#   ./run.sh test            set up, then run every test; options go to the test programs (--filter-class NAME)
 #   ./run.sh bench NAME …    set up, then run a benchmark (./run.sh bench says which there are)
 #   ./run.sh setup           set up only: restore the packages and build
 #   ./run.sh COMMAND …       any torchkv command: generate, logits, perplexity, tokenize, plan, compare, info, …
@@ -14,23 +14,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 root=$PWD state=$PWD/.build cli=$PWD/src/TorchKv.Cli/bin/Release/net10.0/TorchKv.Cli
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
-fail() { printf 'run.sh: %s\n' "$*" >&2; exit 1; }
+say() { printf '%s\n' "$*" >&2; } # stdout is the command's own
+fail() { say "run.sh: $*"; exit 1; }
 
-step() { # NAME COMMAND… : one line with the time it took, on stderr; the end of its output if it failed
-    local began=$SECONDS log="$state/$1.txt"
-    "${@:2}" >"$log" 2>&1 || { tail -n 40 "$log" >&2; return 1; }
-    printf '  %-8s %4d s\n' "$1" $((SECONDS - began)) >&2
+step() { # NAME COMMAND… : says how long it took, and shows the end of its output if it failed
+    local began=$SECONDS
+    if "${@:2}" >"$state/$1.txt" 2>&1; then say "  $1: $((SECONDS - began)) s"; else tail -n 40 "$state/$1.txt" >&2; return 1; fi
 }
 
-need_sdk() {
-    local version
-    version=$(dotnet --version 2>/dev/null) || version=none
-    case $version in 10.* | 1[1-9].*) return ;; esac
-    fail "the .NET SDK 10 is needed, and this is there: $version. It is at https://dotnet.microsoft.com/download/dotnet/10.0 (Debian/Ubuntu: package dotnet-sdk-10.0)."
-}
-
-# Changes when a file that a build reads changes, or the machine's choice of CPU or CUDA.
-fingerprint() {
+fingerprint() { # of all that a build reads
     {
         printf '%s\n' "$root" "$(command -v dotnet)" "${TorchCuda:-}" /proc/driver/nvidia*
         find src tests benchmarks tools ./*.props ./*.targets ./*.slnx global.json .editorconfig \
@@ -38,23 +30,27 @@ fingerprint() {
     } | sha256sum
 }
 
-# libtorch is linked into the output folders from the NuGet cache. If the cache was cleared, the links lead nowhere.
+# libtorch is linked into the output folders from the NuGet cache: links that lead nowhere mean that the cache was cleared.
 up_to_date() {
     [ "$(cat "$state/built" 2>/dev/null)" = "$(fingerprint)" ] && [ -x "$cli" ] && [ -z "$(find src tests benchmarks -path '*/native/*' -xtype l -print -quit)" ]
 }
 
 setup() {
-    up_to_date && return
-    need_sdk
+    local now version
+    if up_to_date; then return; fi
+    version=$(dotnet --version 2>/dev/null) || version=none
+    case $version in
+        10.* | 1[1-9].*) ;;
+        *) fail "the .NET SDK 10 is needed; found: $version. It is at https://dotnet.microsoft.com/download/dotnet/10.0 (Debian/Ubuntu: package dotnet-sdk-10.0)." ;;
+    esac
     mkdir -p "$state"
     exec 9>"$state/lock"
-    if command -v flock >/dev/null; then flock 9; fi # a second set-up waits, and finds the work done
+    if command -v flock >/dev/null; then flock 9; fi # a second set-up waits for the first, and finds its work done
     if ! up_to_date; then
-        local now
         now=$(fingerprint)
-        printf 'Setting up TorchKv\n' >&2
-        if [ -z "${TorchCuda:-}" ] && nvidia-smi -L >/dev/null 2>&1; then
-            TorchCuda=true step cuda dotnet restore TorchKv.slnx -v q 2>/dev/null && export TorchCuda=true
+        say "Setting up TorchKv"
+        if [ -z "${TorchCuda:-}" ] && nvidia-smi -L >/dev/null 2>&1 && TorchCuda=true step cuda dotnet restore TorchKv.slnx -v q 2>/dev/null; then
+            export TorchCuda=true
         fi
         step restore dotnet restore TorchKv.slnx -v q || fail "a NuGet package could not be restored (see above)."
         step build dotnet build TorchKv.slnx -c Release --no-restore -v q -clp:ErrorsOnly || fail "the build failed (see above)."
@@ -63,29 +59,27 @@ setup() {
     exec 9>&-
 }
 
-# One test program at a time: some tests wait for threads, and on two cores several programs would starve them.
-run_tests() {
-    local log=$state/tests.txt rc=0 failed passed skipped
+run_tests() { # one program after the other: some tests wait for threads, which several programs on two cores would starve
+    local log=$state/tests.txt rc=0 passed failed skipped
     dotnet test --solution TorchKv.slnx -c Release --no-build --max-parallel-test-modules 1 --ignore-exit-code 8 "$@" </dev/null 2>&1 | tee "$log" || rc=$?
-    count() { sed -n "s/^ *$1: \([0-9]*\)\$/\1/p" "$log" | tail -n 1; }
-    passed=$(count succeeded) failed=$(count failed) skipped=$(count skipped)
-    if [ "$rc" != 0 ] && [ "${failed:-0}" = 0 ]; then failed=1; fi # a test program ended before it could say what failed
-    printf '\n%s passed, %s failed%s\n' "${passed:-0}" "${failed:-0}" "$([ "${skipped:-0}" = 0 ] || printf ', %s skipped' "$skipped")"
-    [ "${failed:-0}" = 0 ] && [ "${passed:-0}" -gt 0 ]
+    count() { sed -n "s/^ *$1: \([0-9]*\)\$/\1/p" "$log" | tail -n 1 | grep . || echo 0; }
+    passed=$(count succeeded) skipped=$(count skipped) failed=$(($(count failed) + $(count error))) # error: programs that crashed
+    if [ "$rc" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+    printf '\n%s passed, %s failed%s\n' "$passed" "$failed" "$([ "$skipped" = 0 ] || echo ", $skipped skipped")"
+    [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 }
 
 bench() {
-    local script=benchmarks/compare/${1:-}.sh
-    if [ -x "$script" ]; then exec "$script" "${@:2}"; fi
-    printf './run.sh bench NAME [options]; names:\n' >&2
-    for script in benchmarks/compare/*.sh; do printf '  %-9s %s\n' "$(basename "$script" .sh)" "$(sed -n '2s/^# //p' "$script")" >&2; done
+    if [ -x "benchmarks/compare/${1:-}.sh" ]; then exec "benchmarks/compare/$1.sh" "${@:2}"; fi
+    say "./run.sh bench NAME [options]"
+    for script in benchmarks/compare/*.sh; do say "  $(basename "$script" .sh): $(sed -n '2s/^# //p' "$script")"; done
     exit 2
 }
 
 case ${1:-} in
     '') setup; exec "$cli" demo ;;
     setup) setup ;;
-    test) shift; setup; run_tests "$@" ;;
-    bench) shift; setup; bench "$@" ;;
+    test) setup; run_tests "${@:2}" ;;
+    bench) setup; bench "${@:2}" ;;
     *) setup; cd "$invoked_from"; exec "$cli" "$@" ;;
 esac

@@ -54,7 +54,7 @@ public sealed class RelaxVersionNeeds : Microsoft.Build.Utilities.Task
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            Log.LogError($"{Destination} could not be written: {error.Message}");
+            Log.LogError($"{Source} could not be copied to {Destination}: {error.Message}");
             return false;
         }
     }
@@ -100,7 +100,7 @@ public sealed class RelaxVersionNeeds : Microsoft.Build.Utilities.Task
             var (table, entryBytes, count) = (U64(0x28), U16(0x3A), U16(0x3C));
             for (var index = 0; index < count; index++)
             {
-                var at = checked((long)table + index * entryBytes);
+                var at = (long)table + index * entryBytes;
                 var section = new Section { Type = U32(at + 4), Offset = U64(at + 24), Size = U64(at + 32), Link = U32(at + 40) };
                 const uint WithoutBytes = 8;
                 if (section.Type != WithoutBytes && (section.Offset > (ulong)bytes.Length || section.Size > (ulong)bytes.Length - section.Offset))
