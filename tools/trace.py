@@ -12,14 +12,18 @@ It works for any nn.Module, HuggingFace's included, and the file can be read wit
 
 The file
     `STEP.MODULE`        the module's output, by its name in model.named_modules(); STEP is 000, 001, ...
-    `STEP.logits`        the output of the model itself (another name with root="...")
+    `STEP.logits`        the output of the model itself (another name with root="..."); where it has a name `logits`, as
+                         HuggingFace's outputs do, that tensor comes first, and the loss after it as `STEP.logits:loss`
     `STEP.MODULE#2`      the second call of the same module within the step
     `STEP.MODULE:PART`   further tensors of an output that is a tuple, a list, a dict or a cache;
                          the first tensor of the output has the plain key
     metadata             order (keys as the modules finish, children before parents), steps (the ids fed),
-                         inputs (every integer or boolean argument), config, seed, training, modules (class and
-                         settings of each), parameters (shape, sum and norm of each), aliases (names of modules
-                         that are shared), sampled (full shapes), versions
+                         inputs (the arguments that are tensors; of floats only small ones), flags (the arguments that
+                         are True or False), past (the tokens in the cache that was an argument; null where the model
+                         has no such argument), config, seed, training, modules (class and settings of each),
+                         parameters (shape, sum and norm of each), aliases (names of modules that are shared), sampled
+                         (full shapes), versions. All JSON; NaN and infinities are the strings "NaN", "Infinity",
+                         "-Infinity"
 
 Each step is one call of the model. A second call starts a new step by itself, so that `model.generate(...)` can be
 traced too; `next_step()` says the same by hand, for a model whose parts are called one by one.
@@ -33,7 +37,9 @@ block ends without an exception; otherwise nothing is left behind.
 """
 
 import ctypes
+import inspect
 import json
+import math
 import os
 import platform
 import shutil
@@ -43,6 +49,14 @@ import sys
 import torch
 
 FORMAT = "torchkv-trace/1"
+
+# Arguments of floats that are recorded have at most so many numbers: masks do, embeddings of a large model do not.
+MOST_FLOATS = 100000
+
+# Integer arguments that are not the ids.
+_NOT_IDS = ("attention_mask", "position_ids", "token_type_ids", "labels", "cache_position")
+
+_PAST = ("past_key_values", "past_key_value", "layer_past", "past")
 
 _DTYPES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
@@ -84,6 +98,8 @@ class trace:
         self._skipped = []
         self._steps = []        # ids per step
         self._inputs = []
+        self._flags = []        # arguments that are True or False, per step
+        self._past = []         # tokens in the cache that was an argument, per step
         self._step = 0
         self._step_used = False
         self._root_called = False
@@ -152,21 +168,37 @@ class trace:
         self.model.forward = forward
 
     def _see(self, args, kwargs):
-        seen, ids = {}, None
-        named = [("arg%d" % i, value) for i, value in enumerate(args)] + list(kwargs.items())
+        seen, flags, ids = {}, {}, None
+        parameters = _parameters_of_call(self.model, self._forward)
+        named = [(_argument(parameters, i), value) for i, value in enumerate(args)] + list(kwargs.items())
         for name, value in named:
-            if torch.is_tensor(value) and not value.is_floating_point() and not value.is_complex():
-                seen[name] = value.tolist()
-                if name == "input_ids" or (ids is None and value.dtype in (torch.int64, torch.int32)
-                                           and name not in ("attention_mask", "position_ids", "token_type_ids")):
-                    ids = seen[name]
+            if isinstance(value, bool):
+                flags[name] = value
+            if not torch.is_tensor(value) or value.is_complex() or value.device.type == "meta":
+                continue
+            if value.is_floating_point():
+                if value.numel() <= MOST_FLOATS:
+                    seen[name] = value.detach().double().tolist()
+                continue
+            seen[name] = value.tolist()
+            if name == "input_ids" or (ids is None and value.dtype in (torch.int64, torch.int32)
+                                       and name not in _NOT_IDS):
+                ids = seen[name]
+        past = None
+        if any(name in _PAST for name in parameters):
+            given = [value for name, value in named if name in _PAST and value is not None]
+            past = _length_of(given[0]) if given else 0
         while len(self._steps) <= self._step:
             self._steps.append(None)
             self._inputs.append({})
+            self._flags.append({})
+            self._past.append(None)
         # One row is kept flat.
         flat = isinstance(ids, list) and len(ids) == 1 and isinstance(ids[0], list)
         self._steps[self._step] = ids[0] if flat else ids
         self._inputs[self._step] = seen
+        self._flags[self._step] = flags
+        self._past[self._step] = past
 
     def _hook(self, name):
         def hook(module, arguments, output):
@@ -237,19 +269,21 @@ class trace:
             "format": FORMAT,
             "root": self.root,
             "calls": "numbered",
-            "order": json.dumps(self._order),
-            "steps": json.dumps(self._steps),
-            "inputs": json.dumps(self._inputs),
-            "config": json.dumps(self._config, default=str),
+            "order": _json(self._order),
+            "steps": _json(self._steps),
+            "inputs": _json(self._inputs),
+            "flags": _json(self._flags),
+            "past": _json(self._past),
+            "config": _json(self._config),
             "seed": str(self._seed),
-            "training": "true" if self.model.training else "false",
-            "modules": json.dumps(self._modules),
-            "parameters": json.dumps(self._parameters),
-            "aliases": json.dumps(self._aliases),
-            "sampled": json.dumps(self._sampled),
+            "training": "true" if _is_training(self.model) else "false",
+            "modules": _json(self._modules),
+            "parameters": _json(self._parameters),
+            "aliases": _json(self._aliases),
+            "sampled": _json(self._sampled),
             "max_elements": str(self.max_elements or 0),
-            "skipped": json.dumps(self._skipped),
-            "versions": json.dumps(_versions()),
+            "skipped": _json(self._skipped),
+            "versions": _json(_versions()),
         }
 
     def _write(self):
@@ -292,7 +326,8 @@ def _tensors(output, whole):
             for part, tensor in _tensors(item, whole):
                 yield _join(i, part, item), tensor
     elif hasattr(output, "items") and not isinstance(output, torch.nn.Module):
-        for name, item in output.items():
+        # With labels, the loss comes before the logits.
+        for name, item in sorted(output.items(), key=lambda item: item[0] != "logits"):
             for part, tensor in _tensors(item, whole):
                 yield _join(name, part, item), tensor
     elif whole:
@@ -314,6 +349,56 @@ def _cache_layers(cache):
     else:
         pairs = list(zip(getattr(cache, "key_cache", None) or [], getattr(cache, "value_cache", None) or []))
     return [(k, v) for k, v in pairs if torch.is_tensor(k) and torch.is_tensor(v)]
+
+
+def _parameters_of_call(model, forward):
+    """The names of forward's parameters; a wrapper that passes on what it gets has those of its only part."""
+    try:
+        parameters = inspect.signature(forward).parameters
+    except (TypeError, ValueError):
+        return []
+    passes_on = all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters.values())
+    parts = [part for part in model._modules.values() if part is not None]
+    if passes_on and len(parts) == 1:
+        return _parameters_of_call(parts[0], parts[0].forward)
+    return list(parameters)
+
+
+def _argument(parameters, index):
+    """The name of a positional argument: its own where that says what it is for, else its number."""
+    name = parameters[index] if index < len(parameters) else ""
+    return name if index > 0 and (name in _NOT_IDS or name in _PAST or name == "use_cache") else "arg%d" % index
+
+
+def _length_of(cache):
+    """The number of tokens in a cache: a HuggingFace Cache, or (keys, values) of each layer, (rows, heads, tokens, size)."""
+    if hasattr(cache, "get_seq_length"):
+        return int(cache.get_seq_length())
+    layers = _cache_layers(cache) or (list(cache) if isinstance(cache, (list, tuple)) else [])
+    for layer in layers:
+        if isinstance(layer, (list, tuple)) and layer and torch.is_tensor(layer[0]) and layer[0].dim() == 4:
+            return layer[0].shape[2]
+    return 0 if not layers else None
+
+
+def _is_training(model):
+    """Whether a part that computes is in training mode; that of a wrapper does not matter."""
+    return any(module.training for module in model.modules() if not module._modules)
+
+
+def _json(value):
+    """JSON that any parser reads: Python's writes NaN and infinities, which are not JSON, and fails on other types."""
+    return json.dumps(_plain(value), allow_nan=False, default=str)
+
+
+def _plain(value):
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _config_of(model):

@@ -1,7 +1,6 @@
 using TorchKv.PortChecking.Comparison;
 using TorchKv.PortChecking.Mapping;
 using TorchKv.Runtime.Checkpoints;
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.PortChecking;
 
@@ -13,8 +12,8 @@ public sealed record PortCheckOptions
 
     /// <summary>
     /// The largest error of a number x in a tensor whose root mean square is s, as a multiple of |x| + s, for the first
-    /// module of a step. Null: by the original's dtype, 1e-5 for float32, 2e-3 for float16, 1.6e-2 for bfloat16, and
-    /// 1e-7 for float64, whose numbers are kept as float32.
+    /// module of a step. Null: by the less precise dtype of the two, 1e-5 for float32, 2e-3 for float16, 1.6e-2 for
+    /// bfloat16, and 1e-7 for float64, whose numbers are kept as float32.
     /// </summary>
     public double? Tolerance { get; init; }
 
@@ -31,9 +30,10 @@ public sealed record PortCheckOptions
     internal double Bound(TensorDType original, int modulesBefore) =>
         (Tolerance ?? ForDType(original)) * Math.Sqrt(1 + (modulesBefore / 4.0));
 
-    /// <summary>The largest error of a compared output.</summary>
-    internal double Bound(ComparedPair pair, int modulesBefore) =>
-        Bound(pair.PortKey is null ? TensorDType.Float32 : pair.Expected.DType, modulesBefore);
+    /// <summary>The largest error of a compared output: that of the less precise side.</summary>
+    internal double Bound(ComparedPair pair, int modulesBefore) => pair.PortKey is null
+        ? Bound(TensorDType.Float32, modulesBefore)
+        : Math.Max(Bound(pair.Expected.DType, modulesBefore), Bound(pair.Actual.DType, modulesBefore));
 
     private static double ForDType(TensorDType dtype) => dtype switch
     {

@@ -33,7 +33,7 @@ public static partial class PortChecker
         var receiver = ModuleFinder.Find(call) ?? throw new TraceException(
             $"No module is called in {call.Body}; write () => module.call(ids), or pass the module itself.");
         var module = Expression.Lambda<Func<nn.Module>>(Expression.Convert(receiver, typeof(nn.Module))).Compile()();
-        var first = new TraceStep(0, original.Steps.Count > 0 ? original.Steps[0] ?? [] : []);
+        var first = original.GetStep(0, original.Steps.Count > 0 ? original.Steps[0] ?? [] : []);
         return Compare(original, module, [first], _ => call.Compile()(), options);
     }
 
@@ -48,9 +48,7 @@ public static partial class PortChecker
     {
         ArgumentNullException.ThrowIfNull(original);
         ArgumentNullException.ThrowIfNull(run);
-        var steps = original.Steps.Select((ids, i) => new TraceStep(i, ids
-            ?? throw new TraceException($"{original.Name} does not say which ids were fed in step {i}.")));
-        return Compare(original, module, [.. steps], run, options);
+        return Compare(original, module, [.. original.GetSteps()], run, options);
     }
 
     private static PortCheckReport Compare(

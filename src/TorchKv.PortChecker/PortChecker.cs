@@ -25,9 +25,9 @@ public static partial class PortChecker
         ArgumentNullException.ThrowIfNull(port);
         options ??= PortCheckOptions.Default;
         var names = options.Mapping is { } mapping
-            ? new NameMatch(mapping, NameMatchSource.Options)
+            ? NameMatch.Given(mapping, original, port)
             : NameMatch.Find(original, port);
-        var comparison = TraceComparison.Of(original, port, names.Mapping, options.Bound);
+        var comparison = TraceComparison.Of(original, port, names, options.Bound);
         var same = comparison.First is null && comparison.Errors.Any(error => error.Within);
         return new PortCheckReport
         {
@@ -38,7 +38,7 @@ public static partial class PortChecker
                 : new Explanation(new TraceFinding.NothingInCommon()),
             Modules = comparison.Errors,
             Extra = [.. comparison.Pairing.Extra.Select(key => key.ToString())],
-            Notes = NoteText.Of(names, comparison),
+            Notes = NoteText.Of(comparison),
             ProposedMapping = names.Proposal,
         };
     }

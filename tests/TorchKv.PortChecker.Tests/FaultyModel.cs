@@ -1,5 +1,4 @@
 using TorchKv.PortChecking.Traces;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

@@ -1,7 +1,5 @@
 using TorchKv.PortChecking.Findings;
 using TorchKv.PortChecking.Traces;
-using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 

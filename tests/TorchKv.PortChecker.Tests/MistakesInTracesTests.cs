@@ -1,7 +1,6 @@
 using TorchKv.PortChecking.Findings;
 using TorchKv.PortChecking.Report;
 using TorchKv.PortChecking.Traces;
-using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 
 namespace TorchKv.PortChecking.Tests;

@@ -3,7 +3,6 @@ using TorchKv.PortChecking.Findings;
 using TorchKv.PortChecking.Report;
 using TorchKv.PortChecking.Traces;
 using TorchKv.Runtime.Checkpoints;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 using TorchSharp;
 using TorchSharp.Modules;

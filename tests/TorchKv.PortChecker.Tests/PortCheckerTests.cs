@@ -4,7 +4,6 @@ using TorchKv.PortChecking.Mapping;
 using TorchKv.PortChecking.Report;
 using TorchKv.PortChecking.Traces;
 using TorchKv.Runtime.Checkpoints;
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.PortChecking.Tests;
 

@@ -3,7 +3,6 @@ using TorchKv.Cli.Models;
 using TorchKv.Models;
 using TorchKv.PortChecking.Findings;
 using TorchKv.PortChecking.Traces;
-using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 using static TorchSharp.torch;
 

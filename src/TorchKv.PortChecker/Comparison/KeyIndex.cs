@@ -7,6 +7,7 @@ internal sealed class KeyIndex
 {
     private readonly Dictionary<TraceKey, int> _places = [];
     private readonly Dictionary<(int Step, string Module), int> _lastCalls = [];
+    private readonly Dictionary<int, int> _beginnings = [];
 
     public KeyIndex(RecordedTrace trace)
     {
@@ -15,6 +16,7 @@ internal sealed class KeyIndex
             var key = trace.Order[i];
             _places[key] = i;
             Steps.Add(key.Step);
+            _beginnings.TryAdd(key.Step, i);
             var place = (key.Step, key.Module);
             _lastCalls[place] = Math.Max(key.Call, _lastCalls.GetValueOrDefault(place));
         }
@@ -27,6 +29,9 @@ internal sealed class KeyIndex
 
     /// <summary>The key's place in the trace's order.</summary>
     public int Place(TraceKey key) => _places[key];
+
+    /// <summary>The number of outputs before the key in its step.</summary>
+    public int PlaceInStep(TraceKey key) => _places[key] - _beginnings[key.Step];
 
     /// <summary>The number of a module's last call in a step; 1 where there is none.</summary>
     public int LastCall(int step, string module) => _lastCalls.GetValueOrDefault((step, module), 1);

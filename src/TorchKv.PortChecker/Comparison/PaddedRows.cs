@@ -1,4 +1,3 @@
-using System.Text.Json;
 using TorchKv.PortChecking.Traces;
 
 namespace TorchKv.PortChecking.Comparison;
@@ -9,56 +8,64 @@ namespace TorchKv.PortChecking.Comparison;
 /// </summary>
 internal sealed class PaddedRows
 {
+    // Whether each token is padding, (rows, tokens).
     private readonly Dictionary<int, bool[][]> _byStep = [];
 
+    private PaddedRows()
+    {
+    }
+
     /// <summary>Reads the masks of a trace; null where there is no padding.</summary>
-    /// <exception cref="TraceException">The trace's inputs are not JSON.</exception>
     public static PaddedRows? Read(RecordedTrace trace)
     {
-        if (trace.Metadata.GetValueOrDefault("inputs") is not { } text
-            || !text.Contains("attention_mask", StringComparison.Ordinal))
+        var padded = new PaddedRows();
+        for (var step = 0; step < Math.Min(trace.Calls.Count, trace.Steps.Count); step++)
+        {
+            if (trace.Calls[step].Inputs.GetValueOrDefault("attention_mask") is { } mask
+                && trace.Steps[step] is { Length: > 0 } ids
+                && AttentionMask.Keys(mask, ids.Length) is { } keys
+                && keys.Zip(ids).All(row => row.First.Length >= row.Second.Length))
+            {
+                // A mask covers the cached tokens too; the step's own are the last.
+                bool[][] own = [.. keys.Zip(ids, (row, tokens) => Array.ConvertAll(row[^tokens.Length..], key => !key))];
+                if (own.Any(row => row.Contains(true)))
+                {
+                    padded._byStep[step] = own;
+                }
+            }
+        }
+
+        return padded._byStep.Count > 0 ? padded : null;
+    }
+
+    /// <summary>Which of an output's rows are padding; null where none is.</summary>
+    /// <param name="key">The output.</param>
+    /// <param name="shape">Its shape: (batch, tokens, columns) or (batch, heads, tokens, columns).</param>
+    /// <param name="rows">The rows in question.</param>
+    public bool[]? RowsOf(TraceKey key, int[] shape, int[] rows)
+    {
+        if (!_byStep.TryGetValue(key.Step, out var padded) || shape.Length is not (3 or 4)
+            || shape[0] != padded.Length || shape[^2] != padded[0].Length)
         {
             return null;
         }
 
-        try
-        {
-            using var document = JsonDocument.Parse(text);
-            var padded = new PaddedRows();
-            var inputs = document.RootElement;
-            for (var step = 0; inputs.ValueKind == JsonValueKind.Array && step < inputs.GetArrayLength(); step++)
-            {
-                var ids = step < trace.Steps.Count ? trace.Steps[step] : null;
-                if (ids is not null && Mask(inputs[step], ids) is { } mask && mask.Any(row => row.Contains(true)))
-                {
-                    padded._byStep[step] = mask;
-                }
-            }
-
-            return padded._byStep.Count > 0 ? padded : null;
-        }
-        catch (JsonException error)
-        {
-            throw new TraceException($"{trace.Name}: \"inputs\" in its metadata is not JSON: {error.Message}", error);
-        }
+        var rowsOfBatch = shape.Length == 4 ? shape[1] * shape[2] : shape[1];
+        return Array.ConvertAll(rows, row => padded[row / rowsOfBatch][row % shape[^2]]);
     }
 
     /// <summary>The port's numbers, with the original's in the place of padding.</summary>
-    public Activation Hide(Activation original, Activation port)
+    public static Activation Hide(bool[] hidden, Activation original, Activation port)
     {
-        // (batch, tokens, columns) or (batch, heads, tokens, columns)
-        if (!_byStep.TryGetValue(original.Key.Step, out var padded) || original.Shape.Length is not (3 or 4)
-            || original.Values.Length != port.Values.Length || original.Columns != port.Columns
-            || original.Shape[0] != padded.Length || original.Tokens != padded[0].Length)
+        if (original.Values.Length != port.Values.Length || original.Columns != port.Columns)
         {
             return port;
         }
 
         var values = (float[])port.Values.Clone();
-        var rowsOfBatch = original.Rows / padded.Length;
-        for (var row = 0; row < original.Rows; row++)
+        for (var row = 0; row < hidden.Length; row++)
         {
-            if (padded[row / rowsOfBatch][row % original.Tokens])
+            if (hidden[row])
             {
                 original.Row(row).CopyTo(values.AsSpan(row * original.Columns));
             }
@@ -66,23 +73,4 @@ internal sealed class PaddedRows
 
         return port with { Values = values };
     }
-
-    // Whether each token is padding. A mask covers the cached tokens too; the step's own are the last.
-    private static bool[][]? Mask(JsonElement inputs, long[][] ids)
-    {
-        if (inputs.ValueKind != JsonValueKind.Object || !inputs.TryGetProperty("attention_mask", out var mask)
-            || mask.ValueKind != JsonValueKind.Array
-            || mask.EnumerateArray().Any(row => row.ValueKind != JsonValueKind.Array))
-        {
-            return null;
-        }
-
-        bool[][] rows = [.. mask.EnumerateArray().Select(row => row.EnumerateArray().Select(IsPadding).ToArray())];
-        return rows.Length == ids.Length && rows.Zip(ids).All(row => row.First.Length >= row.Second.Length)
-            ? [.. rows.Zip(ids).Select(row => row.First[^row.Second.Length..])]
-            : null;
-    }
-
-    private static bool IsPadding(JsonElement value) => value.ValueKind == JsonValueKind.False
-        || (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number == 0);
 }

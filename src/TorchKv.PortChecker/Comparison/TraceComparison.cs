@@ -7,11 +7,11 @@ namespace TorchKv.PortChecking.Comparison;
 internal sealed class TraceComparison
 {
     private TraceComparison(
-        RecordedTrace original, RecordedTrace port, ModuleMapping mapping, TracePairing pairing, ModuleError[] errors)
+        RecordedTrace original, RecordedTrace port, NameMatch names, TracePairing pairing, ModuleError[] errors)
     {
         Original = original;
         Port = port;
-        Mapping = mapping;
+        Names = names;
         Pairing = pairing;
         Errors = errors;
     }
@@ -20,7 +20,7 @@ internal sealed class TraceComparison
 
     public RecordedTrace Port { get; }
 
-    public ModuleMapping Mapping { get; }
+    public NameMatch Names { get; }
 
     public TracePairing Pairing { get; }
 
@@ -38,25 +38,29 @@ internal sealed class TraceComparison
     /// <summary>Measures the error of all outputs.</summary>
     /// <param name="original">The original's trace.</param>
     /// <param name="port">The port's trace.</param>
-    /// <param name="mapping">The names of the port's modules.</param>
+    /// <param name="names">The names of the port's modules.</param>
     /// <param name="bound">
     /// The largest error allowed for a pair, by the number of modules that ran before it in the step.
     /// </param>
     public static TraceComparison Of(
-        RecordedTrace original, RecordedTrace port, ModuleMapping mapping, Func<ComparedPair, int, double> bound)
+        RecordedTrace original, RecordedTrace port, NameMatch names, Func<ComparedPair, int, double> bound)
     {
-        var pairing = TracePairing.Of(original, port, mapping);
+        var pairing = TracePairing.Of(original, port, names);
+        var places = new KeyIndex(port);
         var errors = new ModuleError[pairing.Pairs.Count];
         var (step, before) = (-1, 0);
         for (var i = 0; i < errors.Length; i++)
         {
             var pair = pairing.Pairs[i];
             (step, before) = pair.Key.Step == step ? (step, before) : (pair.Key.Step, 0);
-            errors[i] = ErrorMeasure.Measure(pair, bound(pair, before));
+
+            // A trace of some modules only does not show how many ran before, the port's does.
+            var inPort = pair.PortKey is { } key ? places.PlaceInStep(key) : 0;
+            errors[i] = ErrorMeasure.Measure(pair, bound(pair, Math.Max(before, inPort)));
             before += pair.PortKey is null ? 0 : 1;
         }
 
-        return new(original, port, mapping, pairing, errors) { First = FindFirst(pairing.Pairs, errors) };
+        return new(original, port, names, pairing, errors) { First = FindFirst(pairing.Pairs, errors) };
     }
 
     private static int? FindFirst(IReadOnlyList<ComparedPair> pairs, ModuleError[] errors)

@@ -9,17 +9,20 @@ namespace TorchKv.PortChecking.Comparison;
 /// <param name="MissingSteps">The original's steps that the port did not run.</param>
 /// <param name="HasPadding">Whether some tokens are padding and not compared.</param>
 internal sealed record TracePairing(
-    IReadOnlyList<ComparedPair> Pairs, IReadOnlyList<TraceKey> Extra, IReadOnlyList<int> MissingSteps, bool HasPadding)
+    IReadOnlyList<ComparedPair> Pairs,
+    IReadOnlyList<TraceKey> Extra,
+    IReadOnlyList<int> MissingSteps,
+    bool HasPadding)
 {
     /// <summary>Finds the port's output for each output of the original.</summary>
-    public static TracePairing Of(RecordedTrace original, RecordedTrace port, ModuleMapping mapping)
+    public static TracePairing Of(RecordedTrace original, RecordedTrace port, NameMatch names)
     {
         var index = new KeyIndex(port);
         var entries = new List<Entry>();
         var used = new HashSet<TraceKey>();
         foreach (var (key, place) in original.Order.Select((key, i) => (key, i)))
         {
-            var modules = key.Module == original.Root ? [port.Root] : mapping.Map(key.Module);
+            var modules = key.Module == original.Root ? [names.Root] : names.Map(key.Module);
             if (!index.Steps.Contains(key.Step) || modules.Count == 0)
             {
                 continue;
@@ -28,11 +31,17 @@ internal sealed record TracePairing(
             // A trace without numbered calls has the output of the last call.
             TraceKey[] keys = [.. modules.Select(module => key with
             {
-                Module = module,
-                Call = original.CallsAreNumbered ? key.Call : index.LastCall(key.Step, module),
+                Module = module ?? port.Root,
+                Call = original.CallsAreNumbered ? key.Call : index.LastCall(key.Step, module ?? port.Root),
             })];
-            used.UnionWith(keys);
-            entries.Add(new(key, Array.TrueForAll(keys, index.Contains) ? keys : [], place));
+            entries.Add(new(key, keys, place));
+        }
+
+        ModelOutputs.Match(original, port, entries);
+        for (var i = 0; i < entries.Count; i++)
+        {
+            used.UnionWith(entries[i].Port);
+            entries[i] = Array.TrueForAll(entries[i].Port, index.Contains) ? entries[i] : entries[i] with { Port = [] };
         }
 
         var ordered = original.CallsAreNumbered ? entries : CallOrder.Sort(original, port, entries, index);
@@ -49,33 +58,39 @@ internal sealed record TracePairing(
 
     private static ComparedPair PairOf(RecordedTrace original, RecordedTrace port, Entry entry, PaddedRows? padding)
     {
-        var (key, keys) = (entry.Key, entry.Port);
-        var shape = original.ShapeOf(key);
-        if (keys.Length == 0)
+        var key = entry.Key;
+        if (entry.Port.Length == 0)
         {
-            return new(key, null, shape, null, () => original.Read(key), null);
+            return new(key, null, original.ShapeOf(key), null, () => original.Read(key), null);
         }
 
-        var portShape = JoinedOutputs.Shape([.. keys.Select(port.ShapeOf)]);
-        Func<Activation> expected = () => original.Read(key);
-        Func<Activation> actual = () => JoinedOutputs.Join([.. keys.Select(port.Read)]);
-        var originalIsSampled = original.Facts.Sampled.ContainsKey(key.ToString());
-        var portIsSampled = port.Facts.Sampled.ContainsKey(keys[0].ToString());
-        if (originalIsSampled && !portIsSampled)
+        var (expected, actual) = (new KeptOutput(original, key), new KeptOutput(port, entry.Port));
+        var (rows, columns) = (expected.Rows, expected.Columns);
+        var isSampled = (expected.IsSampled || actual.IsSampled)
+            && ErrorMeasure.AreComparable(expected.Shape, actual.Shape);
+        if (isSampled)
         {
-            (portShape, actual) = Sampled(portShape, actual, original.Facts.MaxElements);
-        }
-        else if (portIsSampled && !originalIsSampled)
-        {
-            (shape, expected) = Sampled(shape, expected, port.Facts.MaxElements);
+            // Only numbers that both traces kept can be compared.
+            rows = [.. rows.Intersect(actual.Rows)];
+            columns = [.. columns.Intersect(actual.Columns)];
         }
 
-        var compared = padding is null ? actual : () => padding.Hide(expected(), actual());
-        return new(key, keys[0], shape, portShape, expected, compared);
+        if (rows.Length * columns.Length == 0 && expected.Rows.Length * expected.Columns.Length > 0)
+        {
+            return new(key, null, original.ShapeOf(key), null, () => original.Read(key), null);
+        }
+
+        Func<Activation> readExpected = isSampled ? () => expected.Read(rows, columns) : expected.Read;
+        Func<Activation> readActual = isSampled ? () => actual.Read(rows, columns) : actual.Read;
+        var hidden = padding?.RowsOf(key, expected.Shape, rows);
+        return new(
+            key,
+            entry.Port[0],
+            isSampled ? expected.ShapeOf(rows, columns) : expected.Shape,
+            isSampled ? expected.ShapeOf(rows, columns) : actual.Shape,
+            readExpected,
+            hidden is null ? readActual : () => PaddedRows.Hide(hidden, readExpected(), readActual()));
     }
-
-    private static (int[] Shape, Func<Activation> Read) Sampled(int[] shape, Func<Activation> read, int maxElements) =>
-        (TraceSampling.Positions(shape, maxElements)?.Shape ?? shape, () => TraceSampling.Apply(read(), maxElements));
 
     /// <summary>A key of the original, the port's keys whose outputs are joined, and its place in the order.</summary>
     internal sealed record Entry(TraceKey Key, TraceKey[] Port, double Place);

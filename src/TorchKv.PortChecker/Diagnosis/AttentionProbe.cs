@@ -1,6 +1,5 @@
 using TorchKv.PortChecking.Findings;
-using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.PortChecking.Traces;
 
 namespace TorchKv.PortChecking.Diagnosis;
 

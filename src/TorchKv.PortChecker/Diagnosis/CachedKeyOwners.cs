@@ -1,4 +1,5 @@
 using TorchKv.PortChecking.Findings;
+using TorchKv.PortChecking.Traces;
 
 namespace TorchKv.PortChecking.Diagnosis;
 

@@ -24,7 +24,8 @@ internal static class Culprit
             return new(ids);
         }
 
-        var past = PastTokens.Of(comparison.Original, comparison.Pairs);
+        var past = comparison.Pairs.Select(p => p.Key.Step).Distinct()
+            .ToDictionary(step => step, comparison.Original.History.Past);
         var timeline = Timeline(comparison, pair);
         if (!ErrorMeasure.AreComparable(pair.Shape, pair.PortShape))
         {
@@ -61,7 +62,7 @@ internal static class Culprit
             Past = past,
             Facts = facts,
             ExpectedParameter = name => Find(comparison.Original, name),
-            ActualParameter = name => Find(comparison.Port, PortParameter(name, comparison.Mapping)),
+            ActualParameter = name => Find(comparison.Port, PortParameter(name, comparison.Names)),
             Type = facts.Types.GetValueOrDefault(pair.Key.Module, ""),
             Root = comparison.Original.Root,
             Noise = comparison.Errors[first].Bound / 5,
@@ -107,9 +108,9 @@ internal static class Culprit
     private static (double Sum, double Norm)? Find(RecordedTrace trace, string parameter) =>
         trace.Facts.Parameters.TryGetValue(parameter, out var about) ? about : null;
 
-    private static string PortParameter(string name, ModuleMapping mapping)
+    private static string PortParameter(string name, NameMatch names)
     {
         var dot = name.LastIndexOf('.');
-        return dot >= 0 && mapping.Map(name[..dot]) is [var module] ? $"{module}.{name[(dot + 1)..]}" : name;
+        return dot >= 0 && names.Map(name[..dot]) is [{ } module] ? $"{module}.{name[(dot + 1)..]}" : name;
     }
 }

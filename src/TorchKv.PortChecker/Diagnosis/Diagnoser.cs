@@ -1,5 +1,4 @@
 using TorchKv.PortChecking.Findings;
-using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.PortChecking.Diagnosis;
 

@@ -1,5 +1,5 @@
 using TorchKv.PortChecking.Findings;
-using TorchKv.Runtime.Cpu;
+using TorchKv.PortChecking.Traces;
 
 namespace TorchKv.PortChecking.Diagnosis;
 

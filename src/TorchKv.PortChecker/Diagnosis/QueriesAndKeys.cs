@@ -1,3 +1,5 @@
+using TorchKv.PortChecking.Traces;
+
 namespace TorchKv.PortChecking.Diagnosis;
 
 /// <summary>The recorded queries of a step, and the recorded keys of that step and the earlier ones.</summary>

@@ -1,6 +1,5 @@
 using TorchKv.PortChecking.Comparison;
 using TorchKv.PortChecking.Findings;
-using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.PortChecking.Diagnosis;
 
@@ -64,7 +63,7 @@ internal static class WeightProbe
             {
                 isDescribed = true;
                 var bound = 1e-4 * Math.Max(expected.Norm, actual.Norm);
-                if (Math.Abs(expected.Norm - actual.Norm) > bound || Math.Abs(expected.Sum - actual.Sum) > bound)
+                if (!AreClose(expected.Norm, actual.Norm, bound) || !AreClose(expected.Sum, actual.Sum, bound))
                 {
                     return new WeightFinding.OtherParameter(name, expected, actual);
                 }
@@ -90,6 +89,10 @@ internal static class WeightProbe
             : NothingAlikeCause.Weights;
         return new WeightFinding.NothingAlike(share, correlation, cause);
     }
+
+    // NaN is close to NaN, and infinity to the same infinity.
+    private static bool AreClose(double a, double b, double bound) =>
+        a.Equals(b) || (double.IsFinite(a) && double.IsFinite(b) && Math.Abs(a - b) <= bound);
 
     private static double[] Centred(float[] values, int rows, int columns)
     {

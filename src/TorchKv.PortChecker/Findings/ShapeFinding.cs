@@ -1,4 +1,3 @@
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.PortChecking.Findings;
 

@@ -1,4 +1,3 @@
-using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.PortChecking.Findings;
 

@@ -1,14 +1,27 @@
+using System.Text.RegularExpressions;
+
 namespace TorchKv.PortChecking.Mapping;
 
 /// <summary>The names of HuggingFace's GPT-2 and those of the article's model, which TorchKv's port has too.</summary>
-internal static class HuggingFaceNames
+internal static partial class HuggingFaceNames
 {
-    /// <summary>Patterns of HuggingFace's names and the port's names for them.</summary>
+    /// <summary>
+    /// Patterns of the names of <c>GPT2LMHeadModel</c> and of <c>GPT2Model</c>, and the port's names for them.
+    /// </summary>
     public static IReadOnlyList<(string Pattern, IReadOnlyList<string>? Targets)> Gpt2 { get; } =
-        [.. Model("transformer."), .. Model(""), ("transformer", ["final_norm"]), ("lm_head", ["out_head"])];
+        [.. Rules("transformer."), .. Rules(""), ("transformer", ["final_norm"]), ("lm_head", ["out_head"])];
 
-    // GPT2LMHeadModel has a prefix, GPT2Model has none.
-    private static IEnumerable<(string Pattern, IReadOnlyList<string>? Targets)> Model(string prefix)
+    /// <summary>
+    /// What the names of a GPT-2's modules begin with: <c>transformer.</c> in <c>GPT2LMHeadModel</c>, nothing in
+    /// <c>GPT2Model</c>, more where they are part of another module. Null where the names are not GPT-2's.
+    /// </summary>
+    public static string? Prefix(IEnumerable<string> modules) => modules.Select(name => Module().Match(name))
+        .Where(match => match.Success).GroupBy(match => match.Groups[1].Value)
+        .MaxBy(group => group.Count())?.Key;
+
+    /// <summary>Patterns of the names that begin with a prefix, and the port's names for them.</summary>
+    /// <param name="prefix">The prefix, with a dot at its end or empty.</param>
+    public static IReadOnlyList<(string Pattern, IReadOnlyList<string>? Targets)> Rules(string prefix)
     {
         var block = prefix + "h.*";
         return
@@ -33,4 +46,7 @@ internal static class HuggingFaceNames
             (prefix + "ln_f", ["final_norm"]),
         ];
     }
+
+    [GeneratedRegex(@"^((?:.*\.)?)(?:wte|wpe|ln_f|h\.\d+(?:\.(?:ln_1|ln_2|attn|mlp)(?:\..*)?)?)$")]
+    private static partial Regex Module();
 }

@@ -93,6 +93,17 @@ public sealed class ModuleMapping
     /// <summary>The mapping as JSON, one rule a line.</summary>
     public string ToJson() => "{\n" + string.Join(",\n", _rules.Select(RuleText)) + "\n}";
 
+    /// <summary>Whether a pattern matches a name.</summary>
+    internal bool Maps(string original)
+    {
+        var parts = original.Split('.');
+        return _rules.Any(rule => Matches(rule.Pattern.Split('.'), parts, []));
+    }
+
+    /// <summary>A mapping of patterns and names.</summary>
+    internal static ModuleMapping FromRules(IReadOnlyList<(string Pattern, IReadOnlyList<string>? Targets)> rules) =>
+        new(rules);
+
     /// <summary>A mapping of single names.</summary>
     internal static ModuleMapping FromPairs(IEnumerable<(string Original, string Port)> pairs) =>
         new([.. pairs.Select(pair => (pair.Original, (IReadOnlyList<string>?)[pair.Port]))]);

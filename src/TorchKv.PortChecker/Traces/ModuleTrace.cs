@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TorchKv.Runtime.Checkpoints;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -242,7 +241,8 @@ public sealed class ModuleTrace : IDisposable
     }
 
     // JSON has no NaN and no infinity.
-    private static JsonNode? Number(double value) => double.IsFinite(value) ? value : null;
+    private static JsonNode Number(double value) =>
+        double.IsFinite(value) ? value : value.ToString(CultureInfo.InvariantCulture);
 
     // Without the number of type parameters.
     private static string TypeName(Type type) => type.Name.Split('`')[0];

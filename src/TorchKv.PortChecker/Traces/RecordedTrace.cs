@@ -1,5 +1,5 @@
+using System.Text.Json;
 using TorchKv.Runtime.Checkpoints;
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.PortChecking.Traces;
 
@@ -14,6 +14,7 @@ public sealed class RecordedTrace : IDisposable
 {
     private readonly SafetensorsFile? _file;
     private readonly Dictionary<string, Activation>? _inMemory;
+    private readonly Lazy<StepHistory> _history;
 
     private RecordedTrace(
         string name,
@@ -31,6 +32,8 @@ public sealed class RecordedTrace : IDisposable
         CallsAreNumbered = metadata.ContainsKey("calls");
         Steps = TraceMetadata.Steps(name, metadata);
         Facts = TraceMetadata.Facts(name, metadata);
+        Calls = TraceMetadata.Calls(name, metadata);
+        _history = new(() => StepHistory.Of(this));
     }
 
     /// <summary>The file's path, or the name that was given.</summary>
@@ -54,6 +57,11 @@ public sealed class RecordedTrace : IDisposable
     internal bool CallsAreNumbered { get; }
 
     internal TraceFacts Facts { get; }
+
+    /// <summary>The original's call in each step; empty where the calls were not recorded.</summary>
+    internal IReadOnlyList<StepCall> Calls { get; }
+
+    internal StepHistory History => _history.Value;
 
     /// <summary>Opens a trace.</summary>
     /// <exception cref="CheckpointException">The file cannot be read, or it is not a safetensors file.</exception>
@@ -129,11 +137,40 @@ public sealed class RecordedTrace : IDisposable
         SafetensorsWriter.Write(path, tensors, metadata);
     }
 
+    /// <summary>The steps of the run, for a port to repeat.</summary>
+    /// <exception cref="TraceException">The token ids of a step are not known.</exception>
+    public IEnumerable<TraceStep> GetSteps() => Steps.Select((ids, i) => GetStep(
+        i, ids ?? throw new TraceException($"{Name} does not say which ids were fed in step {i}.")));
+
+    /// <summary>
+    /// A metadata entry that is JSON. Python's NaN, Infinity and -Infinity, which JSON does not have, become strings.
+    /// </summary>
+    /// <returns>The entry; null where there is none.</returns>
+    /// <exception cref="TraceException">The entry is not JSON.</exception>
+    public JsonElement? MetadataJson(string key) =>
+        Metadata.TryGetValue(key, out var text) ? TraceMetadata.Parse(Name, key, text) : null;
+
     /// <summary>Closes the file.</summary>
     public void Dispose() => _file?.Dispose();
 
     /// <summary>The shape of a key's tensor, which is not read.</summary>
     internal int[] ShapeOf(TraceKey key) => _inMemory is null ? ShapeOf(Find(key)) : Read(key).Shape;
+
+    /// <summary>The shape of a key's tensor before it was sampled.</summary>
+    internal int[] FullShapeOf(TraceKey key) =>
+        Facts.Sampled.TryGetValue(key.ToString(), out var full) ? full : ShapeOf(key);
+
+    /// <summary>Whether there is such a key.</summary>
+    internal bool Contains(TraceKey key) =>
+        _inMemory?.ContainsKey(key.ToString()) ?? _file!.TryGet(key.ToString(), out _);
+
+    /// <summary>A step with certain ids.</summary>
+    internal TraceStep GetStep(int index, long[][] ids) => new(index, ids)
+    {
+        Continues = History.Continues(index),
+        ContinuesIsRecorded = History.IsCertain(index),
+        Inputs = Calls.ElementAtOrDefault(index)?.Inputs ?? new Dictionary<string, StepInput>(),
+    };
 
     private static int[] ShapeOf(CheckpointTensor tensor) => [.. tensor.Shape.Select(size => checked((int)size))];
 

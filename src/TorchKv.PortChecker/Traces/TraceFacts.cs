@@ -18,6 +18,9 @@ internal sealed record TraceFacts
     /// <summary>The number of numbers that are kept of a large tensor; 0 for all.</summary>
     public int MaxElements { get; init; }
 
+    /// <summary>The names of all modules, recorded or not; the model itself is the empty name.</summary>
+    public IReadOnlyCollection<string> Modules { get; init; } = [];
+
     /// <summary>Class by module name.</summary>
     public IReadOnlyDictionary<string, string> Types { get; init; } = new Dictionary<string, string>();
 

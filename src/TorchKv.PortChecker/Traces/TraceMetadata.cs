@@ -87,6 +87,7 @@ internal static class TraceMetadata
             HeadDim = Number(config, "head_dim") ?? width / heads,
             Training = metadata.GetValueOrDefault("training") == "true",
             MaxElements = limit,
+            Modules = Members(name, "modules", metadata).Keys,
             Types = Types(name, metadata),
             Parameters = Parameters(name, metadata),
             Sampled = Members(name, "sampled", metadata).Where(member => member.Value.ValueKind == JsonValueKind.Array)
@@ -99,8 +100,7 @@ internal static class TraceMetadata
         var types = new Dictionary<string, string>();
         foreach (var (module, about) in Members(name, "modules", metadata))
         {
-            if (about.ValueKind == JsonValueKind.Object && about.TryGetProperty("type", out var type)
-                && type.ValueKind == JsonValueKind.String)
+            if (Members(about).GetValueOrDefault("type") is { ValueKind: JsonValueKind.String } type)
             {
                 types[module] = type.GetString()!;
             }
@@ -115,11 +115,11 @@ internal static class TraceMetadata
         var parameters = new Dictionary<string, (double Sum, double Norm)>();
         foreach (var (parameter, about) in Members(name, "parameters", metadata))
         {
-            if (about.ValueKind == JsonValueKind.Object
-                && about.TryGetProperty("sum", out var sum) && sum.ValueKind == JsonValueKind.Number
-                && about.TryGetProperty("norm", out var norm) && norm.ValueKind == JsonValueKind.Number)
+            var figures = Members(about);
+            if (PythonJson.Number(figures.GetValueOrDefault("sum")) is { } sum
+                && PythonJson.Number(figures.GetValueOrDefault("norm")) is { } norm)
             {
-                parameters[parameter] = (sum.GetDouble(), norm.GetDouble());
+                parameters[parameter] = (sum, norm);
             }
         }
 
@@ -147,40 +147,72 @@ internal static class TraceMetadata
         return null;
     }
 
-    // Of equal names the last counts, as in Python.
-    private static Dictionary<string, JsonElement> Members(
-        string name, string what, IReadOnlyDictionary<string, string> metadata)
+    /// <summary>The original's call in each step; none where the metadata has no inputs.</summary>
+    public static IReadOnlyList<StepCall> Calls(string name, IReadOnlyDictionary<string, string> metadata)
     {
-        using var json = Parse(name, what, metadata.GetValueOrDefault(what, "{}"));
-        var members = new Dictionary<string, JsonElement>();
-        if (json.RootElement.ValueKind == JsonValueKind.Object)
+        var inputs = List(name, "inputs", metadata);
+        var (past, flags) = (List(name, "past", metadata), List(name, "flags", metadata));
+        var calls = new List<StepCall>();
+        for (var step = 0; step < Math.Max(inputs.Count, Math.Max(past.Count, flags.Count)); step++)
         {
-            foreach (var member in json.RootElement.EnumerateObject())
+            var tensors = new Dictionary<string, StepInput>();
+            foreach (var (argument, value) in Members(inputs.ElementAtOrDefault(step)))
             {
-                members[member.Name] = member.Value.Clone();
+                if (StepInput.Read(value) is { } input)
+                {
+                    tensors[argument] = input;
+                }
             }
+
+            // Without an entry the element is of no kind.
+            var cached = past.ElementAtOrDefault(step);
+            var usesCache = Members(flags.ElementAtOrDefault(step)).GetValueOrDefault("use_cache");
+            bool? continues = cached.ValueKind == JsonValueKind.Number && cached.TryGetInt64(out var tokens) ? tokens > 0
+                : usesCache.ValueKind == JsonValueKind.False ? false
+                : null;
+            calls.Add(new(tensors, continues));
         }
 
-        return members;
+        return calls;
     }
 
-    private static List<JsonElement> Elements(string name, string what, string text)
-    {
-        using var json = Parse(name, what, text);
-        return json.RootElement.ValueKind == JsonValueKind.Array
-            ? [.. json.RootElement.EnumerateArray().Select(element => element.Clone())]
-            : throw new TraceException($"{name}: \"{what}\" in its metadata is no list.");
-    }
-
-    private static JsonDocument Parse(string name, string what, string text)
+    /// <summary>Reads JSON as Python writes it.</summary>
+    /// <exception cref="TraceException">The text is not JSON.</exception>
+    public static JsonElement Parse(string name, string what, string text)
     {
         try
         {
-            return JsonDocument.Parse(text);
+            return PythonJson.Parse(text);
         }
         catch (JsonException error)
         {
             throw new TraceException($"{name}: \"{what}\" in its metadata is not JSON: {error.Message}", error);
         }
     }
+
+    private static Dictionary<string, JsonElement> Members(
+        string name, string what, IReadOnlyDictionary<string, string> metadata) =>
+        Members(Parse(name, what, metadata.GetValueOrDefault(what, "{}")));
+
+    // Of equal names the last counts, as in Python.
+    private static Dictionary<string, JsonElement> Members(JsonElement element)
+    {
+        var members = new Dictionary<string, JsonElement>();
+        foreach (var member in element.ValueKind == JsonValueKind.Object ? element.EnumerateObject().ToArray() : [])
+        {
+            members[member.Name] = member.Value;
+        }
+
+        return members;
+    }
+
+    private static List<JsonElement> List(string name, string what, IReadOnlyDictionary<string, string> metadata) =>
+        Parse(name, what, metadata.GetValueOrDefault(what, "[]")) is { ValueKind: JsonValueKind.Array } list
+            ? [.. list.EnumerateArray()]
+            : [];
+
+    private static List<JsonElement> Elements(string name, string what, string text) =>
+        Parse(name, what, text) is { ValueKind: JsonValueKind.Array } list
+            ? [.. list.EnumerateArray()]
+            : throw new TraceException($"{name}: \"{what}\" in its metadata is no list.");
 }

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using TorchKv.Runtime.Checkpoints;
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.PortChecking.Traces;
 

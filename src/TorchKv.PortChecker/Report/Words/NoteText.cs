@@ -9,8 +9,9 @@ internal static class NoteText
 {
     private const int MostKeys = 4;
 
-    public static IReadOnlyList<string> Of(NameMatch names, TraceComparison comparison)
+    public static IReadOnlyList<string> Of(TraceComparison comparison)
     {
+        var names = comparison.Names;
         var notes = new List<string>();
         if (names.Source == NameMatchSource.HuggingFaceGpt2)
         {

@@ -1,5 +1,4 @@
 using TorchKv.PortChecking.Findings;
-using TorchKv.Runtime.Cpu;
 using static TorchKv.PortChecking.Text.Figures;
 
 namespace TorchKv.PortChecking.Report.Words;

@@ -1,7 +1,4 @@
-using TorchKv.PortChecking.Traces;
-using TorchKv.Runtime.Cpu.Kernels;
-
-namespace TorchKv.PortChecking.Diagnosis;
+namespace TorchKv.PortChecking.Traces;
 
 /// <summary>Attention weights, (batch, heads, queries, keys): numbers from 0 to 1 whose rows sum to one.</summary>
 internal sealed class AttentionWeights
