@@ -5,7 +5,9 @@ using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
-/// <summary><see cref="FakeModel"/> over real blocks, checking the contract of <see cref="IModelRunner"/> at every step.</summary>
+/// <summary>
+/// <see cref="FakeModel"/> over real blocks, checking the contract of <see cref="IModelRunner"/> at every step.
+/// </summary>
 internal sealed class FakeRunner : IModelRunner
 {
     private readonly ulong[] _cells;
@@ -46,7 +48,9 @@ internal sealed class FakeRunner : IModelRunner
 
     public bool IsDisposed { get; private set; }
 
-    /// <summary>Called before each step; what it throws, the step throws, after it has spoilt what it would have written.</summary>
+    /// <summary>
+    /// Called before each step; what it throws, the step throws, after it has spoilt what it would have written.
+    /// </summary>
     public Action<RunnerRow[]>? Fault { get; set; }
 
     public Action<int, int>? CopyFault { get; set; }
@@ -155,7 +159,9 @@ internal sealed class FakeRunner : IModelRunner
             tokens += row.Tokens.Length;
             wanted += row.Logits switch { LogitsWanted.None => 0, LogitsWanted.Last => 1, _ => row.Tokens.Length };
             Require(row.Tokens.Length > 0, "an empty row");
-            Require(row.Position >= 0 && row.Position + row.Tokens.Length <= Model.ContextLength, "positions past the context");
+            Require(
+                row.Position >= 0 && row.Position + row.Tokens.Length <= Model.ContextLength,
+                "positions past the context");
             Require(row.BlockTable.Length * BlockSize >= row.Position + row.Tokens.Length, "too few blocks");
             for (var p = row.Position / BlockSize; p <= (row.Position + row.Tokens.Length - 1) / BlockSize; p++)
             {

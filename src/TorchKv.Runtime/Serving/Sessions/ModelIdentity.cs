@@ -3,7 +3,9 @@ using System.Text;
 
 namespace TorchKv.Runtime.Serving.Sessions;
 
-/// <summary>SHA-256 of what decides a model's keys and values: its configuration, its weights, and how both are kept.</summary>
+/// <summary>
+/// SHA-256 of everything that decides a model's keys and values: its configuration, its weights, and their dtypes.
+/// </summary>
 internal static class ModelIdentity
 {
     public static byte[] OfText(string identity) => SHA256.HashData(Encoding.UTF8.GetBytes(identity));
@@ -15,7 +17,8 @@ internal static class ModelIdentity
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(kept + "\n"));
         var buffer = new byte[1 << 20];
-        foreach (var path in Directory.GetFiles(directory, "*.safetensors").Append(Path.Combine(directory, "config.json")).Order(StringComparer.Ordinal))
+        var paths = Directory.GetFiles(directory, "*.safetensors").Append(Path.Combine(directory, "config.json"));
+        foreach (var path in paths.Order(StringComparer.Ordinal))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(Path.GetFileName(path) + "\n"));
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
