@@ -11,7 +11,8 @@ public sealed partial class Engine
 {
     /// <summary>Loads a model folder in HuggingFace's layout onto the CPU runner.</summary>
     /// <param name="directory">
-    /// The folder: <c>config.json</c>, safetensors, and <c>vocab.json</c> with <c>merges.txt</c> where prompts are text.
+    /// The folder: <c>config.json</c>, safetensors, and <c>vocab.json</c> with <c>merges.txt</c> where prompts are
+    /// text.
     /// </param>
     /// <param name="options">How the engine runs.</param>
     /// <param name="cpu">How the CPU runner keeps the model: dtypes, threads, blocks in the pool.</param>
@@ -19,7 +20,9 @@ public sealed partial class Engine
     /// A smaller model of the same vocabulary that drafts for the requests that ask for it; null: none.
     /// </param>
     /// <param name="cancellationToken">Ends the loading.</param>
-    /// <exception cref="TorchKvException">A file is missing or cannot be used; the message names it and says why.</exception>
+    /// <exception cref="TorchKvException">
+    /// A file is missing or cannot be used; the message names it and says why.
+    /// </exception>
     public static Task<Engine> LoadAsync(
         string directory,
         EngineOptions? options = null,

@@ -25,17 +25,27 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
 
     /// <summary>An engine over a runner, which it owns and disposes.</summary>
     /// <param name="runner">Runs the model; its pool of blocks is the engine's.</param>
-    /// <param name="tokenizer">Turns text into ids and back; null: requests are ids, pieces have no text, and stop texts are refused.</param>
-    /// <param name="options">How it runs.</param>
-    /// <param name="draft">A smaller model of the same vocabulary that guesses ahead where a request asks for it; owned and disposed too.</param>
+    /// <param name="tokenizer">
+    /// Turns text into ids and back; null: requests are ids, pieces have no text, and stop texts are refused.
+    /// </param>
+    /// <param name="options">Its options; null: the defaults.</param>
+    /// <param name="draft">
+    /// A smaller model of the same vocabulary that drafts for requests that ask for it; owned and disposed too.
+    /// </param>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     /// <exception cref="RequestException">The draft model has another vocabulary.</exception>
-    public Engine(IModelRunner runner, Gpt2Tokenizer? tokenizer = null, EngineOptions? options = null, IModelRunner? draft = null)
+    public Engine(
+        IModelRunner runner,
+        Gpt2Tokenizer? tokenizer = null,
+        EngineOptions? options = null,
+        IModelRunner? draft = null)
     {
         ArgumentNullException.ThrowIfNull(runner);
         if (draft is not null && draft.Model.VocabSize != runner.Model.VocabSize)
         {
-            throw new RequestException($"The draft model has {draft.Model.VocabSize} token ids, the model {runner.Model.VocabSize}; they must be the same.");
+            throw new RequestException(
+                $"The draft model has {draft.Model.VocabSize} token ids, the model {runner.Model.VocabSize}; "
+                + "they must be the same.");
         }
 
         _runner = runner;
@@ -74,34 +84,46 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// <summary>Statistics of the present and since the start.</summary>
     public EngineStats Stats => _loop.Stats;
 
-    /// <summary>Generates from a text. The request is submitted when reading begins, and ends when reading does.</summary>
+    /// <summary>
+    /// Generates from a text. The request is submitted when reading begins, and ends when reading does.
+    /// </summary>
     /// <param name="prompt">The text; an empty one stands for the model's begin-of-text token.</param>
     /// <param name="options">What to generate; null: 64 tokens, greedy.</param>
     /// <param name="cancellationToken">Ends the generation within a step.</param>
-    /// <returns>The pieces as they come, of all rows; each row's last one says why it ended and what it cost.</returns>
+    /// <returns>
+    /// The pieces as they come, of all samples; a sample's last piece says why it ended and what it cost.
+    /// </returns>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     /// <exception cref="ContextLengthException">The prompt leaves no room for a token.</exception>
     /// <exception cref="PoolCapacityException">The request could need more blocks than there are.</exception>
     /// <exception cref="QueueFullException">Too many requests wait.</exception>
-    public IAsyncEnumerable<GeneratedPiece> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<GeneratedPiece> GenerateAsync(
+        string prompt,
+        GenerationOptions? options = null,
+        CancellationToken cancellationToken = default)
         => GenerateAsync(Encode(prompt), options, cancellationToken);
 
-    /// <summary>Generates from token ids. The request is submitted when reading begins, and ends when reading does.</summary>
+    /// <summary>
+    /// Generates from token ids. The request is submitted when reading begins, and ends when reading does.
+    /// </summary>
     /// <inheritdoc cref="GenerateAsync(string, GenerationOptions?, CancellationToken)"/>
     /// <param name="promptIds">Token ids, at least one; they are copied.</param>
     /// <param name="options">What to generate; null: 64 tokens, greedy.</param>
     /// <param name="cancellationToken">Ends the generation within a step.</param>
-    public IAsyncEnumerable<GeneratedPiece> GenerateAsync(IReadOnlyList<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<GeneratedPiece> GenerateAsync(
+        IReadOnlyList<int> promptIds,
+        GenerationOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         var prompt = Copy(promptIds);
         return ReadAsync(prompt, _rules.Check(prompt, options), cancellationToken);
     }
 
-    /// <summary>Submits a request now; it runs whether or not anybody reads it.</summary>
+    /// <summary>Submits a request now; it runs whether or not it is read.</summary>
     /// <inheritdoc cref="GenerateAsync(string, GenerationOptions?, CancellationToken)"/>
     public Generation Submit(string prompt, GenerationOptions? options = null) => Submit(Encode(prompt), options);
 
-    /// <summary>Submits a request now; it runs whether or not anybody reads it.</summary>
+    /// <summary>Submits a request now; it runs whether or not it is read.</summary>
     /// <inheritdoc cref="GenerateAsync(IReadOnlyList{int}, GenerationOptions?, CancellationToken)"/>
     public Generation Submit(IReadOnlyList<int> promptIds, GenerationOptions? options = null)
     {
@@ -109,23 +131,33 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         return new Generation(_loop, _loop.Submit(prompt, _rules.Check(prompt, options), session: null));
     }
 
-    /// <summary>Refuses what <see cref="GenerateAsync(IReadOnlyList{int}, GenerationOptions?, CancellationToken)"/> would refuse whatever else runs, and queues nothing.</summary>
-    /// <remarks>For callers with several prompts, so that the last one is not refused after the first one was answered.</remarks>
+    /// <summary>
+    /// Refuses what <see cref="GenerateAsync(IReadOnlyList{int}, GenerationOptions?, CancellationToken)"/> would refuse
+    /// whatever else runs, and queues nothing.
+    /// </summary>
+    /// <remarks>
+    /// For callers with several prompts, so that the last one is not refused after the first one was answered.
+    /// </remarks>
     /// <param name="promptIds">Token ids.</param>
     /// <param name="options">What to generate; null: 64 tokens, greedy.</param>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
-    /// <exception cref="RequestException">The prompt is empty or holds an unknown id, or the engine lacks what an option needs.</exception>
+    /// <exception cref="RequestException">
+    /// The prompt is empty or holds an unknown id, or the engine lacks what an option needs.
+    /// </exception>
     /// <exception cref="ContextLengthException">The prompt leaves no room for a token.</exception>
     /// <exception cref="PoolCapacityException">The request could need more blocks than there are.</exception>
-    public void Validate(IReadOnlyList<int> promptIds, GenerationOptions? options = null) => _rules.Check(Copy(promptIds), options);
+    public void Validate(IReadOnlyList<int> promptIds, GenerationOptions? options = null) =>
+        _rules.Check(Copy(promptIds), options);
 
     /// <inheritdoc cref="Validate(IReadOnlyList{int}, GenerationOptions?)"/>
     /// <param name="prompt">The text; an empty one stands for the model's begin-of-text token.</param>
     /// <param name="options">What to generate; null: 64 tokens, greedy.</param>
     public void Validate(string prompt, GenerationOptions? options = null) => Validate(Encode(prompt), options);
 
-    /// <summary>Begins a session: a text that goes on turn by turn and keeps its blocks in between.</summary>
-    /// <param name="cacheSalt">The salt under which its blocks are found by others; its turns' own salt does not count.</param>
+    /// <summary>Begins a session: a text that is continued turn by turn and keeps its blocks in between.</summary>
+    /// <param name="cacheSalt">
+    /// The salt of its blocks, under which other requests find them; the salt in a turn's options is ignored.
+    /// </param>
     public Session StartSession(string? cacheSalt = null) => new(this, new SessionState(cacheSalt));
 
     /// <summary>Takes up a session from a file that <see cref="Session.SaveAsync"/> wrote.</summary>
@@ -135,18 +167,22 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// <see cref="Session.RestoreFailure"/>), and the next turn computes them. Null: such a file is an error.
     /// </param>
     /// <param name="cacheSalt">
-    /// The session's salt, used with <paramref name="otherwise"/>, since a file that cannot be used does not tell it. Empty:
-    /// none. Null: a salt of the session's own, so that no other request finds its blocks.
+    /// The session's salt, used with <paramref name="otherwise"/>, since a file that cannot be used does not tell it.
+    /// Empty: none. Null: a salt of the session's own, so that no other request finds its blocks.
     /// </param>
     /// <exception cref="SessionFileException">The file is damaged, of another model, or of another version.</exception>
     /// <exception cref="RequestException">The engine does not know its model's identity.</exception>
-    public async Task<Session> RestoreSessionAsync(string path, IReadOnlyList<int>? otherwise = null, string? cacheSalt = null)
+    public async Task<Session> RestoreSessionAsync(
+        string path,
+        IReadOnlyList<int>? otherwise = null,
+        string? cacheSalt = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         try
         {
             var content = await Task.Run(() => SessionFile.Read(path, ModelHash, _runner)).ConfigureAwait(false);
-            return new Session(this, await _loop.InvokeAsync(() => _loop.Parts.Sessions.Write(content)).ConfigureAwait(false));
+            return new Session(
+                this, await _loop.InvokeAsync(() => _loop.Parts.Sessions.Write(content)).ConfigureAwait(false));
         }
         catch (SessionFileException e) when (otherwise is not null)
         {
@@ -156,12 +192,16 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     }
 
     /// <summary>The pool and the block tables as they are between two steps, to be drawn.</summary>
-    public Task<EngineSnapshot> SnapshotAsync() => _loop.InvokeAsync(() => EngineSnapshot.Of(_loop.Parts.Scheduler, _loop.Parts.Blocks));
+    public Task<EngineSnapshot> SnapshotAsync() =>
+        _loop.InvokeAsync(() => EngineSnapshot.Of(_loop.Parts.Scheduler, _loop.Parts.Blocks));
 
     /// <summary>Forgets every cached block that no request or session uses, so that the next request finds no prefix.</summary>
     public Task DropCachedBlocksAsync() => _loop.InvokeAsync(_loop.Parts.Blocks.Pool.DropCached);
 
-    /// <summary>Stops after the current step: every request ends with <see cref="EngineClosedException"/>, and the runner is disposed.</summary>
+    /// <summary>
+    /// Stops after the current step: every request ends with <see cref="EngineClosedException"/>, and the runner is
+    /// disposed.
+    /// </summary>
     public async ValueTask DisposeAsync() => await _loop.StopAsync().ConfigureAwait(false);
 
     internal EngineLoop Loop => _loop;
@@ -169,14 +209,17 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     internal IModelRunner Runner => _runner;
 
     internal byte[] ModelHash => ModelIdentity?.Hash
-        ?? throw new RequestException("The engine does not know its model's identity; set EngineOptions.ModelIdentity to save and restore sessions.");
+        ?? throw new RequestException(
+            "The engine does not know its model's identity; "
+            + "set EngineOptions.ModelIdentity to save and restore sessions.");
 
     /// <summary>Submits a session's next turn.</summary>
     internal Generation Submit(Session session, IReadOnlyList<int> promptIds, GenerationOptions options)
     {
         if (options.Samples != 1 || options.Beams is not null || options.PromptLogProbs)
         {
-            throw new RequestException("A session's turn is one sequence: no samples, beams or prompt log-probabilities.");
+            throw new RequestException(
+                "A session's turn is one sequence: no samples, beams or prompt log-probabilities.");
         }
 
         var state = session.State;

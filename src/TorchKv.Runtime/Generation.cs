@@ -3,10 +3,10 @@ using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Runtime;
 
-/// <summary>A request that was submitted: it runs whether or not anybody reads. Thread-safe.</summary>
+/// <summary>A request that was submitted; it runs whether or not it is read. Thread-safe.</summary>
 /// <remarks>
-/// Pieces wait for their reader, at most as many as the request has tokens; a slow reader delays nobody. Each piece is read
-/// once, so that of several readers each gets a part.
+/// Pieces wait for their reader, at most as many as the request has tokens, so that a slow reader delays no request.
+/// Each piece is read once: several readers share the pieces.
 /// </remarks>
 public sealed class Generation : IAsyncEnumerable<GeneratedPiece>
 {
@@ -19,10 +19,15 @@ public sealed class Generation : IAsyncEnumerable<GeneratedPiece>
         _request = request;
     }
 
-    /// <summary>Done when the request has ended and its blocks are given back; faulted or cancelled as the stream ends.</summary>
+    /// <summary>
+    /// Done when the request has ended and its blocks are given back; faulted or cancelled as the stream ends.
+    /// </summary>
     public Task Completion => _request.Stream.Completion;
 
-    /// <summary>Ends the request where it is; what was generated can still be read, then <see cref="OperationCanceledException"/> comes.</summary>
+    /// <summary>
+    /// Ends the request. Pieces that were generated can still be read, then <see cref="OperationCanceledException"/> is
+    /// thrown.
+    /// </summary>
     public void Cancel() => _loop.Cancel(_request);
 
     /// <summary>Reads the pieces as they come.</summary>

@@ -7,7 +7,9 @@ public sealed class DeadlineExceededException : TorchKvException
     /// <param name="deadline">Time that the request had from its submission.</param>
     /// <param name="generatedTokens">Tokens that were generated until then.</param>
     public DeadlineExceededException(TimeSpan deadline, int generatedTokens)
-        : base($"The request was not done after {deadline.TotalSeconds:0.###} s; it had generated {generatedTokens} tokens.")
+        : base(
+            $"The request was not done after {deadline.TotalSeconds:0.###} s; "
+            + $"it had generated {generatedTokens} tokens.")
     {
         Deadline = deadline;
         GeneratedTokens = generatedTokens;

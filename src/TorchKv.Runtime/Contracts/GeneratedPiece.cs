@@ -3,10 +3,14 @@ namespace TorchKv.Runtime.Contracts;
 /// <summary>A piece of a stream of generated text. Pieces join to the whole text; a character is never cut.</summary>
 public sealed record GeneratedPiece
 {
-    /// <summary>The row of the batch that the piece belongs to; 0 where there is one prompt.</summary>
+    /// <summary>
+    /// The sample or beam that the piece belongs to; in a stream of several prompts, the prompt's row.
+    /// </summary>
     public int Row { get; init; }
 
-    /// <summary>New text; empty where the ids so far end in the middle of a character, or could begin a stop text.</summary>
+    /// <summary>
+    /// New text; empty where the ids so far end in the middle of a character, or could begin a stop text.
+    /// </summary>
     public string Text { get; init; } = "";
 
     /// <summary>The new token ids, in order.</summary>
@@ -15,7 +19,10 @@ public sealed record GeneratedPiece
     /// <summary>For each of <see cref="TokenIds"/>, where log-probabilities were asked for.</summary>
     public IReadOnlyList<ScoredToken> LogProbs { get; init; } = [];
 
-    /// <summary>On row 0's first piece, where asked for: for the prompt's second token and every one after it.</summary>
+    /// <summary>
+    /// On row 0's first piece, where asked for: for the prompt's second token and every later one. The first token has
+    /// none.
+    /// </summary>
     public IReadOnlyList<ScoredToken>? PromptLogProbs { get; init; }
 
     /// <summary>With beams, the sequence's score: HuggingFace's <c>sequences_scores</c>.</summary>

@@ -6,7 +6,9 @@ namespace TorchKv.Runtime.Contracts;
 public sealed partial record GenerationOptions
 {
     /// <summary>Checks every option.</summary>
-    /// <exception cref="OptionException">An option is outside its limits; the message names option, value and limits.</exception>
+    /// <exception cref="OptionException">
+    /// An option is outside its limits; the message names option, value and limits.
+    /// </exception>
     public void Validate()
     {
         ValidateSampling();
@@ -24,13 +26,25 @@ public sealed partial record GenerationOptions
 
     private void ValidateSampling()
     {
-        Check("temperature", Temperature, Temperature is null or 0 or (>= MinTemperature and < float.PositiveInfinity), "0 (greedy) or at least 0.000001");
+        Check(
+            "temperature",
+            Temperature,
+            Temperature is null or 0 or (>= MinTemperature and < float.PositiveInfinity),
+            "0 (greedy) or at least 0.000001");
         Check("top_k", TopK, TopK is null or >= 0, "at least 0 (0: all)");
         Check("top_p", TopP, TopP is null or (>= 0 and <= 1), "from 0 to 1");
         Check("min_p", MinP, MinP is null or (>= 0 and <= 1), "from 0 to 1");
         Check("typical_p", TypicalP, TypicalP is null or (> 0 and <= 1), "above 0 and at most 1");
-        Check("repetition_penalty", RepetitionPenalty, RepetitionPenalty is null or (> 0 and < float.PositiveInfinity), "above 0 and finite");
-        Check("no_repeat_ngram_size", NoRepeatNgramSize, NoRepeatNgramSize is null or >= 0, "at least 0 (0: any n-gram may repeat)");
+        Check(
+            "repetition_penalty",
+            RepetitionPenalty,
+            RepetitionPenalty is null or (> 0 and < float.PositiveInfinity),
+            "above 0 and finite");
+        Check(
+            "no_repeat_ngram_size",
+            NoRepeatNgramSize,
+            NoRepeatNgramSize is null or >= 0,
+            "at least 0 (0: any n-gram may repeat)");
     }
 
     private void ValidateStop()

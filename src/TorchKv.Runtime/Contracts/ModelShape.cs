@@ -1,9 +1,8 @@
-using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu.Kernels;
-
 namespace TorchKv.Runtime.Contracts;
 
-/// <summary>What the engine and its users need to know of a model: sizes and the ids that begin and end a text.</summary>
+/// <summary>
+/// What the engine and its users need to know of a model: sizes and the ids that begin and end a text.
+/// </summary>
 /// <remarks>Any decoder with a KV cache has one; the configuration of a GPT-2 is <c>Gpt2Config</c>.</remarks>
 public sealed record ModelShape
 {

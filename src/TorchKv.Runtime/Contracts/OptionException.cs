@@ -1,6 +1,8 @@
 namespace TorchKv.Runtime.Contracts;
 
-/// <summary>An option has a value that it cannot have; the message names the option, the value and the limits.</summary>
+/// <summary>
+/// An option has a value that it cannot have; the message names the option, the value and the limits.
+/// </summary>
 public sealed class OptionException : TorchKvException
 {
     /// <summary>A refusal.</summary>

@@ -1,6 +1,8 @@
 namespace TorchKv.Runtime.Contracts;
 
-/// <summary>Thrown when a request could need more KV blocks than the whole pool has, even with nothing else running.</summary>
+/// <summary>
+/// Thrown when a request could need more KV blocks than the whole pool has, even with nothing else running.
+/// </summary>
 public sealed class PoolCapacityException : TorchKvException
 {
     /// <summary>A refusal that names both sides, in blocks.</summary>
@@ -8,7 +10,9 @@ public sealed class PoolCapacityException : TorchKvException
     /// <param name="capacity">Blocks in the pool.</param>
     /// <param name="blockSize">Tokens in a block.</param>
     public PoolCapacityException(long needed, long capacity, int blockSize)
-        : base($"The request may need {needed} KV blocks of {blockSize} tokens, but the pool has {capacity}; ask for fewer tokens or samples, or load with a larger pool.")
+        : base(
+            $"The request may need {needed} KV blocks of {blockSize} tokens, but the pool has {capacity}; "
+            + "ask for fewer tokens or samples, or load with a larger pool.")
     {
         Needed = needed;
         Capacity = capacity;

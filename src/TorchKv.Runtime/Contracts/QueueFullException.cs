@@ -1,6 +1,8 @@
 namespace TorchKv.Runtime.Contracts;
 
-/// <summary>Thrown when a request comes while as many wait as may wait. Nothing was queued; it may be tried again later.</summary>
+/// <summary>
+/// Thrown when the queue of waiting requests is full. Nothing was queued; the request may be tried again later.
+/// </summary>
 public sealed class QueueFullException : TorchKvException
 {
     /// <summary>A refusal that names the queue's length and limit, in requests.</summary>

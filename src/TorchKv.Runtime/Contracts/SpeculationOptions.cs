@@ -1,44 +1,57 @@
-using TorchKv.Runtime.Speculation;
+using System.Globalization;
 
 namespace TorchKv.Runtime.Contracts;
 
-/// <summary>Speculative decoding: guesses that the model verifies several at a time. What is generated stays the same, token for token. Immutable.</summary>
+/// <summary>
+/// Speculative decoding: tokens are drafted, and the model verifies several of them in one step. The generated text
+/// stays the same, token for token. Immutable.
+/// </summary>
 /// <remarks>
-/// Each guess is held against the token that the sampler chooses there, with the draw that belongs to that step; it stays if
-/// they are equal. So sampled text is the plain one too, not only distributed like it (Leviathan et al. 2023 keep the
-/// distribution), as far as the runner's logits do not depend on how rows are cut: bit for bit on the CPU runner.
+/// Each draft is compared with the token that the sampler chooses there, with the draw that belongs to that step; it is
+/// accepted if they are equal. So sampled text is the plain one too, not only distributed like it (Leviathan et al.
+/// 2023 keep the distribution), as far as the runner's logits do not depend on how rows are cut: bit for bit on the CPU
+/// runner.
 /// </remarks>
 public sealed record SpeculationOptions
 {
     /// <summary>The most that <see cref="MaxDraftTokens"/> may be.</summary>
     public const int MostDraftTokens = 64;
 
-    /// <summary>Where guesses come from.</summary>
+    /// <summary>The source of drafts.</summary>
     public DraftSource Source { get; init; } = DraftSource.PromptLookup;
 
-    /// <summary>The most tokens to guess ahead. As many are tried as earlier guesses and the measured time of steps make worthwhile, often none.</summary>
+    /// <summary>
+    /// The most drafts a step. As many are verified as are worthwhile by the share of earlier drafts that was accepted
+    /// and by the measured time of steps, often none.
+    /// </summary>
     public int MaxDraftTokens { get; init; } = 16;
 
-    /// <summary>How many tokens must read the same for prompt lookup to guess.</summary>
+    /// <summary>How many tokens must read the same for prompt lookup to draft.</summary>
     public int MinMatch { get; init; } = 2;
 
-    /// <summary>Throws where an option cannot be.</summary>
+    /// <summary>Checks every option.</summary>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     public void Validate()
     {
         if (MaxDraftTokens is < 1 or > MostDraftTokens)
         {
-            throw new OptionException("max_draft_tokens", MaxDraftTokens.ToString(System.Globalization.CultureInfo.InvariantCulture), $"1 to {MostDraftTokens}");
+            throw new OptionException(
+                "max_draft_tokens",
+                MaxDraftTokens.ToString(CultureInfo.InvariantCulture),
+                $"1 to {MostDraftTokens}");
         }
 
         if (MinMatch is < 1 or > 64)
         {
-            throw new OptionException("min_match", MinMatch.ToString(System.Globalization.CultureInfo.InvariantCulture), "1 to 64");
+            throw new OptionException("min_match", MinMatch.ToString(CultureInfo.InvariantCulture), "1 to 64");
         }
 
         if (!Enum.IsDefined(Source))
         {
-            throw new OptionException("draft_source", ((int)Source).ToString(System.Globalization.CultureInfo.InvariantCulture), "PromptLookup or DraftModel");
+            throw new OptionException(
+                "draft_source",
+                ((int)Source).ToString(CultureInfo.InvariantCulture),
+                "PromptLookup or DraftModel");
         }
     }
 }

@@ -1,6 +1,8 @@
 namespace TorchKv.Runtime.Contracts;
 
-/// <summary>The base of every error that this library raises about what it was given: it names the thing and the limit.</summary>
+/// <summary>
+/// The base of every error that this library raises about its input. The message names the thing and the limit.
+/// </summary>
 public class TorchKvException : Exception
 {
     /// <summary>An error with a message.</summary>

@@ -1,10 +1,13 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 
 namespace TorchKv.Runtime.Paging;
 
-/// <summary>256 bits that stand for a block and everything before it: its tokens, its predecessors' tokens, the salt.</summary>
+/// <summary>
+/// 256 bits that stand for a block and everything before it: its tokens, its predecessors' tokens, the salt.
+/// </summary>
 internal readonly record struct BlockDigest
 {
     private readonly ulong _0, _1, _2, _3;
@@ -26,7 +29,10 @@ internal readonly record struct BlockDigest
         (words[0], words[1], words[2], words[3]) = (_0, _1, _2, _3);
     }
 
-    /// <summary>Where the chain of a prompt begins: zeros, or the SHA-256 of the salt, so that every block after it differs by salt.</summary>
+    /// <summary>
+    /// Where the chain of a prompt begins: zeros, or the SHA-256 of the salt, so that every block after it differs by
+    /// salt.
+    /// </summary>
     public static BlockDigest Root(string? salt)
     {
         if (string.IsNullOrEmpty(salt))
@@ -41,8 +47,9 @@ internal readonly record struct BlockDigest
 
     /// <summary>SHA-256 of the parent's 32 bytes and the tokens as little-endian 32-bit integers.</summary>
     /// <remarks>
-    /// A cryptographic hash because prompts come from strangers: one who could choose two prompts that collide would fill
-    /// a bucket of the index at will. Whether two blocks are the same is never left to it (see <see cref="PrefixIndex"/>).
+    /// A cryptographic hash because prompts come from strangers: one who could choose two prompts that collide would
+    /// fill a bucket of the index at will. Whether two blocks are the same is never left to it (see
+    /// <see cref="PrefixIndex"/>).
     /// </remarks>
     public static BlockDigest Sha256(in BlockDigest parent, ReadOnlySpan<int> tokens)
     {
@@ -57,7 +64,7 @@ internal readonly record struct BlockDigest
         parent.CopyTo(input);
         for (var i = 0; i < tokens.Length; i++)
         {
-            BitConverter.TryWriteBytes(input[(32 + (i * sizeof(int)))..], BitConverter.IsLittleEndian ? tokens[i] : System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(tokens[i]));
+            BinaryPrimitives.WriteInt32LittleEndian(input[(32 + (i * sizeof(int)))..], tokens[i]);
         }
 
         Span<byte> digest = stackalloc byte[32];

@@ -1,18 +1,19 @@
 namespace TorchKv.Runtime.Paging;
 
 /// <summary>
-/// Who holds which KV block. A block is free (nothing of worth in it), held (by one holder or several), or cached (nobody
-/// holds it, but the prefix index can find it): free + held + cached = all, always.
+/// Counts the holders of each KV block. A block is free (its content is not needed), held (by one holder or several),
+/// or cached (without a holder, but the prefix index can find it): free + held + cached = all, always.
 /// </summary>
 /// <remarks>
-/// Free blocks are given out first, the one freed last before the others since the processor's caches may still have it;
-/// then cached blocks, the one released longest ago first. Every operation is O(1) and allocates nothing; a block costs
-/// 8 bytes here. Knows no tensors. Not thread-safe.
+/// Free blocks are given out first, the one freed last before the others since the processor's caches may still have
+/// it; then cached blocks, the one released longest ago first. Every operation is O(1) and allocates nothing; a block
+/// costs 8 bytes here. Knows no tensors. Not thread-safe.
 /// </remarks>
 internal sealed class BlockPool
 {
-    // A held block needs a count and one that is not held needs its neighbours in a list, so the two share a field. Above 0
-    // it is the number of holders; below 0 it is the complement of the previous block in the list of free or cached blocks.
+    // A held block needs a count and one that is not held needs its neighbours in a list, so the two share a field.
+    // Above 0 it is the number of holders; below 0 it is the complement of the previous block in the list of free or
+    // cached blocks.
     private struct Slot
     {
         public int HoldersOrPrevious;
@@ -31,7 +32,8 @@ internal sealed class BlockPool
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blockCount);
         if (prefixes is not null && prefixes.BlockCount != blockCount)
         {
-            throw new ArgumentException($"The index is over {prefixes.BlockCount} blocks, the pool over {blockCount}.", nameof(prefixes));
+            throw new ArgumentException(
+                $"The index is over {prefixes.BlockCount} blocks, the pool over {blockCount}.", nameof(prefixes));
         }
 
         Prefixes = prefixes;
@@ -55,13 +57,13 @@ internal sealed class BlockPool
     /// <summary>All blocks.</summary>
     public int Count { get; }
 
-    /// <summary>Blocks with nothing of worth in them.</summary>
+    /// <summary>Free blocks.</summary>
     public int FreeCount { get; private set; }
 
-    /// <summary>Blocks that nobody holds but the index can find.</summary>
+    /// <summary>Blocks without a holder that the index can find.</summary>
     public int CachedCount { get; private set; }
 
-    /// <summary>Blocks that somebody holds.</summary>
+    /// <summary>Blocks with a holder.</summary>
     public int HeldCount { get; private set; }
 
     /// <summary>The most that <see cref="HeldCount"/> has been.</summary>
@@ -73,7 +75,7 @@ internal sealed class BlockPool
     /// <summary>Cached blocks given to another use so far.</summary>
     public long EvictionCount { get; private set; }
 
-    /// <summary>How many hold a block; 0 where it is free or cached.</summary>
+    /// <summary>The number of a block's holders; 0 where it is free or cached.</summary>
     public int HolderCount(int block)
     {
         CheckBlock(block);
@@ -83,7 +85,9 @@ internal sealed class BlockPool
     /// <summary>Whether the index can find a block. Such a block must not be written.</summary>
     public bool IsPublished(int block) => Prefixes is not null && Prefixes.Contains(block);
 
-    /// <summary>Takes a block for one holder, evicting the cached block released longest ago where none is free.</summary>
+    /// <summary>
+    /// Takes a block for one holder, evicting the cached block released longest ago where none is free.
+    /// </summary>
     /// <returns>False where every block is held.</returns>
     public bool TryAllocate(out int block)
     {
@@ -133,8 +137,10 @@ internal sealed class BlockPool
         CountHeld();
     }
 
-    /// <summary>Takes one holder away. A block without one is cached if the index can find it, else free.</summary>
-    /// <remarks>Release a sequence's blocks last to first, so that a block is evicted before those that lead to it.</remarks>
+    /// <summary>Removes one holder. A block without holders is cached if the index can find it, else free.</summary>
+    /// <remarks>
+    /// Release a sequence's blocks last to first, so that a block is evicted before those that lead to it.
+    /// </remarks>
     public void Release(int block)
     {
         CheckBlock(block);
@@ -162,7 +168,9 @@ internal sealed class BlockPool
         }
     }
 
-    /// <summary>Takes a block out of the index: it is about to be written, or can no longer be found. Its holders keep it.</summary>
+    /// <summary>
+    /// Takes a block out of the index: it is about to be written, or can no longer be found. Its holders keep it.
+    /// </summary>
     public void Unpublish(int block) => Prefixes!.Forget(block);
 
     /// <summary>Forgets every cached block: they are free. Held blocks stay as they are, and findable.</summary>
@@ -184,7 +192,8 @@ internal sealed class BlockPool
     {
         if (FreeCount + HeldCount + CachedCount != Count)
         {
-            throw new InvalidOperationException($"{FreeCount} free + {HeldCount} held + {CachedCount} cached ≠ {Count} blocks.");
+            throw new InvalidOperationException(
+                $"{FreeCount} free + {HeldCount} held + {CachedCount} cached ≠ {Count} blocks.");
         }
 
         Check(FreeBlocks(), FreeCount, published: false);

@@ -1,10 +1,12 @@
 namespace TorchKv.Runtime.Paging;
 
 /// <summary>
-/// One sequence's blocks in order: position p lies in block p / <see cref="BlockSize"/>. It grows at its end only; a last
-/// block that others read too is replaced by a copy before it is written.
+/// One sequence's blocks in order: position p lies in block p / <see cref="BlockSize"/>. It grows at its end only; a
+/// last block that is shared is replaced by a copy before it is written.
 /// </summary>
-/// <remarks>Holds a reference to each of its blocks until <see cref="Truncate"/> or <see cref="Clear"/>. Not thread-safe.</remarks>
+/// <remarks>
+/// Holds a reference to each of its blocks until <see cref="Truncate"/> or <see cref="Clear"/>. Not thread-safe.
+/// </remarks>
 internal sealed class BlockTable
 {
     private readonly BlockPool _pool;
@@ -34,9 +36,12 @@ internal sealed class BlockTable
     public ReadOnlyMemory<int> Blocks => _blocks.AsMemory(0, BlockCount);
 
     /// <summary>The block at a place in the table.</summary>
-    public int this[int index] => (uint)index < (uint)BlockCount ? _blocks[index] : throw new ArgumentOutOfRangeException(nameof(index));
+    public int this[int index] =>
+        (uint)index < (uint)BlockCount ? _blocks[index] : throw new ArgumentOutOfRangeException(nameof(index));
 
-    /// <summary>Blocks that have to be allocated before <paramref name="tokens"/> more can be written, a copied one included.</summary>
+    /// <summary>
+    /// Blocks that have to be allocated before <paramref name="tokens"/> more can be written, a copied one included.
+    /// </summary>
     public int BlocksNeeded(int tokens) =>
         Math.Max(0, BlocksFor(TokenCount + tokens, BlockSize) - BlockCount) + (MustCopy(tokens) ? 1 : 0);
 
@@ -44,11 +49,13 @@ internal sealed class BlockTable
     public static int BlocksFor(int tokens, int blockSize) => (int)(((long)tokens + blockSize - 1) / blockSize);
 
     /// <summary>
-    /// Makes room for more tokens: allocates blocks, and replaces the block that the next token goes to where others hold
-    /// it or the prefix index can find it.
+    /// Makes room for more tokens: allocates blocks, and replaces the block that the next token goes to where others
+    /// hold it or the prefix index can find it.
     /// </summary>
     /// <param name="tokens">Tokens to be written next.</param>
-    /// <param name="copy">The copy to make before they are written, in the order in which copies were asked for.</param>
+    /// <param name="copy">
+    /// The copy to make before they are written, in the order in which copies were asked for.
+    /// </param>
     /// <returns>False where the pool has too few blocks; nothing is changed then.</returns>
     public bool TryReserve(int tokens, out BlockCopy? copy)
     {
@@ -94,7 +101,8 @@ internal sealed class BlockTable
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         if (checked(TokenCount + tokens) > (long)BlockCount * BlockSize)
         {
-            throw new InvalidOperationException($"{TokenCount} tokens + {tokens} do not fit {BlockCount} blocks of {BlockSize}.");
+            throw new InvalidOperationException(
+                $"{TokenCount} tokens + {tokens} do not fit {BlockCount} blocks of {BlockSize}.");
         }
 
         TokenCount += tokens;
@@ -105,7 +113,9 @@ internal sealed class BlockTable
     {
         if (TokenCount != BlockCount * BlockSize)
         {
-            throw new InvalidOperationException($"A full block can follow only full blocks; {TokenCount} tokens are in {BlockCount} blocks of {BlockSize}.");
+            throw new InvalidOperationException(
+                "A full block can follow only full blocks; "
+                + $"{TokenCount} tokens are in {BlockCount} blocks of {BlockSize}.");
         }
 
         EnsureRoom(BlockCount + 1);
@@ -114,10 +124,17 @@ internal sealed class BlockTable
         TokenCount += BlockSize;
     }
 
-    /// <summary>A table of the same tokens that shares every block. Whoever writes first into a shared last block copies it.</summary>
+    /// <summary>
+    /// A table of the same tokens that shares every block. The first of the two that writes into a shared last block
+    /// copies it.
+    /// </summary>
     public BlockTable Fork()
     {
-        var fork = new BlockTable(_pool, BlockSize) { TokenCount = TokenCount, BlockCount = BlocksFor(TokenCount, BlockSize) };
+        var fork = new BlockTable(_pool, BlockSize)
+        {
+            TokenCount = TokenCount,
+            BlockCount = BlocksFor(TokenCount, BlockSize),
+        };
         fork.EnsureRoom(fork.BlockCount);
         for (var i = 0; i < fork.BlockCount; i++)
         {
@@ -128,7 +145,9 @@ internal sealed class BlockTable
         return fork;
     }
 
-    /// <summary>Drops tokens from the end and gives back every block that holds none of the rest, reserved ones included.</summary>
+    /// <summary>
+    /// Drops tokens from the end and gives back every block that holds none of the rest, reserved ones included.
+    /// </summary>
     /// <param name="tokens">Tokens that stay.</param>
     public void Truncate(int tokens)
     {

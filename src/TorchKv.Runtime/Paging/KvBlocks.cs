@@ -1,8 +1,8 @@
 namespace TorchKv.Runtime.Paging;
 
 /// <summary>
-/// The one way to KV blocks for the scheduler: what sequences hold, share and give back, over the pool, the block tables and
-/// the prefix index.
+/// The one way to KV blocks for the scheduler: what sequences hold, share and give back, over the pool, the block
+/// tables and the prefix index.
 /// </summary>
 /// <remarks>
 /// Wherever tokens are given, they are the sequence's certain tokens: prompt and chosen tokens without drafts. Knows no
@@ -37,13 +37,17 @@ internal sealed class KvBlocks
     /// <summary>A new sequence's blocks: none.</summary>
     public SequenceBlocks NewSequence(PrefixRoot root) => new(NewTable(), new PrefixChain(root));
 
-    /// <summary>The blocks of a sequence that continues from another: the two share all of them until one writes.</summary>
+    /// <summary>
+    /// The blocks of a sequence that continues from another: the two share all of them until one writes.
+    /// </summary>
     public SequenceBlocks Fork(SequenceBlocks blocks) => new(blocks.Table.Fork(), blocks.Chain.Fork());
 
     /// <summary>Lets a sequence that has no blocks yet continue from a session's.</summary>
     /// <param name="blocks">The sequence's.</param>
     /// <param name="table">The session's table, the sequence's from now on.</param>
-    /// <param name="tokens">The sequence's certain tokens; the last one is computed in any case, since its logits are wanted.</param>
+    /// <param name="tokens">
+    /// The sequence's certain tokens; the last one is computed in any case, since its logits are wanted.
+    /// </param>
     /// <param name="keepPrivate">Whether the index must not get the blocks.</param>
     public void Continue(SequenceBlocks blocks, BlockTable table, ReadOnlySpan<int> tokens, bool keepPrivate)
     {
@@ -76,7 +80,9 @@ internal sealed class KvBlocks
         }
     }
 
-    /// <summary>Makes a sequence share another's blocks for the tokens that both begin with, instead of its own.</summary>
+    /// <summary>
+    /// Makes a sequence share another's blocks for the tokens that both begin with, instead of its own.
+    /// </summary>
     public void Share(SequenceBlocks blocks, SequenceBlocks other, int tokens)
     {
         var table = other.Table.Fork();
@@ -94,7 +100,8 @@ internal sealed class KvBlocks
     /// <param name="tokens">Tokens to be written next.</param>
     /// <param name="copy">The copy to make before they are written.</param>
     /// <returns>False where the pool has too few blocks; nothing is changed then.</returns>
-    public bool TryReserve(SequenceBlocks blocks, int tokens, out BlockCopy? copy) => blocks.Table.TryReserve(tokens, out copy);
+    public bool TryReserve(SequenceBlocks blocks, int tokens, out BlockCopy? copy) =>
+        blocks.Table.TryReserve(tokens, out copy);
 
     /// <summary>Counts tokens as written, and makes the blocks findable that are full by now.</summary>
     /// <param name="blocks">The sequence's.</param>
@@ -131,13 +138,15 @@ internal sealed class KvBlocks
     }
 
     /// <summary>
-    /// The digest of the first block of a sequence that the index does not have; null without an index, or where that block
-    /// is not full of certain tokens.
+    /// The digest of the first block of a sequence that the index does not have; null without an index, or where that
+    /// block is not full of certain tokens.
     /// </summary>
     public BlockDigest? NextDigest(SequenceBlocks blocks, ReadOnlySpan<int> tokens)
     {
         var block = blocks.Chain.LinkCount;
-        return Pool.Prefixes is { } index && (block + 1) * BlockSize <= tokens.Length ? blocks.Chain.Digest(index, tokens, block) : null;
+        return Pool.Prefixes is { } index && (block + 1) * BlockSize <= tokens.Length
+            ? blocks.Chain.Digest(index, tokens, block)
+            : null;
     }
 
     private void Publish(SequenceBlocks blocks, ReadOnlySpan<int> tokens)

@@ -1,12 +1,12 @@
 namespace TorchKv.Runtime.Paging;
 
 /// <summary>
-/// One sequence's place in the prefix index: the digest of each of its full blocks, and how many of its blocks, from the
-/// first, the index has.
+/// One sequence's place in the prefix index: the digest of each of its full blocks, and how many of its blocks, from
+/// the first, the index has.
 /// </summary>
 /// <remarks>
-/// A digest depends on tokens alone, so it outlives a preemption. A link names a block, so it does not. Only tokens that
-/// can no longer change may be given: a digest over a rejected draft would be wrong. Not thread-safe.
+/// A digest depends on tokens alone, so it outlives a preemption. A link names a block, so it does not. Only tokens
+/// that can no longer change may be given: a digest over a rejected draft would be wrong. Not thread-safe.
 /// </remarks>
 internal sealed class PrefixChain
 {
@@ -22,8 +22,8 @@ internal sealed class PrefixChain
     public int LinkCount { get; private set; }
 
     /// <summary>
-    /// Whether no further block is published: the blocks must stay private, or the last link is a duplicate of a block that
-    /// has been evicted since.
+    /// Whether no further block is published: the blocks must stay private, or the last link is a duplicate of a block
+    /// that has been evicted since.
     /// </summary>
     public bool IsClosed { get; private set; }
 
@@ -80,9 +80,12 @@ internal sealed class PrefixChain
     /// <param name="maxBlocks">Blocks that the table may have at most.</param>
     public void Adopt(PrefixIndex index, BlockTable table, ReadOnlySpan<int> tokens, int maxBlocks)
     {
-        while (table.TokenCount == table.BlockCount * table.BlockSize && LinkCount == table.BlockCount && LinkCount < maxBlocks)
+        while (table.TokenCount == table.BlockCount * table.BlockSize
+            && LinkCount == table.BlockCount
+            && LinkCount < maxBlocks)
         {
-            if (!index.TryFind(Parent, Digest(index, tokens, LinkCount), Block(index, tokens, LinkCount), out var found))
+            var digest = Digest(index, tokens, LinkCount);
+            if (!index.TryFind(Parent, digest, Block(index, tokens, LinkCount), out var found))
             {
                 break;
             }

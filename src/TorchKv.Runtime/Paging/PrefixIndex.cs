@@ -3,7 +3,7 @@ using System.Numerics;
 namespace TorchKv.Runtime.Paging;
 
 /// <summary>
-/// Finds full blocks again by what they hold: (parent, tokens), the root of the chain being a salt. Knows no tensors.
+/// Finds full blocks again by their content: (parent, tokens), the root of the chain being a salt. Knows no tensors.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -16,9 +16,9 @@ namespace TorchKv.Runtime.Paging;
 /// order evicts children first, so this matters only where two sequences computed the same prefix at the same time.
 /// </para>
 /// <para>
-/// Cost: 20 bytes of entry, 2–4 of bucket and the tokens, 2 bytes each up to a vocabulary of 65,536 (32 bytes), 4 beyond:
-/// with <see cref="BlockPool"/>'s 8 bytes at most 64 bytes a block for GPT-2's vocabulary. Salts are kept beside, for first
-/// blocks that have one. Not thread-safe.
+/// Cost: 20 bytes of entry, 2–4 of bucket and the tokens, 2 bytes each up to a vocabulary of 65,536 (32 bytes), 4
+/// beyond: with <see cref="BlockPool"/>'s 8 bytes at most 64 bytes a block for GPT-2's vocabulary. Salts are stored
+/// apart, for first blocks that have one. Not thread-safe.
 /// </para>
 /// </remarks>
 internal sealed class PrefixIndex
@@ -82,7 +82,7 @@ internal sealed class PrefixIndex
     /// <summary>Whether a block can be found.</summary>
     public bool Contains(int block) => (_entries[block].Generation & 1) != 0;
 
-    /// <summary>Whether a link still names what it named: its block has not been forgotten since.</summary>
+    /// <summary>Whether a link is valid: its block has not been forgotten since.</summary>
     public bool IsAlive(PrefixLink link) => link.Block < 0 || _entries[link.Block].Generation == link.Generation;
 
     /// <summary>Looks for the block that holds these tokens after this parent.</summary>
@@ -118,7 +118,12 @@ internal sealed class PrefixIndex
     /// <param name="block">The block that holds their keys and values; it must not be published.</param>
     /// <param name="published">The block that is found from now on: this one, or the one that was there before.</param>
     /// <returns>False where the parent is no longer alive; nothing is changed then.</returns>
-    public bool TryPublish(PrefixLink parent, BlockDigest digest, ReadOnlySpan<int> tokens, int block, out PrefixLink published)
+    public bool TryPublish(
+        PrefixLink parent,
+        BlockDigest digest,
+        ReadOnlySpan<int> tokens,
+        int block,
+        out PrefixLink published)
     {
         if (!IsAlive(parent))
         {
@@ -134,7 +139,8 @@ internal sealed class PrefixIndex
         ref var entry = ref _entries[block];
         if ((entry.Generation & 1) != 0)
         {
-            throw new InvalidOperationException($"Block {block} is published already; a published block never changes.");
+            throw new InvalidOperationException(
+                $"Block {block} is published already; a published block never changes.");
         }
 
         ref var bucket = ref _buckets[Bucket(digest.Fingerprint)];
@@ -182,20 +188,14 @@ internal sealed class PrefixIndex
         }
     }
 
-    /// <summary>The parent of a published block; −1 for a first block, −2 where the parent is gone.</summary>
-    internal int ParentOf(int block)
-    {
-        ref var entry = ref _entries[block];
-        return entry.Parent >= 0 && _entries[entry.Parent].Generation != entry.ParentGeneration ? -2 : entry.Parent;
-    }
-
     private uint Bucket(uint fingerprint) => fingerprint & (uint)(_buckets.Length - 1);
 
     private void CheckLength(ReadOnlySpan<int> tokens)
     {
         if (tokens.Length != BlockSize)
         {
-            throw new ArgumentException($"{tokens.Length} tokens given; only full blocks of {BlockSize} are indexed.", nameof(tokens));
+            throw new ArgumentException(
+                $"{tokens.Length} tokens given; only full blocks of {BlockSize} are indexed.", nameof(tokens));
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace TorchKv.Runtime.Paging;
 
 /// <summary>A place in the index: a published block, or (block −1) the empty prefix under a salt.</summary>

@@ -1,6 +1,9 @@
 namespace TorchKv.Runtime.Paging;
 
-/// <summary>The KV blocks of one sequence: its block table and its chain in the prefix index. <see cref="KvBlocks"/> changes them.</summary>
+/// <summary>
+/// The KV blocks of one sequence: its block table and its chain in the prefix index. <see cref="KvBlocks"/> changes
+/// them.
+/// </summary>
 internal sealed class SequenceBlocks
 {
     public SequenceBlocks(BlockTable table, PrefixChain chain)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Scheduling;
 
@@ -5,18 +6,18 @@ namespace TorchKv.Runtime.Sampling;
 
 /// <summary>
 /// Beam search over one prompt, as HuggingFace's <c>GenerationMixin._beam_search</c> does it: 2·beams candidates a step
-/// (more with several end-of-text ids), finished sequences kept beside the running ones, float32 scores.
+/// (more with several end-of-text ids), finished sequences are kept apart from the running ones, float32 scores.
 /// </summary>
 /// <remarks>
 /// Knows neither tensors nor models. The caller runs the prompt once and gives its last logits, then, until
 /// <see cref="IsDone"/>: reorders its cache by <see cref="BeamIndices"/>, runs <see cref="NextTokens"/>, one for each
-/// beam, and gives their logits, all at once or beam by beam. Several prompts are several searches: one does not influence
-/// another. After construction nothing is allocated but by <see cref="Finish"/>. Not thread-safe.
+/// beam, and gives their logits, all at once or beam by beam. Several prompts are several searches: one does not
+/// influence another. After construction nothing is allocated but by <see cref="Finish"/>. Not thread-safe.
 /// </remarks>
 public sealed class BeamSearch
 {
-    // HuggingFace's score of what cannot be chosen: beams that are not in use, places without a finished sequence, sequences
-    // that have ended but are kept among the running ones.
+    // HuggingFace's score of what cannot be chosen: beams that are not in use, places without a finished sequence,
+    // sequences that have ended but are kept among the running ones.
     private const float Never = -1e9f;
 
     // A sum of log-probabilities does not come near −10⁹, so a score below this has a part of Never in it, or is −∞.
@@ -33,13 +34,13 @@ public sealed class BeamSearch
     private readonly Candidate[] _candidates;
 
     // A sequence for each beam and, from NumBeams on, for each finished place; swapped with the next step's.
-    private Sequence[] _running;
-    private Sequence[] _nextRunning;
-    private Sequence[] _finished;
-    private Sequence[] _nextFinished;
+    private BeamSequence[] _running;
+    private BeamSequence[] _nextRunning;
+    private BeamSequence[] _finished;
+    private BeamSequence[] _nextFinished;
     private bool _improvementPossible = true;
 
-    // Of the step under way: beams whose logits were given, and candidates so far, the best first.
+    // Of the current step: beams whose logits were given, and candidates so far, the best first.
     private int _added;
     private int _candidateCount;
 
@@ -49,9 +50,17 @@ public sealed class BeamSearch
     /// <param name="options">How to search.</param>
     /// <param name="eosTokenIds">Ids that end a sequence; may be empty.</param>
     /// <param name="maxNewTokens">The most tokens to generate, an end-of-text id included.</param>
-    /// <param name="sampling">Repetition penalty and no-repeat n-grams apply, to log-probabilities; its other options must be unset.</param>
+    /// <param name="sampling">
+    /// Repetition penalty and no-repeat n-grams apply, to log-probabilities; its other options must be unset.
+    /// </param>
     /// <exception cref="OptionException">An option is outside its limits, or asks for sampled beams.</exception>
-    public BeamSearch(ReadOnlySpan<int> prompt, int vocabSize, BeamSearchOptions options, IReadOnlyList<int> eosTokenIds, int maxNewTokens, GenerationOptions? sampling = null)
+    public BeamSearch(
+        ReadOnlySpan<int> prompt,
+        int vocabSize,
+        BeamSearchOptions options,
+        IReadOnlyList<int> eosTokenIds,
+        int maxNewTokens,
+        GenerationOptions? sampling = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(eosTokenIds);
@@ -60,12 +69,18 @@ public sealed class BeamSearch
         sampling.Validate();
         if (!sampling.IsGreedy)
         {
-            throw new OptionException("num_beams", $"{options.NumBeams} with sampling", "1 where temperature, top_k, top_p, min_p or typical_p is set: beams are not sampled");
+            throw new OptionException(
+                "num_beams",
+                $"{options.NumBeams} with sampling",
+                "1 where temperature, top_k, top_p, min_p or typical_p is set: beams are not sampled");
         }
 
         if (maxNewTokens < 1)
         {
-            throw new OptionException("max_new_tokens", maxNewTokens.ToString(System.Globalization.CultureInfo.InvariantCulture), "at least 1");
+            throw new OptionException(
+                "max_new_tokens",
+                maxNewTokens.ToString(CultureInfo.InvariantCulture),
+                "at least 1");
         }
 
         _options = options;
@@ -77,7 +92,11 @@ public sealed class BeamSearch
         var beams = options.NumBeams;
         if (vocabSize < 1 + Math.Max(1, _eos.Length))
         {
-            throw new OptionException("num_beams", $"{beams}", $"1 over a vocabulary of {vocabSize} with {_eos.Length} end-of-text ids: a beam needs a token to go on with");
+            throw new OptionException(
+                "num_beams",
+                $"{beams}",
+                $"1 over a vocabulary of {vocabSize} with {_eos.Length} end-of-text ids: "
+                + "a beam needs a token to continue with");
         }
 
         _nextTokens = new int[beams];
@@ -114,10 +133,14 @@ public sealed class BeamSearch
     public ReadOnlySpan<int> Tokens(int beam) => _running[beam].Tokens.AsSpan(0, _promptLength + Step);
 
     /// <summary>Takes a step with the logits of every beam.</summary>
-    /// <param name="logits">(beams, vocabulary), or on the first step (1, vocabulary): the prompt's; changed in place.</param>
+    /// <param name="logits">
+    /// (beams, vocabulary), or on the first step (1, vocabulary): the prompt's; changed in place.
+    /// </param>
     /// <exception cref="InvalidOperationException">The search has ended.</exception>
     /// <exception cref="ArgumentException">The number of logits is neither.</exception>
-    /// <exception cref="RequestFailedException">The logits hold NaN or infinity: nothing was changed but the logits. Or every token is banned.</exception>
+    /// <exception cref="RequestFailedException">
+    /// The logits hold NaN or infinity: nothing was changed but the logits. Or every token is banned.
+    /// </exception>
     public void Advance(Span<float> logits)
     {
         ThrowIfDone();
@@ -125,7 +148,8 @@ public sealed class BeamSearch
         var rows = logits.Length / vocabSize;
         if (_added > 0 || logits.Length % vocabSize != 0 || (rows != NumBeams && !(rows == 1 && Step == 0)))
         {
-            throw new ArgumentException($"{logits.Length} logits for {NumBeams} beams over a vocabulary of {vocabSize}.", nameof(logits));
+            throw new ArgumentException(
+                $"{logits.Length} logits for {NumBeams} beams over a vocabulary of {vocabSize}.", nameof(logits));
         }
 
         for (var row = 0; row < rows; row++)
@@ -142,7 +166,10 @@ public sealed class BeamSearch
         ChooseSequences();
     }
 
-    /// <summary>Adds the logits of one beam, the first one's first. With those of the last beam, <see cref="Advance()"/> takes the step.</summary>
+    /// <summary>
+    /// Adds the logits of one beam, the first one's first. With those of the last beam, <see cref="Advance()"/> takes
+    /// the step.
+    /// </summary>
     /// <param name="logits">(vocabulary); changed in place.</param>
     /// <exception cref="InvalidOperationException">The search has ended, or has the logits of every beam.</exception>
     /// <exception cref="RequestFailedException">The logits hold NaN or infinity.</exception>
@@ -172,7 +199,10 @@ public sealed class BeamSearch
         ChooseSequences();
     }
 
-    /// <summary>The best finished sequences so far, best first: <see cref="BeamSearchOptions.NumReturnSequences"/> of them, fewer where fewer finished.</summary>
+    /// <summary>
+    /// The best finished sequences so far, best first: <see cref="BeamSearchOptions.NumReturnSequences"/> of them,
+    /// fewer where fewer finished.
+    /// </summary>
     public IReadOnlyList<BeamHypothesis> Finish()
     {
         var results = new List<BeamHypothesis>();
@@ -189,8 +219,8 @@ public sealed class BeamSearch
 
     private void ToLogProbabilities(Span<float> row, int beam)
     {
-        LogitsProcessors.CheckModel(row);
-        var logSum = _processors.LogSum(row);
+        LogitsRow.CheckModel(row);
+        var logSum = LogitsRow.LogSum(row);
         foreach (ref var logit in row)
         {
             logit = (float)(logit - logSum);
@@ -207,7 +237,10 @@ public sealed class BeamSearch
         }
     }
 
-    /// <summary>Puts a beam's continuations among the candidates: the best first; of equal ones the lower beam, then the lower token.</summary>
+    /// <summary>
+    /// Puts a beam's continuations among the candidates: the best first; of equal ones the lower beam, then the lower
+    /// token.
+    /// </summary>
     private void AddCandidates(int beam, ReadOnlySpan<float> logProbabilities)
     {
         var count = _candidateCount;
@@ -241,7 +274,12 @@ public sealed class BeamSearch
         if (!(candidates[0].Score > LeastScore))
         {
             // Every continuation of every beam is banned. What has finished is the result.
-            IsDone = Array.Exists(_finished, sequence => sequence.IsFinished) ? true : throw LogitsProcessors.NoTokenLeft();
+            if (!Array.Exists(_finished, sequence => sequence.IsFinished))
+            {
+                throw LogitsRow.NoTokenLeft();
+            }
+
+            IsDone = true;
             return;
         }
 
@@ -286,10 +324,14 @@ public sealed class BeamSearch
         return everyoneEnds;
     }
 
-    /// <summary>Finished sequences and those of the first candidates that end now, the best of both; earlier ones first among equals.</summary>
+    /// <summary>
+    /// Finished sequences and those of the first candidates that end now, the best of both; earlier ones first among
+    /// equals.
+    /// </summary>
     private void ChooseFinished(ReadOnlySpan<Candidate> candidates)
     {
-        var isClosed = !_improvementPossible || (_options.EarlyStopping == EarlyStopping.WhenFull && _finished.All(sequence => sequence.IsFinished));
+        var isFull = _options.EarlyStopping == EarlyStopping.WhenFull && _finished.All(sequence => sequence.IsFinished);
+        var isClosed = !_improvementPossible || isFull;
         var (old, added) = (0, 0);
         for (var place = 0; place < NumBeams; place++)
         {
@@ -319,36 +361,50 @@ public sealed class BeamSearch
     }
 
     /// <summary>
-    /// Whether a sequence that ends now takes the place of another. A real one takes any place without a finished sequence,
-    /// however low its score is; HuggingFace's bar of −10⁹ would leave a search with a strong length penalty without a result.
+    /// Whether a sequence that ends now takes the place of another. A real one takes any place without a finished
+    /// sequence, however low its score is; HuggingFace's bar of −10⁹ would leave a search with a strong length penalty
+    /// without a result.
     /// </summary>
-    private static bool IsBetter(float logProbability, float score, Sequence other) => logProbability > LeastScore
+    private static bool IsBetter(float logProbability, float score, BeamSequence other) => logProbability > LeastScore
         ? !other.IsFinished || score > other.Score
         : !other.IsFinished && score > Never;
 
-    /// <summary>A score: the sum of log-probabilities ÷ length to the power of the length penalty, within the range of a float.</summary>
+    /// <summary>
+    /// A score: the sum of log-probabilities ÷ length to the power of the length penalty, within the range of a float.
+    /// </summary>
     private float Normalize(float logProbability, int length)
     {
         var score = logProbability / (float)DeterministicMath.Power(length, _options.LengthPenalty);
-        return float.IsFinite(score) || float.IsNegativeInfinity(logProbability) ? score : logProbability == 0 ? 0 : float.MinValue;
+        if (float.IsFinite(score) || float.IsNegativeInfinity(logProbability))
+        {
+            return score;
+        }
+
+        return logProbability == 0 ? 0 : float.MinValue;
     }
 
-    /// <summary>HuggingFace's <c>_check_early_stop_heuristic</c> and <c>_beam_search_has_unfinished_sequences</c>.</summary>
+    /// <summary>
+    /// HuggingFace's <c>_check_early_stop_heuristic</c> and <c>_beam_search_has_unfinished_sequences</c>.
+    /// </summary>
     private void Conclude(bool everyoneEnds)
     {
-        var length = _options.EarlyStopping == EarlyStopping.WhenCertain && _options.LengthPenalty > 0 ? _maxNewTokens : Step;
+        var length = _options.EarlyStopping == EarlyStopping.WhenCertain && _options.LengthPenalty > 0
+            ? _maxNewTokens
+            : Step;
         var bestPossible = Normalize(_running[0].Score, length);
         var worst = _finished[NumBeams - 1];
         _improvementPossible &= !worst.IsFinished || bestPossible > worst.Score;
-        IsDone = everyoneEnds || !_improvementPossible || (_options.EarlyStopping == EarlyStopping.WhenFull && worst.IsFinished);
+        IsDone = everyoneEnds
+            || !_improvementPossible
+            || (_options.EarlyStopping == EarlyStopping.WhenFull && worst.IsFinished);
     }
 
-    private static Sequence[] NewSequences(int count, ReadOnlySpan<int> prompt, int maxNewTokens)
+    private static BeamSequence[] NewSequences(int count, ReadOnlySpan<int> prompt, int maxNewTokens)
     {
-        var sequences = new Sequence[count];
+        var sequences = new BeamSequence[count];
         for (var i = 0; i < count; i++)
         {
-            sequences[i] = new Sequence { Tokens = new int[prompt.Length + maxNewTokens] };
+            sequences[i] = new BeamSequence { Tokens = new int[prompt.Length + maxNewTokens] };
             prompt.CopyTo(sequences[i].Tokens);
         }
 
@@ -361,31 +417,5 @@ public sealed class BeamSearch
         public int Token;
         public float Score;
         public bool Ends;
-    }
-
-    private sealed class Sequence
-    {
-        public required int[] Tokens { get; init; }
-
-        public float Score { get; set; }
-
-        /// <summary>Generated tokens of a finished sequence.</summary>
-        public int Length { get; set; }
-
-        public bool IsFinished { get; set; }
-
-        /// <summary>Becomes a copy of another's first tokens with one more.</summary>
-        public void Extend(Sequence other, int length, int token)
-        {
-            other.Tokens.AsSpan(0, length).CopyTo(Tokens);
-            Tokens[length] = token;
-        }
-
-        /// <summary>Becomes a copy of a finished sequence.</summary>
-        public void CopyFrom(Sequence other)
-        {
-            other.Tokens.CopyTo(Tokens, 0);
-            (Score, Length, IsFinished) = (other.Score, other.Length, other.IsFinished);
-        }
     }
 }

@@ -3,10 +3,13 @@ using System.Runtime.Intrinsics;
 namespace TorchKv.Runtime.Sampling;
 
 /// <summary>
-/// exp and log from additions, multiplications and divisions alone, which IEEE 754 rounds exactly: the same bits on every
-/// machine, with any vector width. <see cref="Math.Exp"/> is the platform's and differs in the last bits.
+/// exp and log from additions, multiplications and divisions alone, which IEEE 754 rounds exactly: the same bits on
+/// every machine, with any vector width. <see cref="Math.Exp"/> is the platform's and differs in the last bits.
 /// </summary>
-/// <remarks>Products and sums are written apart and never fused: .NET does not contract them. Error below 2 units in the last place.</remarks>
+/// <remarks>
+/// Products and sums are written apart and never fused: .NET does not contract them. Error below 2 units in the last
+/// place.
+/// </remarks>
 internal static class DeterministicMath
 {
     private const double Log2E = 1.4426950408889634;
@@ -25,7 +28,8 @@ internal static class DeterministicMath
     // 1/13!, 1/12!, …, 1/1!, 1/0!: |r| ≤ ln 2 / 2 leaves an error of 4e-18.
     private static ReadOnlySpan<double> ExpTerms =>
     [
-        1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1,
+        1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040,
+        1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1,
     ];
 
     /// <summary>e^x; 0 below −708, ∞ above 709.</summary>
@@ -45,10 +49,13 @@ internal static class DeterministicMath
             sum = (sum * r) + term;
         }
 
-        return BitConverter.Int64BitsToDouble(BitConverter.DoubleToInt64Bits(sum) + (BitConverter.DoubleToInt64Bits(shifted) << 52));
+        return BitConverter.Int64BitsToDouble(
+            BitConverter.DoubleToInt64Bits(sum) + (BitConverter.DoubleToInt64Bits(shifted) << 52));
     }
 
-    /// <summary>e^(x − shift) of each; <paramref name="shift"/> is the greatest x. The bits of <see cref="Exp(double)"/>.</summary>
+    /// <summary>
+    /// e^(x − shift) of each; <paramref name="shift"/> is the greatest x. The bits of <see cref="Exp(double)"/>.
+    /// </summary>
     public static void Exp(ReadOnlySpan<float> x, double shift, Span<double> results)
     {
         var i = 0;
@@ -78,10 +85,15 @@ internal static class DeterministicMath
         }
 
         var scaled = (sum.AsInt64() + Vector256.ShiftLeft(shifted.AsInt64(), 52)).AsDouble();
-        return Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(x, Vector256.Create(Smallest)), scaled, Vector256<double>.Zero);
+        return Vector256.ConditionalSelect(
+            Vector256.GreaterThanOrEqual(x, Vector256.Create(Smallest)),
+            scaled,
+            Vector256<double>.Zero);
     }
 
-    /// <summary>The sum in one fixed order: four chains of every fourth value, joined from the left, then the rest.</summary>
+    /// <summary>
+    /// The sum in one fixed order: four chains of every fourth value, joined from the left, then the rest.
+    /// </summary>
     public static double Sum(ReadOnlySpan<double> values)
     {
         var chains = Vector256<double>.Zero;

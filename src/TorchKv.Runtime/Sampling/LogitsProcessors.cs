@@ -5,15 +5,15 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Runtime.Sampling;
 
 /// <summary>
-/// HuggingFace's logits processors and warpers (<c>generation/logits_process.py</c>) in place on a row of logits, in the
-/// order of <c>_get_logits_processor</c>: repetition penalty, no-repeat n-grams; then, for sampling, temperature, top-k,
-/// top-p, min-p, typical-p. At least one token is kept.
+/// HuggingFace's logits processors and warpers (<c>generation/logits_process.py</c>) in place on a row of logits, in
+/// the order of <c>_get_logits_processor</c>: repetition penalty, no-repeat n-grams; then, for sampling, temperature,
+/// top-k, top-p, min-p, typical-p. At least one token is kept.
 /// </summary>
 /// <remarks>
 /// Owns its scratch memory: after the first row nothing is allocated. Not thread-safe. The results are the same bits on
 /// every machine. Probabilities are computed in double and rounded to float where PyTorch has float32.
 /// </remarks>
-public sealed class LogitsProcessors
+internal sealed class LogitsProcessors
 {
     private readonly RadixSelect _select = new();
     private readonly float[] _best = new float[128];
@@ -42,12 +42,14 @@ public sealed class LogitsProcessors
     public int VocabSize => _seen.Length;
 
     /// <summary>Tokens that <see cref="Select"/> left, in order of their ids.</summary>
-    internal ReadOnlySpan<int> CandidateIds => _ids.AsSpan(0, _count);
+    public ReadOnlySpan<int> CandidateIds => _ids.AsSpan(0, _count);
 
     /// <summary>Their logits.</summary>
-    internal Span<float> CandidateLogits => _logits.AsSpan(0, _count);
+    public Span<float> CandidateLogits => _logits.AsSpan(0, _count);
 
-    /// <summary>Applies repetition penalty and no-repeat n-grams: what holds for greedy decoding and beam search too.</summary>
+    /// <summary>
+    /// Applies repetition penalty and no-repeat n-grams: what holds for greedy decoding and beam search too.
+    /// </summary>
     /// <param name="logits">(vocabulary): logits, or log-probabilities in beam search.</param>
     /// <param name="history">The sequence so far, prompt included.</param>
     /// <param name="options">Validated options.</param>
@@ -65,21 +67,11 @@ public sealed class LogitsProcessors
         }
     }
 
-    /// <summary>Applies temperature, top-k, top-p, min-p and typical-p; removed tokens become −∞.</summary>
-    /// <param name="logits">(vocabulary).</param>
-    /// <param name="options">Validated options.</param>
-    public void Warp(Span<float> logits, GenerationOptions options)
-    {
-        Select(logits, options);
-        logits.Fill(float.NegativeInfinity);
-        for (var i = 0; i < _count; i++)
-        {
-            logits[_ids[i]] = _logits[i];
-        }
-    }
-
-    /// <summary>The same, but leaves what is kept in <see cref="CandidateIds"/> and <see cref="CandidateLogits"/> (some of them may be −∞).</summary>
-    internal void Select(Span<float> logits, GenerationOptions options)
+    /// <summary>
+    /// Applies temperature, top-k, top-p, min-p and typical-p; the tokens that stay are <see cref="CandidateIds"/> and
+    /// <see cref="CandidateLogits"/>, though some of the logits may be −∞.
+    /// </summary>
+    public void Select(Span<float> logits, GenerationOptions options)
     {
         CheckLength(logits);
         if (options.Temperature is { } temperature && temperature != 1)
@@ -87,7 +79,9 @@ public sealed class LogitsProcessors
             Divide(logits, temperature);
         }
 
-        Gather(logits, options.TopK is > 0 and var k && k < logits.Length ? KthLargest(logits, k) : float.NegativeInfinity);
+        Gather(
+            logits,
+            options.TopK is > 0 and var k && k < logits.Length ? KthLargest(logits, k) : float.NegativeInfinity);
         if (options.TopP is < 1 and var topP)
         {
             KeepTopP(CandidateLogits, topP);
@@ -132,11 +126,16 @@ public sealed class LogitsProcessors
             throw new OptionException(
                 "repetition_penalty",
                 penalty.ToString(CultureInfo.InvariantCulture),
-                $"nearer to 1: a logit of {overflowed.ToString(CultureInfo.InvariantCulture)} divided by it is infinite");
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"nearer to 1: a logit of {overflowed} divided by it is infinite"));
         }
     }
 
-    /// <summary>HuggingFace's <c>NoRepeatNGramLogitsProcessor</c>: what followed the history's last n − 1 tokens before does not follow again.</summary>
+    /// <summary>
+    /// HuggingFace's <c>NoRepeatNGramLogitsProcessor</c>: what followed the history's last n − 1 tokens before does not
+    /// follow again.
+    /// </summary>
     private static void BanRepeatedNgrams(Span<float> logits, ReadOnlySpan<int> history, int size)
     {
         if (history.Length < size)
@@ -207,7 +206,10 @@ public sealed class LogitsProcessors
         return best[0];
     }
 
-    /// <summary>HuggingFace's <c>TopPLogitsWarper</c>: from the least probable up, tokens go while their sum is at most 1 − p; of equal ones the lower id first.</summary>
+    /// <summary>
+    /// HuggingFace's <c>TopPLogitsWarper</c>: from the least probable up, tokens go while their sum is at most 1 − p;
+    /// of equal ones the lower id first.
+    /// </summary>
     private void KeepTopP(Span<float> logits, float topP)
     {
         if (logits.IsEmpty)
@@ -218,7 +220,7 @@ public sealed class LogitsProcessors
         var probabilities = Probabilities(logits, out _);
         var threshold = (float)(1 - AsWritten(topP));
 
-        // So many tokens so improbable go for certain; the rest are few.
+        // Tokens up to threshold ÷ (n + 1) can be dropped without sorting: together they do not reach the threshold.
         var negligible = threshold / (logits.Length + 1);
         var sum = 0.0;
         var count = 0;
@@ -283,8 +285,8 @@ public sealed class LogitsProcessors
     }
 
     /// <summary>
-    /// HuggingFace's <c>TypicalLogitsWarper</c>: tokens whose surprise is closest to the entropy, until they have the mass;
-    /// those as far as the last of them stay too.
+    /// HuggingFace's <c>TypicalLogitsWarper</c>: tokens whose surprise is closest to the entropy, until they have the
+    /// mass; those as far as the last of them stay too.
     /// </summary>
     private void KeepTypical(Span<float> logits, float mass)
     {
@@ -294,7 +296,7 @@ public sealed class LogitsProcessors
         }
 
         var probabilities = Probabilities(logits, out _);
-        var logSum = LogSum(logits);
+        var logSum = LogitsRow.LogSum(logits);
         var entropy = 0.0;
         for (var i = 0; i < logits.Length; i++)
         {
@@ -307,7 +309,7 @@ public sealed class LogitsProcessors
             keys[i] = RadixSelect.Key(Math.Abs(-(float)(logits[i] - logSum) - (float)entropy));
         }
 
-        // The first whose sum is not below the mass is the last that stays.
+        // The first token whose sum is not below the mass is the last that stays.
         var below = 0.0;
         var pivot = _select.Find(keys, probabilities, MathF.BitDecrement((float)AsWritten(mass)), ref below);
         for (var i = 0; i < logits.Length; i++)
@@ -323,13 +325,15 @@ public sealed class LogitsProcessors
     private Span<double> Probabilities(ReadOnlySpan<float> logits, out double greatest)
     {
         var weights = _weights.AsSpan(0, logits.Length);
-        DeterministicMath.Exp(logits, Max(logits), weights);
+        DeterministicMath.Exp(logits, LogitsRow.Max(logits), weights);
         var sum = DeterministicMath.Sum(weights);
         var i = 0;
         for (; i + Vector256<float>.Count <= weights.Length; i += Vector256<float>.Count)
         {
             var part = weights.Slice(i, Vector256<float>.Count);
-            var rounded = Vector256.Narrow(Vector256.Create<double>(part) / Vector256.Create(sum), Vector256.Create<double>(part[Vector256<double>.Count..]) / Vector256.Create(sum));
+            var rounded = Vector256.Narrow(
+                Vector256.Create<double>(part) / Vector256.Create(sum),
+                Vector256.Create<double>(part[Vector256<double>.Count..]) / Vector256.Create(sum));
             var (lower, upper) = Vector256.Widen(rounded);
             lower.CopyTo(part);
             upper.CopyTo(part[Vector256<double>.Count..]);
@@ -356,108 +360,8 @@ public sealed class LogitsProcessors
         return keys;
     }
 
-    /// <summary>ln Σ e^x, in double.</summary>
-    /// <param name="logits">At least one; −∞ counts for nothing.</param>
-    internal double LogSum(ReadOnlySpan<float> logits)
-    {
-        var max = Max(logits);
-        var sum = 0.0;
-        Span<double> chunk = stackalloc double[256];
-        for (var i = 0; i < logits.Length; i += chunk.Length)
-        {
-            var part = logits.Slice(i, Math.Min(chunk.Length, logits.Length - i));
-            DeterministicMath.Exp(part, max, chunk);
-            sum += DeterministicMath.Sum(chunk[..part.Length]);
-        }
-
-        return max + DeterministicMath.Log(sum);
-    }
-
-    /// <summary>The greatest logit; NaN counts for nothing.</summary>
-    internal static float Max(ReadOnlySpan<float> logits)
-    {
-        var max = float.NegativeInfinity;
-        var i = 0;
-        if (logits.Length >= Vector256<float>.Count)
-        {
-            var lanes = Vector256.Create(max);
-            for (; i + Vector256<float>.Count <= logits.Length; i += Vector256<float>.Count)
-            {
-                var values = Vector256.Create(logits[i..]);
-                lanes = Vector256.ConditionalSelect(Vector256.GreaterThan(values, lanes), values, lanes);
-            }
-
-            for (var lane = 0; lane < Vector256<float>.Count; lane++)
-            {
-                max = lanes[lane] > max ? lanes[lane] : max;
-            }
-        }
-
-        for (; i < logits.Length; i++)
-        {
-            max = logits[i] > max ? logits[i] : max;
-        }
-
-        return max;
-    }
-
-    /// <summary>Refuses a model's logits that hold NaN or +∞, or nothing but −∞.</summary>
-    internal static void CheckModel(ReadOnlySpan<float> logits)
-    {
-        if (!float.IsFinite(Max(logits)) || ContainsNaN(logits))
-        {
-            throw NotFinite();
-        }
-    }
-
-    /// <summary>Refuses a row that no token can be chosen from.</summary>
-    /// <param name="logits">The row.</param>
-    /// <param name="max">The greatest of the logits that are left of it.</param>
-    /// <exception cref="RequestFailedException">The row holds NaN or +∞, or nothing but −∞ is left of it.</exception>
-    internal static void CheckUsable(ReadOnlySpan<float> logits, float max)
-    {
-        if (float.IsPositiveInfinity(max) || ContainsNaN(logits))
-        {
-            throw NotFinite();
-        }
-
-        if (float.IsNegativeInfinity(max))
-        {
-            throw NoTokenLeft();
-        }
-    }
-
-    private static RequestFailedException NotFinite() =>
-        new("The logits hold NaN or infinity: the weights, or the precision they were run in, cannot be used.", null);
-
-    /// <summary>The refusal where every token is banned.</summary>
-    internal static RequestFailedException NoTokenLeft() =>
-        new("No token is left to choose from: no_repeat_ngram_size, or another option that bans tokens, removed every one.", null);
-
-    private static bool ContainsNaN(ReadOnlySpan<float> logits)
-    {
-        var i = 0;
-        for (; i + Vector256<float>.Count <= logits.Length; i += Vector256<float>.Count)
-        {
-            var values = Vector256.Create(logits[i..]);
-            if (!Vector256.EqualsAll(values, values))
-            {
-                return true;
-            }
-        }
-
-        for (; i < logits.Length; i++)
-        {
-            if (float.IsNaN(logits[i]))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private static float FromKey(uint key) => BitConverter.UInt32BitsToSingle((key & 0x8000_0000) != 0 ? key & 0x7FFF_FFFF : ~key);
+    private static float FromKey(uint key) =>
+        BitConverter.UInt32BitsToSingle((key & 0x8000_0000) != 0 ? key & 0x7FFF_FFFF : ~key);
 
     /// <summary>0.9f is 0.89999998; the option that was written, and HuggingFace takes, is 0.9.</summary>
     private static double AsWritten(float value) => (double)(decimal)value;

@@ -12,7 +12,9 @@ internal static class Philox
     private const uint Weyl1 = 0xBB67AE85;
 
     /// <summary>Four random words.</summary>
-    public static (uint X0, uint X1, uint X2, uint X3) Block((uint X0, uint X1, uint X2, uint X3) counter, (uint K0, uint K1) key)
+    public static (uint X0, uint X1, uint X2, uint X3) Block(
+        (uint X0, uint X1, uint X2, uint X3) counter,
+        (uint K0, uint K1) key)
     {
         var (x0, x1, x2, x3) = counter;
         var (k0, k1) = key;
@@ -20,7 +22,11 @@ internal static class Philox
         {
             var product0 = (ulong)Multiplier0 * x0;
             var product1 = (ulong)Multiplier1 * x2;
-            (x0, x1, x2, x3) = ((uint)(product1 >> 32) ^ x1 ^ k0, (uint)product1, (uint)(product0 >> 32) ^ x3 ^ k1, (uint)product0);
+            (x0, x1, x2, x3) = (
+                (uint)(product1 >> 32) ^ x1 ^ k0,
+                (uint)product1,
+                (uint)(product0 >> 32) ^ x3 ^ k1,
+                (uint)product0);
             k0 = unchecked(k0 + Weyl0);
             k1 = unchecked(k1 + Weyl1);
         }
@@ -36,5 +42,6 @@ internal static class Philox
     }
 
     /// <summary>A number in [0, 1), a multiple of 2^−53.</summary>
-    public static double Uniform(ulong seed, ulong counter) => (Bits(seed, counter, stream: 0) >> 11) * (1.0 / (1UL << 53));
+    public static double Uniform(ulong seed, ulong counter) =>
+        (Bits(seed, counter, stream: 0) >> 11) * (1.0 / (1UL << 53));
 }

@@ -1,6 +1,9 @@
 namespace TorchKv.Runtime.Sampling;
 
-/// <summary>Finds where a running sum over sorted keys passes a threshold, without sorting: three passes over the keys, in any order of values the same cost.</summary>
+/// <summary>
+/// Finds where a running sum over sorted keys passes a threshold, without sorting: three passes over the keys, in any
+/// order of values the same cost.
+/// </summary>
 internal sealed class RadixSelect
 {
     private const int BucketBits = 11;
@@ -16,11 +19,18 @@ internal sealed class RadixSelect
         return bits ^ ((uint)((int)bits >> 31) | 0x8000_0000);
     }
 
-    /// <summary>The smallest key such that the weights of all keys up to and with it sum to more than the threshold; the greatest key if they never do.</summary>
+    /// <summary>
+    /// The smallest key such that the weights of all keys up to and with it sum to more than the threshold; the
+    /// greatest key if they never do.
+    /// </summary>
     /// <param name="keys">The keys, at least one.</param>
     /// <param name="weights">Their weights, not negative; empty: 1 each.</param>
-    /// <param name="threshold">Sums are rounded to float before they are compared with it, as PyTorch's cumsum over float32 does.</param>
-    /// <param name="below">In: the weights' sum over smaller keys that are not given. Out: the same over all keys smaller than the result.</param>
+    /// <param name="threshold">
+    /// Sums are rounded to float before they are compared with it, as PyTorch's cumsum over float32 does.
+    /// </param>
+    /// <param name="below">
+    /// In: the weights' sum over smaller keys that are not given. Out: the same over all keys smaller than the result.
+    /// </param>
     public uint Find(ReadOnlySpan<uint> keys, ReadOnlySpan<double> weights, float threshold, ref double below)
     {
         var prefix = 0u;

@@ -7,7 +7,10 @@ namespace TorchKv.Runtime.Sampling;
 /// Chooses tokens: the best one, or a random one by the processed distribution. The choice depends on the logits, the
 /// history, the options, the seed and the step alone, on every machine the same.
 /// </summary>
-/// <remarks>Owns scratch memory for one row: after the first row nothing is allocated. Any number of sequences may share one, but not at once.</remarks>
+/// <remarks>
+/// Owns scratch memory for one row: after the first row nothing is allocated. Any number of sequences may share one,
+/// but not at once.
+/// </remarks>
 public sealed class Sampler
 {
     private const int ChunkSize = 256;
@@ -34,7 +37,8 @@ public sealed class Sampler
     }
 
     /// <summary>The seed of one of several sequences that were asked for with one seed; sequence 0 keeps it.</summary>
-    public static ulong SeedOf(ulong seed, int sequence) => sequence == 0 ? seed : Philox.Bits(seed, (ulong)sequence, stream: 1);
+    public static ulong SeedOf(ulong seed, int sequence) =>
+        sequence == 0 ? seed : Philox.Bits(seed, (ulong)sequence, stream: 1);
 
     /// <summary>Chooses the next token.</summary>
     /// <param name="logits">(vocabulary): the model's; changed in place.</param>
@@ -56,19 +60,31 @@ public sealed class Sampler
         _processors.Select(logits, options);
         var ids = _processors.CandidateIds;
         var kept = _processors.CandidateLogits;
-        LogitsProcessors.CheckUsable(logits, LogitsProcessors.Max(kept));
+        LogitsRow.CheckUsable(logits, LogitsRow.Max(kept));
         return ids[Draw(kept, Philox.Uniform(seed, (ulong)step))];
     }
 
-    /// <summary>Chooses the next token, and says how probable it and the best ones are to the model, before anything is processed.</summary>
-    /// <param name="logits">As in <see cref="Sample(Span{float}, ReadOnlySpan{int}, GenerationOptions, ulong, long)"/>.</param>
+    /// <summary>
+    /// Chooses the next token, and says how probable it and the best ones are to the model, before anything is
+    /// processed.
+    /// </summary>
+    /// <param name="logits">
+    /// As in <see cref="Sample(Span{float}, ReadOnlySpan{int}, GenerationOptions, ulong, long)"/>.
+    /// </param>
     /// <param name="history">As there.</param>
     /// <param name="options">As there.</param>
     /// <param name="seed">As there.</param>
     /// <param name="step">As there.</param>
-    /// <param name="best">Receives as many of the most probable tokens as it has room for, best first; of equal ones the lower id first.</param>
+    /// <param name="best">
+    /// Receives as many of the most probable tokens as it has room for, best first; of equal ones the lower id first.
+    /// </param>
     public TokenLogProbability SampleWithLogProbabilities(
-        Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options, ulong seed, long step, Span<TokenLogProbability> best)
+        Span<float> logits,
+        ReadOnlySpan<int> history,
+        GenerationOptions options,
+        ulong seed,
+        long step,
+        Span<TokenLogProbability> best)
     {
         logits.CopyTo(_raw);
         var logSum = LogProbabilities(_raw, best);
@@ -78,13 +94,15 @@ public sealed class Sampler
 
     /// <summary>The most probable tokens of a row, and the logarithm of its softmax's denominator.</summary>
     /// <param name="logits">(vocabulary): the model's.</param>
-    /// <param name="best">Receives as many of the most probable tokens as it has room for, best first; of equal ones the lower id first.</param>
-    /// <returns>ln Σ e^logit: what is taken from a logit to get its log-probability.</returns>
+    /// <param name="best">
+    /// Receives as many of the most probable tokens as it has room for, best first; of equal ones the lower id first.
+    /// </param>
+    /// <returns>ln Σ e^logit: a logit minus this is its log-probability.</returns>
     /// <exception cref="RequestFailedException">The logits hold NaN or +∞, or are all −∞.</exception>
     public double LogProbabilities(ReadOnlySpan<float> logits, Span<TokenLogProbability> best)
     {
-        LogitsProcessors.CheckModel(logits);
-        var logSum = _processors.LogSum(logits);
+        LogitsRow.CheckModel(logits);
+        var logSum = LogitsRow.LogSum(logits);
         var count = 0;
         for (var id = 0; id < logits.Length; id++)
         {
@@ -107,14 +125,14 @@ public sealed class Sampler
     /// <summary>Refuses a model's logits that hold NaN or +∞, or nothing but −∞, as every generation does.</summary>
     /// <param name="logits">One row.</param>
     /// <exception cref="RequestFailedException">The logits cannot be used.</exception>
-    public static void CheckLogits(ReadOnlySpan<float> logits) => LogitsProcessors.CheckModel(logits);
+    public static void CheckLogits(ReadOnlySpan<float> logits) => LogitsRow.CheckModel(logits);
 
     /// <summary>The id of the greatest logit, of equal ones the lowest.</summary>
     /// <exception cref="RequestFailedException">The logits hold NaN or +∞, or are all −∞.</exception>
     public static int Best(ReadOnlySpan<float> logits)
     {
-        var max = LogitsProcessors.Max(logits);
-        LogitsProcessors.CheckUsable(logits, max);
+        var max = LogitsRow.Max(logits);
+        LogitsRow.CheckUsable(logits, max);
         return logits.IndexOf(max);
     }
 
@@ -122,7 +140,7 @@ public sealed class Sampler
     private int Draw(ReadOnlySpan<float> logits, double u)
     {
         var weights = _weights.AsSpan(0, logits.Length);
-        DeterministicMath.Exp(logits, LogitsProcessors.Max(logits), weights);
+        DeterministicMath.Exp(logits, LogitsRow.Max(logits), weights);
         var target = u * DeterministicMath.Sum(weights);
 
         // Whole chunks first, then inside the one that passes the target.

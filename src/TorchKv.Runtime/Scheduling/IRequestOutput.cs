@@ -1,6 +1,8 @@
 namespace TorchKv.Runtime.Scheduling;
 
-/// <summary>Gets what is computed for a request. The scheduler carries it and calls neither method: whoever runs the plan does.</summary>
+/// <summary>
+/// Receives the logits of a request. The scheduler only carries it: the code that runs the plan calls its methods.
+/// </summary>
 internal interface IRequestOutput
 {
     /// <summary>Uses the logits of one computed row, before any other row is planned.</summary>

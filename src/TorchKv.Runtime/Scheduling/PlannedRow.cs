@@ -17,7 +17,9 @@ internal readonly record struct PlannedRow(Sequence Sequence, int Position, int 
         _ => Count,
     };
 
-    /// <summary>Whether the row computes the sequence's last token, so that its last logits give the next one.</summary>
+    /// <summary>
+    /// Whether the row computes the sequence's last token, so that its last logits give the next one.
+    /// </summary>
     public bool ReachesEnd => Position + Count == Sequence.Count;
 
     public RunnerRow ToRunnerRow() => new(Sequence.Slice(Position, Count), Position, Sequence.Table.Blocks, Logits);

@@ -2,12 +2,15 @@ using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Scheduling;
 
-/// <summary>What the scheduler knows of a request: its sequences, its rank, and which logits it wants. Tokens are integers, nothing more.</summary>
+/// <summary>
+/// A request as the scheduler knows it: its sequences, its rank, and the logits that it wants. Tokens are integers,
+/// nothing more.
+/// </summary>
 internal sealed class Request
 {
     /// <summary>A request that was not added to a scheduler yet; any thread may make one.</summary>
     /// <param name="prompt">The prompt's tokens; never written, so that several requests may share the array.</param>
-    /// <param name="output">Gets what is computed for it.</param>
+    /// <param name="output">Receives its logits.</param>
     /// <param name="salt">Keeps its blocks apart from those of other salts.</param>
     public Request(int[] prompt, IRequestOutput output, string? salt = null)
     {
@@ -20,7 +23,7 @@ internal sealed class Request
 
     public int PromptLength => Prompt.Length;
 
-    /// <summary>Gets what is computed for the request.</summary>
+    /// <summary>Receives the request's logits.</summary>
     public IRequestOutput Output { get; }
 
     /// <summary>Where the prefix chains of its sequences begin.</summary>
@@ -47,7 +50,9 @@ internal sealed class Request
     /// <summary>Set by the scheduler: the order in which requests came.</summary>
     public long Arrival { get; set; }
 
-    /// <summary>Set by the scheduler: the priority, with what age adds to it where priorities age. Lower runs first.</summary>
+    /// <summary>
+    /// Set by the scheduler: the priority, with what age adds to it where priorities age. Lower runs first.
+    /// </summary>
     public long Level { get; set; }
 
     /// <summary>Prompt tokens that the prefix index had when the request was first admitted; −1 before that.</summary>

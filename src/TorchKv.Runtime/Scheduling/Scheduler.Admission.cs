@@ -7,10 +7,15 @@ internal sealed partial class Scheduler
     private bool Admit()
     {
         var admitted = false;
-        while (_waiting.Min is { } request && PrefillLeft > 0 && RunningSequences + Slots(request) <= Options.MaxRunningSequences)
+        while (_waiting.Min is { } request
+            && PrefillLeft > 0
+            && RunningSequences + Slots(request) <= Options.MaxRunningSequences)
         {
             var sequence = request.Leader!;
-            _blocks.Adopt(sequence.Blocks, sequence.Committed, request.ScoresPrompt ? request.ScoredCount : int.MaxValue);
+            _blocks.Adopt(
+                sequence.Blocks,
+                sequence.Committed,
+                request.ScoresPrompt ? request.ScoredCount : int.MaxValue);
             if (IsBeingComputed(request, sequence))
             {
                 Reclaim(request);
@@ -54,8 +59,8 @@ internal sealed partial class Scheduler
     }
 
     /// <summary>
-    /// Whether the next block that a waiting request needs is computed now by a running one of better rank. It waits then:
-    /// the index has the block a step later, and a prefix that many ask for at once is computed once.
+    /// Whether the next block that a waiting request needs is computed now by a running one of better rank. It waits
+    /// then: the index has the block a step later, and a prefix that many ask for at once is computed once.
     /// </summary>
     private bool IsBeingComputed(Request request, Sequence sequence)
     {
@@ -68,12 +73,16 @@ internal sealed partial class Scheduler
             && Compare(other, request) < 0;
     }
 
-    /// <summary>Makes a waiting request's blocks available. Where that is impossible, it keeps only blocks that it had when it was added.</summary>
+    /// <summary>
+    /// Makes a waiting request's blocks available. Where that is impossible, it keeps only blocks that it had when it
+    /// was added.
+    /// </summary>
     private bool TryMakeRoom(Request request, Sequence sequence)
     {
         while (true)
         {
-            // Every running sequence may need a block soon; to admit a request into the last ones would lead to a preemption.
+            // Every running sequence may need a block soon; to admit a request into the last ones would lead to a
+            // preemption.
             var needed = _blocks.Needed(sequence.Blocks, sequence.Pending) + RunningSequences;
             if (_blocks.AvailableCount >= needed)
             {
@@ -97,7 +106,9 @@ internal sealed partial class Scheduler
         }
     }
 
-    /// <summary>Preempts one running request of a lower priority and rank, where all of these together hold enough blocks.</summary>
+    /// <summary>
+    /// Preempts one running request of a lower priority and rank, where all of these together hold enough blocks.
+    /// </summary>
     private bool TryPreemptFor(Request request, int needed)
     {
         Request? last = null;
@@ -123,7 +134,9 @@ internal sealed partial class Scheduler
         return true;
     }
 
-    /// <summary>Takes blocks from what does not run: from an idle session, else from another request that waits.</summary>
+    /// <summary>
+    /// Takes blocks from what does not run: from an idle session, else from another request that waits.
+    /// </summary>
     private bool TryReclaim(Request asking)
     {
         if (_idle?.TryRelease() == true)

@@ -12,8 +12,8 @@ internal sealed partial class Scheduler
     private int _decodeTokens;
     private int _decodesLeft;
 
-    // Whether a sequence got its prompt's blocks from its leader without a row of its own. Beams of which all but one did
-    // so can decode, but PlanDecodes has passed them already.
+    // Whether a sequence got its prompt's blocks from its leader without a row of its own. Beams of which all but one
+    // did so can decode, but PlanDecodes has passed them already.
     private bool _sharesLeader;
 
     /// <summary>Plans the next step and reserves its blocks. The plan is good until the next call.</summary>
@@ -46,7 +46,9 @@ internal sealed partial class Scheduler
 
     private int LogitsLeft => Options.MaxLogitsPerStep - _plan.LogitsCount;
 
-    private int PrefillLeft => _plan.DecodeRows == 0 ? TokensLeft : Math.Min(TokensLeft, Options.PrefillTokensBesideDecodes - (_plan.TokenCount - _decodeTokens));
+    private int PrefillLeft => _plan.DecodeRows == 0
+        ? TokensLeft
+        : Math.Min(TokensLeft, Options.PrefillTokensBesideDecodes - (_plan.TokenCount - _decodeTokens));
 
     private void PlanDecodes()
     {
@@ -85,7 +87,8 @@ internal sealed partial class Scheduler
     }
 
     /// <summary>Whether one token's computation gives a sequence its next one.</summary>
-    public static bool IsDecoding(Sequence sequence) => !sequence.IsFinished && sequence.Pending == 1 && sequence.CommittedCount > sequence.Request.PromptLength;
+    public static bool IsDecoding(Sequence sequence) =>
+        !sequence.IsFinished && sequence.Pending == 1 && sequence.CommittedCount > sequence.Request.PromptLength;
 
     private bool TryPlanDecode(Sequence sequence)
     {
@@ -166,7 +169,10 @@ internal sealed partial class Scheduler
     private bool PlanPrompt(Sequence sequence)
     {
         var request = sequence.Request;
-        if (sequence.Table.TokenCount == 0 && request.Leader is { } leader && leader != sequence && !TryShareWithLeader(sequence, leader))
+        if (sequence.Table.TokenCount == 0
+            && request.Leader is { } leader
+            && leader != sequence
+            && !TryShareWithLeader(sequence, leader))
         {
             return false;
         }
@@ -202,7 +208,10 @@ internal sealed partial class Scheduler
         return true;
     }
 
-    /// <summary>Gives a sequence the blocks of its request's prompt, which the leader has; false where it does not have all of them yet.</summary>
+    /// <summary>
+    /// Gives a sequence the blocks of its request's prompt, which the leader has; false where it does not have all of
+    /// them yet.
+    /// </summary>
     private bool TryShareWithLeader(Sequence sequence, Sequence leader)
     {
         var shared = Math.Min(sequence.Request.PromptLength, sequence.CommittedCount - 1);
@@ -213,8 +222,8 @@ internal sealed partial class Scheduler
 
         _sharesLeader = true;
 
-        // The prompt's blocks are the leader's and no others, though the index may have the same in another block: a request
-        // was admitted with its prompt counted once.
+        // The prompt's blocks are the leader's and no others, though the index may have the same in another block: a
+        // request was admitted with its prompt counted once.
         if (_blocks.FindsPrefixes)
         {
             _blocks.Share(sequence.Blocks, leader.Blocks, shared - (shared % _blocks.BlockSize));

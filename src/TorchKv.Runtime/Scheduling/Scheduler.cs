@@ -3,20 +3,20 @@ using TorchKv.Runtime.Paging;
 namespace TorchKv.Runtime.Scheduling;
 
 /// <summary>
-/// Decides what each step runs: continuous batching with chunked prefill, priorities and preemption by recompute. It knows
-/// tokens as integers and blocks as numbers, no tensors and no clock.
+/// Decides what each step runs: continuous batching with chunked prefill, priorities and preemption by recompute. It
+/// knows tokens as integers and blocks as numbers, no tensors and no clock.
 /// </summary>
 /// <remarks>
 /// <para>
 /// A sequence is tokens, of which the first <c>Table.TokenCount</c> have keys and values. A step computes some of the
-/// rest; when none is left, the last one's logits give the next token. Prefill, decode, the recompute after a preemption
-/// and the verification of drafts are all this one case.
+/// rest; when none is left, the last one's logits give the next token. Prefill, decode, the recompute after a
+/// preemption and the verification of drafts are all this one case.
 /// </para>
 /// <para>
-/// A step first takes every sequence that decodes, then running prompts, then waiting ones, each in order of rank. Where
-/// the pool is empty, idle sessions give their blocks back first, then the running request of the last rank is preempted:
-/// its blocks are released (the index keeps the full ones as long as no other request needs them) and it waits again under
-/// its old rank. The first in rank can therefore always continue.
+/// A step first takes every sequence that decodes, then running prompts, then waiting ones, each in order of rank.
+/// Where the pool is empty, idle sessions give their blocks back first, then the running request of the last rank is
+/// preempted: its blocks are released (the index keeps the full ones as long as no other request needs them) and it
+/// waits again under its old rank. The first in rank can therefore always continue.
 /// </para>
 /// <para>Not thread-safe.</para>
 /// </remarks>
@@ -70,7 +70,9 @@ internal sealed partial class Scheduler
     /// <summary>Prompt tokens of admitted requests.</summary>
     public long PromptTokens { get; private set; }
 
-    /// <summary>The most blocks that a request can come to hold: its prompt once, everything after it per sequence.</summary>
+    /// <summary>
+    /// The most blocks that a request can come to hold: its prompt once, everything after it per sequence.
+    /// </summary>
     /// <param name="promptTokens">Tokens of the prompt.</param>
     /// <param name="totalTokens">Tokens of prompt and generation whose keys and values are stored.</param>
     /// <param name="sequences">Samples or beams.</param>
@@ -83,7 +85,9 @@ internal sealed partial class Scheduler
 
     /// <summary>Puts a request into the queue.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="continued">The blocks of a session that it continues, the request's from now on; null: none.</param>
+    /// <param name="continued">
+    /// The blocks of a session that it continues, the request's from now on; null: none.
+    /// </param>
     /// <param name="keepPrivate">Whether the index must not get these blocks.</param>
     public void Add(Request request, BlockTable? continued = null, bool keepPrivate = false)
     {
@@ -153,7 +157,9 @@ internal sealed partial class Scheduler
         return child;
     }
 
-    /// <summary>Lets each sequence of a request continue from where one of them is: beams that replace each other.</summary>
+    /// <summary>
+    /// Lets each sequence of a request continue from where one of them is: beams that replace each other.
+    /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="parents">For each sequence the one that it continues.</param>
     public void Reorder(Request request, ReadOnlySpan<int> parents)

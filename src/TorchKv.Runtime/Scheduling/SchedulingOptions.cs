@@ -1,23 +1,26 @@
+using System.Globalization;
 using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Scheduling;
 
-/// <summary>How steps are filled. Immutable.</summary>
+/// <summary>Limits of a step, and the order in which requests run. Immutable.</summary>
 public sealed record SchedulingOptions
 {
-    /// <summary>The most tokens in one step, over all its rows; the runner's own limit holds besides.</summary>
+    /// <summary>The most tokens in one step, over all its rows; never more than the runner takes.</summary>
     public int MaxTokensPerStep { get; init; } = 512;
 
     /// <summary>
-    /// The most prompt tokens in a step that also decodes: what a running request waits for a prompt that arrives. Alone, a
-    /// prompt may fill the step.
+    /// The most prompt tokens in a step that also decodes: they delay the sequences that decode. In a step without
+    /// decodes a prompt may use every token.
     /// </summary>
     public int PrefillTokensBesideDecodes { get; init; } = 128;
 
-    /// <summary>The most sequences at once; a request for n samples counts n, a beam search its beams.</summary>
+    /// <summary>
+    /// The most sequences that run at once; a request for n samples counts n, a beam search counts its beams.
+    /// </summary>
     public int MaxRunningSequences { get; init; } = 256;
 
-    /// <summary>The most positions that a step gives logits for: what the logits buffer holds.</summary>
+    /// <summary>The most positions that a step gives logits for: the size of the logits buffer, in rows.</summary>
     public int MaxLogitsPerStep { get; init; } = 256;
 
     /// <summary>The most requests that wait; one more is refused with <see cref="QueueFullException"/>.</summary>
@@ -27,19 +30,21 @@ public sealed record SchedulingOptions
     public QueueOrder QueueOrder { get; init; } = QueueOrder.FirstComeFirstServed;
 
     /// <summary>
-    /// Steps after whose number a waiting request counts as one level of priority better, so that better ones that keep
-    /// coming cannot keep it waiting forever. Null: priorities do not age, and a request waits as long as better ones come.
+    /// The number of steps of waiting that count as one level of priority, so that a request of low priority does not
+    /// starve while better ones keep coming. Null: priorities do not age, and such a request waits as long as better
+    /// ones come.
     /// </summary>
     /// <remarks>
-    /// A request's rank is its priority plus the number of these periods before it came, so that two requests keep their
-    /// order for good. Only a request of a better priority as given takes blocks from one that runs, aged or not.
+    /// A request's rank is its priority plus the number of these periods that had passed when it came, so that the
+    /// order of two requests never changes. A running request is preempted only for one with a better priority and a
+    /// better rank.
     /// </remarks>
     public int? PriorityAgingSteps { get; init; }
 
     /// <summary>Whether full blocks are found again by later requests.</summary>
     public bool PrefixCaching { get; init; } = true;
 
-    /// <summary>Throws where an option cannot be.</summary>
+    /// <summary>Checks every option.</summary>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     public void Validate()
     {
@@ -54,12 +59,12 @@ public sealed record SchedulingOptions
         {
             if (value < 1)
             {
-                throw new OptionException(name, value.ToString(System.Globalization.CultureInfo.InvariantCulture), "at least 1");
+                throw new OptionException(name, value.ToString(CultureInfo.InvariantCulture), "at least 1");
             }
         }
     }
 
-    /// <summary>No more running sequences than a step has places for: each has one in every step.</summary>
+    /// <summary>Limits the running sequences so that each can decode in every step.</summary>
     internal SchedulingOptions WithAPlaceForEverySequence() =>
         this with { MaxRunningSequences = Math.Min(MaxRunningSequences, Math.Min(MaxTokensPerStep, MaxLogitsPerStep)) };
 }

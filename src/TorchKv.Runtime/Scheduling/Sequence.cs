@@ -2,7 +2,9 @@ using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Scheduling;
 
-/// <summary>One sequence of a request: prompt, chosen tokens, drafts, and the blocks that hold their keys and values.</summary>
+/// <summary>
+/// One sequence of a request: prompt, chosen tokens, drafts, and the blocks that hold their keys and values.
+/// </summary>
 internal sealed class Sequence
 {
     private int[] _tokens;
@@ -10,7 +12,9 @@ internal sealed class Sequence
     /// <summary>A sequence without drafts.</summary>
     /// <param name="request">The request that it belongs to.</param>
     /// <param name="index">Which of the request's samples or beams it is.</param>
-    /// <param name="tokens">Its tokens. The array is never written: a longer one replaces it when a token is added.</param>
+    /// <param name="tokens">
+    /// Its tokens. The array is never written: a longer one replaces it when a token is added.
+    /// </param>
     /// <param name="blocks">Its blocks.</param>
     public Sequence(Request request, int index, int[] tokens, SequenceBlocks blocks)
     {

@@ -2,12 +2,12 @@ using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Scheduling;
 
-/// <summary>What the next step runs. One object, filled anew for each step.</summary>
+/// <summary>The rows and copies of the next step. One object, filled anew for each step.</summary>
 internal sealed class StepPlan
 {
     /// <summary>
-    /// The rows. A request's rows need not be adjacent, but they are in the order of its sequences: whoever uses the logits
-    /// takes them row by row.
+    /// The rows. A request's rows need not be adjacent, so logits are used row by row; they are in the order of the
+    /// request's sequences.
     /// </summary>
     public List<PlannedRow> Rows { get; } = [];
 
@@ -24,8 +24,8 @@ internal sealed class StepPlan
     public int DecodeRows { get; set; }
 
     /// <summary>
-    /// A request that cannot be placed even alone. Only a defect leads here, since what could need more blocks than there
-    /// are is refused before it is added; the request should fail rather than wait forever.
+    /// A request that cannot be placed even alone. Only a defect leads here, since what could need more blocks than
+    /// there are is refused before it is added; the request should fail rather than wait forever.
     /// </summary>
     public Request? Unplaceable { get; set; }
 

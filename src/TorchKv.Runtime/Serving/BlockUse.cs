@@ -1,17 +1,17 @@
 namespace TorchKv.Runtime.Serving;
 
-/// <summary>What a KV block is doing.</summary>
+/// <summary>The state of a KV block.</summary>
 public enum BlockUse
 {
-    /// <summary>Nothing of worth is in it.</summary>
+    /// <summary>Its content is not needed.</summary>
     Free,
 
-    /// <summary>Nobody holds it, but the prefix index can find it.</summary>
+    /// <summary>No sequence holds it, but the prefix index can find it.</summary>
     Cached,
 
     /// <summary>One sequence holds it.</summary>
     Held,
 
-    /// <summary>Several hold it.</summary>
+    /// <summary>Several sequences hold it.</summary>
     Shared,
 }

@@ -9,8 +9,8 @@ using TorchKv.Runtime.Text;
 namespace TorchKv.Runtime.Serving;
 
 /// <summary>
-/// An engine's thread: handles messages, ends what has expired, drafts, plans a step, runs it and hands out its logits. The
-/// parts of the engine belong to this thread alone; other threads leave messages.
+/// An engine's thread: handles messages, ends what has expired, drafts, plans a step, runs it and hands out its logits.
+/// The parts of the engine belong to this thread alone; other threads leave messages.
 /// </summary>
 internal sealed class EngineLoop
 {
@@ -18,12 +18,11 @@ internal sealed class EngineLoop
     private readonly EngineParts _parts;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <inheritdoc cref="EngineParts(IModelRunner, Gpt2Tokenizer?, IModelRunner?, EngineOptions, Func{EngineStats})"/>
+    /// <inheritdoc cref="EngineParts(IModelRunner, Gpt2Tokenizer?, IModelRunner?, EngineOptions, Mailbox)"/>
     public EngineLoop(IModelRunner runner, Gpt2Tokenizer? tokenizer, IModelRunner? draft, EngineOptions options)
     {
         _mailbox = new Mailbox(options.Scheduling.MaxQueuedRequests);
-        _parts = new EngineParts(runner, tokenizer, draft, options, () => Stats);
-        Publish();
+        _parts = new EngineParts(runner, tokenizer, draft, options, _mailbox);
         new Thread(Run) { IsBackground = true, Name = "TorchKv engine" }.Start();
     }
 
@@ -66,7 +65,10 @@ internal sealed class EngineLoop
     /// <inheritdoc cref="InvokeAsync(Action)"/>
     public Task<T> InvokeAsync<T>(Func<T> function) => _mailbox.InvokeAsync(function);
 
-    /// <summary>Ends every request with <see cref="EngineClosedException"/>; done when the thread has ended and the runner is disposed.</summary>
+    /// <summary>
+    /// Ends every request with <see cref="EngineClosedException"/>; done when the thread has ended and the runner is
+    /// disposed.
+    /// </summary>
     public Task StopAsync()
     {
         _mailbox.Close(cause: null);
@@ -108,7 +110,8 @@ internal sealed class EngineLoop
         _parts.Drafter.Draft(_parts.Scheduler.Running, _parts.Cancellation.Stopping);
         var plan = _parts.Scheduler.Plan();
         _parts.Counters.SchedulingTime += Stopwatch.GetElapsedTime(started);
-        plan.Unplaceable?.Output.Fail(new InvalidOperationException($"it could not be placed in a pool of {_parts.Blocks.Pool.Count} blocks."));
+        plan.Unplaceable?.Output.Fail(
+            new InvalidOperationException($"it could not be placed in a pool of {_parts.Blocks.Pool.Count} blocks."));
         if (!plan.IsEmpty)
         {
             _parts.Steps.Run(plan);

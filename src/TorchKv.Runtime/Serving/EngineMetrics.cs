@@ -16,17 +16,54 @@ internal sealed class EngineMetrics : IDisposable
     public EngineMetrics(Func<EngineStats> stats, TimeProvider time)
     {
         _time = time;
-        _meter.CreateObservableGauge("torchkv.requests.queued", () => stats().QueuedRequests, "{request}", "Requests that wait.");
-        _meter.CreateObservableGauge("torchkv.requests.running", () => stats().RunningRequests, "{request}", "Requests that run.");
+        _meter.CreateObservableGauge(
+            "torchkv.requests.queued",
+            () => stats().QueuedRequests,
+            "{request}",
+            "Requests that wait.");
+        _meter.CreateObservableGauge(
+            "torchkv.requests.running",
+            () => stats().RunningRequests,
+            "{request}",
+            "Requests that run.");
         _meter.CreateObservableGauge("torchkv.pool.blocks", () => Blocks(stats()), "{block}", "KV blocks by state.");
-        _meter.CreateObservableGauge("torchkv.pool.usage", () => (double)stats().HeldBlocks / stats().TotalBlocks, "1", "Share of KV blocks that are held.");
-        _meter.CreateObservableCounter("torchkv.prefix.hit_tokens", () => stats().PrefixHitTokens, "{token}", "Prompt tokens found in the prefix cache.");
-        _meter.CreateObservableCounter("torchkv.prompt.tokens", () => stats().PromptTokens, "{token}", "Prompt tokens admitted.");
-        _meter.CreateObservableCounter("torchkv.generated.tokens", () => stats().GeneratedTokens, "{token}", "Tokens given to readers.");
-        _meter.CreateObservableCounter("torchkv.preemptions", () => stats().Preemptions, "{preemption}", "Running requests that gave their blocks back.");
-        _timeToFirstToken = _meter.CreateHistogram<double>("torchkv.time_to_first_token", "s", "From submission to a request's first token.");
-        _interTokenLatency = _meter.CreateHistogram<double>("torchkv.inter_token_latency", "s", "Between two tokens of a sequence.");
-        _requestDuration = _meter.CreateHistogram<double>("torchkv.request.duration", "s", "From submission to a request's end.");
+        _meter.CreateObservableGauge(
+            "torchkv.pool.usage",
+            () => (double)stats().HeldBlocks / stats().TotalBlocks,
+            "1",
+            "Share of KV blocks that are held.");
+        _meter.CreateObservableCounter(
+            "torchkv.prefix.hit_tokens",
+            () => stats().PrefixHitTokens,
+            "{token}",
+            "Prompt tokens found in the prefix cache.");
+        _meter.CreateObservableCounter(
+            "torchkv.prompt.tokens",
+            () => stats().PromptTokens,
+            "{token}",
+            "Prompt tokens admitted.");
+        _meter.CreateObservableCounter(
+            "torchkv.generated.tokens",
+            () => stats().GeneratedTokens,
+            "{token}",
+            "Tokens given to readers.");
+        _meter.CreateObservableCounter(
+            "torchkv.preemptions",
+            () => stats().Preemptions,
+            "{preemption}",
+            "Running requests that gave their blocks back.");
+        _timeToFirstToken = _meter.CreateHistogram<double>(
+            "torchkv.time_to_first_token",
+            "s",
+            "From submission to a request's first token.");
+        _interTokenLatency = _meter.CreateHistogram<double>(
+            "torchkv.inter_token_latency",
+            "s",
+            "Between two tokens of a sequence.");
+        _requestDuration = _meter.CreateHistogram<double>(
+            "torchkv.request.duration",
+            "s",
+            "From submission to a request's end.");
     }
 
     /// <summary>Records a request's first token. Times are timestamps.</summary>

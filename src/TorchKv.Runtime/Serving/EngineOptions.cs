@@ -3,18 +3,18 @@ using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Runtime.Serving;
 
-/// <summary>How an engine runs. Immutable.</summary>
+/// <summary>Options of an engine. Immutable.</summary>
 public sealed record EngineOptions
 {
-    /// <summary>How steps are filled.</summary>
+    /// <summary>Limits of a step, and the order in which requests run.</summary>
     public SchedulingOptions Scheduling { get; init; } = new();
 
     /// <summary>
-    /// What session files are checked by. Null: a model that <see cref="Engine.LoadAsync"/> loaded is known by the hash of its files;
-    /// another engine cannot save sessions.
+    /// Identifies the model; session files are checked by it. Null: a model that <c>Engine.LoadAsync</c> loaded is
+    /// identified by the hash of its files; another engine cannot save sessions.
     /// </summary>
     public ModelIdentity? ModelIdentity { get; init; }
 
-    /// <summary>What deadlines are measured by, and how long steps take, which decides how many guesses are tried.</summary>
+    /// <summary>Measures deadlines, and the time of steps, which decides how many drafts are verified.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

@@ -10,8 +10,8 @@ using TorchKv.Runtime.Text;
 namespace TorchKv.Runtime.Serving;
 
 /// <summary>
-/// The parts of one engine that run on its thread. A request refers to them from the moment it is made, but uses them on
-/// that thread alone; only <see cref="Model"/> and <see cref="Tokenizer"/> are for every thread.
+/// The parts of one engine that run on its thread. A request refers to them from the moment it is made, but uses them
+/// on that thread alone; only <see cref="Model"/> and <see cref="Tokenizer"/> are for every thread.
 /// </summary>
 internal sealed class EngineParts : IDisposable
 {
@@ -21,23 +21,33 @@ internal sealed class EngineParts : IDisposable
     /// <param name="tokenizer">Turns tokens into text; null where the engine has no vocabulary.</param>
     /// <param name="draft">Runs the draft model; owned and disposed. Null: there is none.</param>
     /// <param name="options">How the engine runs.</param>
-    /// <param name="stats">Reads the engine's statistics, on any thread.</param>
-    public EngineParts(IModelRunner runner, Gpt2Tokenizer? tokenizer, IModelRunner? draft, EngineOptions options, Func<EngineStats> stats)
+    /// <param name="mailbox">Gets the first statistics, and has them for the instruments.</param>
+    public EngineParts(
+        IModelRunner runner,
+        Gpt2Tokenizer? tokenizer,
+        IModelRunner? draft,
+        EngineOptions options,
+        Mailbox mailbox)
     {
         _runner = runner;
         Time = options.TimeProvider;
         Model = runner.Model;
         Tokenizer = tokenizer;
-        var scheduling = options.Scheduling with { MaxTokensPerStep = Math.Min(options.Scheduling.MaxTokensPerStep, runner.MaxTokensPerStep) };
-        scheduling.Validate();
-        scheduling = scheduling.WithAPlaceForEverySequence();
-        var index = scheduling.PrefixCaching ? new PrefixIndex(runner.BlockCount, runner.BlockSize, runner.Model.VocabSize) : null;
+        options.Scheduling.Validate();
+        var maxTokensPerStep = Math.Min(options.Scheduling.MaxTokensPerStep, runner.MaxTokensPerStep);
+        var scheduling = (options.Scheduling with { MaxTokensPerStep = maxTokensPerStep }).WithAPlaceForEverySequence();
+        var index = scheduling.PrefixCaching
+            ? new PrefixIndex(runner.BlockCount, runner.BlockSize, runner.Model.VocabSize)
+            : null;
         Blocks = new KvBlocks(new BlockPool(runner.BlockCount, index), runner.BlockSize);
         Sessions = new SessionStore(Blocks, runner);
         Scheduler = new Scheduler(scheduling, Blocks, Sessions);
         Drafter = new Drafter(draft, scheduling.MaxRunningSequences, Time);
         Sampler = new Sampler(runner.Model.VocabSize);
-        Metrics = new EngineMetrics(stats, Time);
+
+        // Instruments may be read from the moment they exist.
+        mailbox.Publish(Stats());
+        Metrics = new EngineMetrics(() => mailbox.Stats, Time);
         Lifetimes = new RequestLifetimes(Scheduler, Sessions, Drafter, Counters, Metrics, Time);
         Steps = new StepRunner(runner, Scheduler, Drafter, Counters, Cancellation, Time);
     }

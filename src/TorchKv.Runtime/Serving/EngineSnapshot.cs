@@ -3,12 +3,16 @@ using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Runtime.Serving;
 
-/// <summary>The pool and the block tables between two steps: what is drawn to show them.</summary>
+/// <summary>The pool and the block tables between two steps, to be drawn.</summary>
 /// <param name="BlockSize">Tokens in a block.</param>
-/// <param name="Blocks">What each block is doing.</param>
-/// <param name="Sequences">Every live sequence, running ones first, in order of rank.</param>
-/// <param name="Preemptions">How often a request gave its blocks back so far.</param>
-public sealed record EngineSnapshot(int BlockSize, IReadOnlyList<BlockUse> Blocks, IReadOnlyList<SequenceSnapshot> Sequences, long Preemptions)
+/// <param name="Blocks">The state of each block.</param>
+/// <param name="Sequences">Every sequence that has not ended: running ones first, in order of rank.</param>
+/// <param name="Preemptions">Preemptions so far.</param>
+public sealed record EngineSnapshot(
+    int BlockSize,
+    IReadOnlyList<BlockUse> Blocks,
+    IReadOnlyList<SequenceSnapshot> Sequences,
+    long Preemptions)
 {
     internal static EngineSnapshot Of(Scheduler scheduler, KvBlocks kv)
     {

@@ -1,6 +1,6 @@
 namespace TorchKv.Runtime.Serving;
 
-/// <summary>Where an engine stands, and what it has done since it started. A snapshot taken between two steps.</summary>
+/// <summary>Statistics of an engine: of the present, and counts since it started. Taken between two steps.</summary>
 public readonly record struct EngineStats
 {
     /// <summary>Requests that wait, preempted ones included.</summary>
@@ -15,28 +15,30 @@ public readonly record struct EngineStats
     /// <summary>Blocks in the pool: free + held + cached.</summary>
     public int TotalBlocks { get; init; }
 
-    /// <summary>Blocks with nothing of worth in them.</summary>
+    /// <summary>Blocks whose content is not needed.</summary>
     public int FreeBlocks { get; init; }
 
     /// <summary>Blocks that requests and sessions hold.</summary>
     public int HeldBlocks { get; init; }
 
-    /// <summary>The most blocks that requests and sessions held at once since the engine started; a shared block counts once.</summary>
+    /// <summary>
+    /// The most blocks that requests and sessions held at once since the engine started; a shared block counts once.
+    /// </summary>
     public int PeakHeldBlocks { get; init; }
 
     /// <summary>Bytes of keys and values of all layers in one block.</summary>
     public long BytesPerBlock { get; init; }
 
-    /// <summary>Blocks that nobody holds but the prefix index can find.</summary>
+    /// <summary>Blocks that no request or session holds but that the prefix index can find.</summary>
     public int CachedBlocks { get; init; }
 
-    /// <summary>Tokens of room in held blocks that no token is in: what paging wastes, in tokens.</summary>
+    /// <summary>Free token slots in held blocks, in tokens: the memory that paging wastes.</summary>
     public long UnusedTokenSlots { get; init; }
 
     /// <summary>Steps run.</summary>
     public long Steps { get; init; }
 
-    /// <summary>Tokens computed, prompts' and generated ones'.</summary>
+    /// <summary>Tokens computed, of prompts and of generated text.</summary>
     public long ComputedTokens { get; init; }
 
     /// <summary>Tokens given to readers.</summary>
@@ -45,31 +47,33 @@ public readonly record struct EngineStats
     /// <summary>Prompt tokens of requests that were admitted.</summary>
     public long PromptTokens { get; init; }
 
-    /// <summary>Of <see cref="PromptTokens"/>, those whose keys and values were there already.</summary>
+    /// <summary>Of <see cref="PromptTokens"/>, those that the prefix cache or a session had.</summary>
     public long PrefixHitTokens { get; init; }
 
-    /// <summary>Tokens that were guessed ahead and put to the model.</summary>
+    /// <summary>Drafts that the model verified.</summary>
     public long DraftedTokens { get; init; }
 
-    /// <summary>Of <see cref="DraftedTokens"/>, those that the model chose too.</summary>
+    /// <summary>Of <see cref="DraftedTokens"/>, those that were accepted.</summary>
     public long AcceptedDraftTokens { get; init; }
 
-    /// <summary>How often a running request gave its blocks back to be computed again later.</summary>
+    /// <summary>
+    /// How often a running request was preempted: its blocks were released, to be computed again later.
+    /// </summary>
     public long Preemptions { get; init; }
 
-    /// <summary>Cached blocks that were given to another use.</summary>
+    /// <summary>Cached blocks that were allocated to another sequence.</summary>
     public long Evictions { get; init; }
 
-    /// <summary>Requests that ended by themselves.</summary>
+    /// <summary>Requests that ended with a whole answer.</summary>
     public long CompletedRequests { get; init; }
 
-    /// <summary>Requests that their callers ended, or left.</summary>
+    /// <summary>Requests that their callers cancelled or abandoned.</summary>
     public long CancelledRequests { get; init; }
 
     /// <summary>Requests that ended with an error, deadlines included.</summary>
     public long FailedRequests { get; init; }
 
-    /// <summary>Time spent deciding what to run, over all steps.</summary>
+    /// <summary>Time spent on drafting and scheduling, over all steps.</summary>
     public TimeSpan SchedulingTime { get; init; }
 
     /// <summary>Time spent in the runner, over all steps.</summary>

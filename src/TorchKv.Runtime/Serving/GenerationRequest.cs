@@ -6,8 +6,11 @@ using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Runtime.Serving;
 
-/// <summary>A request to generate: what it asks for, how its tokens come about, and the stream that its reader reads.</summary>
-/// <remarks>The submitter's thread makes it. From its submission on, only the engine's thread uses it, <see cref="Stream"/> apart.</remarks>
+/// <summary>A request to generate: its options, its way of decoding, and the stream that its reader reads.</summary>
+/// <remarks>
+/// The submitter's thread makes it. From its submission on, only the engine's thread uses it, <see cref="Stream"/>
+/// apart.
+/// </remarks>
 internal sealed class GenerationRequest : IRequestOutput
 {
     private readonly EngineParts _engine;
@@ -33,7 +36,9 @@ internal sealed class GenerationRequest : IRequestOutput
             Lockstep = options.Beams is not null,
             ScoresPrompt = options.PromptLogProbs,
         };
-        Decoding = options.Beams is { } beams ? new BeamDecoding(this, engine, beams) : new SamplingDecoding(this, engine);
+        Decoding = options.Beams is { } beams
+            ? new BeamDecoding(this, engine, beams)
+            : new SamplingDecoding(this, engine);
         if (options.PromptLogProbs)
         {
             Decoding = new PromptScoring(this, engine, Decoding);
@@ -89,7 +94,8 @@ internal sealed class GenerationRequest : IRequestOutput
     public bool IsEnd(int token) => _eos.AsSpan().Contains(token);
 
     /// <summary>The usage of one of its samples or beams.</summary>
-    public Usage UsageOf(int generatedTokens) => new(Request.PromptLength, generatedTokens, Math.Max(0, Request.CachedTokens));
+    public Usage UsageOf(int generatedTokens) =>
+        new(Request.PromptLength, generatedTokens, Math.Max(0, Request.CachedTokens));
 
     /// <summary>Hands the prompt's log-probabilities to the first piece of row 0 that comes from now on.</summary>
     public void GivePromptScores(IReadOnlyList<ScoredToken> scores) => _promptScores = scores;
@@ -122,5 +128,6 @@ internal sealed class GenerationRequest : IRequestOutput
     /// <inheritdoc/>
     public void Fail(Exception cause) => _engine.Lifetimes.EndRequest(
         this,
-        cause as RequestFailedException ?? new RequestFailedException("The request's computation failed: " + cause.Message, cause));
+        cause as RequestFailedException
+            ?? new RequestFailedException("The request's computation failed: " + cause.Message, cause));
 }

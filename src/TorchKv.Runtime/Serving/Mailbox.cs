@@ -51,7 +51,9 @@ internal sealed class Mailbox
         }
     }
 
-    /// <summary>Leaves a message that runs in any case, be it while the engine stops; false where it has stopped already.</summary>
+    /// <summary>
+    /// Leaves a message that runs in any case, be it while the engine stops; false where it has stopped already.
+    /// </summary>
     public bool TryPost(Action message)
     {
         lock (_gate)
@@ -138,7 +140,9 @@ internal sealed class Mailbox
         }
     }
 
-    /// <summary>On the engine's thread, once it is closed: tells the messages that are left that the engine stops.</summary>
+    /// <summary>
+    /// On the engine's thread, once it is closed: tells the messages that are left that the engine stops.
+    /// </summary>
     public void RefuseMessages()
     {
         lock (_gate)

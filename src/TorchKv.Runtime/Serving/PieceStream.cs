@@ -7,7 +7,8 @@ namespace TorchKv.Runtime.Serving;
 internal sealed class PieceStream
 {
     // Without a bound, so that the engine never waits for a reader. A request has at most as many pieces as tokens.
-    private readonly Channel<GeneratedPiece> _pieces = Channel.CreateUnbounded<GeneratedPiece>(new UnboundedChannelOptions { SingleWriter = true });
+    private readonly Channel<GeneratedPiece> _pieces = Channel.CreateUnbounded<GeneratedPiece>(
+        new UnboundedChannelOptions { SingleWriter = true });
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>The pieces, each read once.</summary>

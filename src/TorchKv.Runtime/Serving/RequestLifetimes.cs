@@ -69,9 +69,10 @@ internal sealed class RequestLifetimes
     }
 
     /// <summary>Ends a request that its caller cancelled.</summary>
-    public void Cancel(GenerationRequest request) => EndRequest(request, new OperationCanceledException("The request was cancelled."));
+    public void Cancel(GenerationRequest request) =>
+        EndRequest(request, new OperationCanceledException("The request was cancelled."));
 
-    /// <summary>Ends the requests whose deadline has passed.</summary>
+    /// <summary>Ends the requests that are past their deadline.</summary>
     /// <param name="now">The time, as a timestamp.</param>
     public void EndExpired(long now)
     {
@@ -82,13 +83,17 @@ internal sealed class RequestLifetimes
 
         foreach (var request in _live.Where(r => r.DeadlineAt <= now).ToArray())
         {
-            EndRequest(request, new DeadlineExceededException(request.Options.Deadline!.Value, request.GeneratedTokens));
+            EndRequest(
+                request, new DeadlineExceededException(request.Options.Deadline!.Value, request.GeneratedTokens));
         }
 
         _nextDeadline = _live.Count == 0 ? long.MaxValue : _live.Min(r => r.DeadlineAt);
     }
 
-    /// <summary>Ends a request in whatever state it is: its blocks are released, its reader gets the end or the error. No effect where it has ended.</summary>
+    /// <summary>
+    /// Ends a request in whatever state it is: its blocks are released, its reader gets the end or the error. No effect
+    /// where it has ended.
+    /// </summary>
     public void EndRequest(GenerationRequest request, Exception? error)
     {
         if (!_live.Remove(request))
@@ -124,7 +129,8 @@ internal sealed class RequestLifetimes
     public void EndSequence(GenerationRequest request, Sequence sequence)
     {
         var sequences = request.Request.Sequences;
-        if (sequences.Count == request.Request.SequencesWanted && sequences.TrueForAll(s => s == sequence || s.IsFinished))
+        if (sequences.Count == request.Request.SequencesWanted
+            && sequences.TrueForAll(s => s == sequence || s.IsFinished))
         {
             EndRequest(request, null);
             return;

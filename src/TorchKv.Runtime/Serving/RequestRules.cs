@@ -5,7 +5,9 @@ using TorchKv.Runtime.Speculation;
 
 namespace TorchKv.Runtime.Serving;
 
-/// <summary>Everything about a request that can be checked before it is queued. Immutable, so any thread may use it.</summary>
+/// <summary>
+/// Everything about a request that can be checked before it is queued. Immutable, so any thread may use it.
+/// </summary>
 internal sealed class RequestRules
 {
     private readonly ModelShape _model;
@@ -21,7 +23,13 @@ internal sealed class RequestRules
     /// <param name="maxSequences">The most sequences that run at once.</param>
     /// <param name="hasTokenizer">Whether the engine has a vocabulary.</param>
     /// <param name="hasDraftModel">Whether the engine has a draft model.</param>
-    public RequestRules(ModelShape model, int blockSize, int blockCount, int maxSequences, bool hasTokenizer, bool hasDraftModel)
+    public RequestRules(
+        ModelShape model,
+        int blockSize,
+        int blockCount,
+        int maxSequences,
+        bool hasTokenizer,
+        bool hasDraftModel)
     {
         _model = model;
         _blockSize = blockSize;
@@ -36,7 +44,9 @@ internal sealed class RequestRules
     /// <param name="options">What to generate; null: the defaults.</param>
     /// <returns>The options, with lists of their own: the caller may change its lists afterwards.</returns>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
-    /// <exception cref="RequestException">The prompt is empty or holds an unknown id, or the engine lacks what an option needs.</exception>
+    /// <exception cref="RequestException">
+    /// The prompt is empty or holds an unknown id, or the engine lacks what an option needs.
+    /// </exception>
     /// <exception cref="ContextLengthException">The prompt leaves no room for a token.</exception>
     /// <exception cref="PoolCapacityException">The request could need more blocks than there are.</exception>
     public GenerationOptions Check(ReadOnlySpan<int> prompt, GenerationOptions? options)
@@ -74,7 +84,8 @@ internal sealed class RequestRules
         {
             if ((uint)id >= (uint)_model.VocabSize)
             {
-                throw new RequestException($"The prompt holds the token id {id}; the vocabulary has ids 0 to {_model.VocabSize - 1}.");
+                throw new RequestException(
+                    $"The prompt holds the token id {id}; the vocabulary has ids 0 to {_model.VocabSize - 1}.");
             }
         }
     }
@@ -91,7 +102,8 @@ internal sealed class RequestRules
         }
 
         // The last token's keys and values are never stored.
-        var stored = Math.Max(promptLength, Math.Min((long)promptLength + options.MaxNewTokens, _model.ContextLength) - 1);
+        var stored = Math.Max(
+            promptLength, Math.Min((long)promptLength + options.MaxNewTokens, _model.ContextLength) - 1);
         var needed = Scheduler.WorstCaseBlocks(promptLength, (int)stored, sequences, _blockSize);
         if (needed > _blockCount)
         {

@@ -3,8 +3,8 @@ using TorchKv.Runtime.Scheduling;
 namespace TorchKv.Runtime.Serving;
 
 /// <summary>
-/// Ends the running step early once every request in it is to be cancelled, or when the engine stops. A step with a row of
-/// any other request runs to its end, so that no work of that request is lost. Thread-safe.
+/// Ends the running step early once every request in it is to be cancelled, or when the engine stops. A step with a row
+/// of any other request runs to its end, so that no work of that request is lost. Thread-safe.
 /// </summary>
 internal sealed class StepCancellation
 {
@@ -62,8 +62,8 @@ internal sealed class StepCancellation
             }
         }
 
-        // Outside the lock, since the runner's own handlers run here. Should the step have ended meanwhile, nothing happens:
-        // the next one gets another source.
+        // Outside the lock, since the runner's own handlers run here. Should the step have ended meanwhile, nothing
+        // happens: the next one gets another source.
         source?.Cancel();
     }
 

@@ -5,7 +5,9 @@ using TorchKv.Runtime.Speculation;
 
 namespace TorchKv.Runtime.Serving;
 
-/// <summary>Runs plans: makes their copies, runs their rows as one step, and hands each row's logits to its request.</summary>
+/// <summary>
+/// Runs plans: makes their copies, runs their rows as one step, and hands each row's logits to its request.
+/// </summary>
 /// <remarks>On the engine's thread. Allocates nothing in a step, but to grow its buffers and after a failure.</remarks>
 internal sealed class StepRunner
 {
@@ -45,7 +47,7 @@ internal sealed class StepRunner
             Array.Resize(ref _planned, plan.Rows.Count * 2);
         }
 
-        // A request whose copy failed has ended, and its rows with it.
+        // A failed copy has ended its request, and with it the request's rows.
         var count = 0;
         foreach (var row in plan.Rows)
         {
@@ -92,7 +94,10 @@ internal sealed class StepRunner
         }
     }
 
-    /// <summary>Runs rows as one step and returns what it threw. A step that threw has changed nothing but the rows' own new tokens.</summary>
+    /// <summary>
+    /// Runs rows as one step and returns what it threw. A step that threw has changed nothing but the rows' own new
+    /// tokens.
+    /// </summary>
     private Exception? RunRows(PlannedRow[] planned, int count)
     {
         var logits = 0;
@@ -107,7 +112,8 @@ internal sealed class StepRunner
         var floats = checked(logits * _runner.Model.VocabSize);
         if (_logits.Length < floats)
         {
-            _logits = GC.AllocateUninitializedArray<float>((int)Math.Min(Array.MaxLength, Math.Max(floats, _logits.Length * 2L)));
+            _logits = GC.AllocateUninitializedArray<float>(
+                (int)Math.Min(Array.MaxLength, Math.Max(floats, _logits.Length * 2L)));
         }
 
         var cancellation = _cancellation.Begin(planned, count);
@@ -158,7 +164,9 @@ internal sealed class StepRunner
         }
     }
 
-    /// <summary>After a step that threw: runs each request's rows by themselves, so that only the request at fault ends.</summary>
+    /// <summary>
+    /// After a step that threw: runs each request's rows by themselves, so that only the request at fault ends.
+    /// </summary>
     private void RunOneByOne(PlannedRow[] planned, Exception error)
     {
         foreach (var rows in planned.GroupBy(row => row.Sequence.Request, (_, rows) => rows.ToArray()).ToArray())

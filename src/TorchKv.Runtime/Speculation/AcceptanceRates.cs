@@ -1,6 +1,9 @@
 namespace TorchKv.Runtime.Speculation;
 
-/// <summary>How often drafts of each kind are accepted in one text: a prior to begin with, then what the text shows, the latest most.</summary>
+/// <summary>
+/// How often drafts of each kind are accepted in one text: a prior to begin with, then what the text shows, the latest
+/// most.
+/// </summary>
 internal sealed class AcceptanceRates
 {
     /// <summary>The prior weighs as much as this many drafts.</summary>

@@ -83,7 +83,10 @@ internal sealed class DraftModel : IDisposable
         _jobs.Add(new Job(sequence, state, options, seed, drafts, wanted));
     }
 
-    /// <summary>Drafts for the sequences that were added, as far ahead as is worthwhile, and sets the drafts that are to be verified.</summary>
+    /// <summary>
+    /// Drafts for the sequences that were added, as far ahead as is worthwhile, and sets the drafts that are to be
+    /// verified.
+    /// </summary>
     /// <param name="forecast">The step that will verify them.</param>
     /// <param name="cancellationToken">Ends the draft model's step.</param>
     public void Run(StepForecast forecast, CancellationToken cancellationToken)
@@ -139,10 +142,14 @@ internal sealed class DraftModel : IDisposable
 
     /// <summary>Whether one more draft is expected to give more tokens than its time would give without it.</summary>
     private bool IsWorthwhile(Job job, StepForecast forecast) =>
-        forecast.IsWorthwhile(job.Drafts.AllAccepted * job.Drafts.FirstAccepted, StepSeconds(forecast) / Math.Max(1, _jobs.Count(j => !j.IsDone)));
+        forecast.IsWorthwhile(
+            job.Drafts.AllAccepted * job.Drafts.FirstAccepted,
+            StepSeconds(forecast) / Math.Max(1, _jobs.Count(j => !j.IsDone)));
 
     private double StepSeconds(StepForecast forecast) =>
-        _times.IsKnown && forecast.IsKnown ? _times.Of(Math.Max(1, _jobs.Count(j => !j.IsDone))) : 0.1 * forecast.Seconds(0);
+        _times.IsKnown && forecast.IsKnown
+            ? _times.Of(Math.Max(1, _jobs.Count(j => !j.IsDone)))
+            : 0.1 * forecast.Seconds(0);
 
     private bool Step(StepForecast forecast, CancellationToken cancellationToken)
     {
@@ -167,7 +174,11 @@ internal sealed class DraftModel : IDisposable
 
             var samples = tokens == pending;
             var memory = job.State.Tokens.GetRange(table.TokenCount, tokens).ToArray();
-            _rows[count++] = new RunnerRow(memory, table.TokenCount, table.Blocks, samples ? LogitsWanted.Last : LogitsWanted.None);
+            _rows[count++] = new RunnerRow(
+                memory,
+                table.TokenCount,
+                table.Blocks,
+                samples ? LogitsWanted.Last : LogitsWanted.None);
             planned.Add((job, tokens, samples));
             budget -= tokens;
         }
@@ -224,7 +235,8 @@ internal sealed class DraftModel : IDisposable
         while (!table.TryReserve(tokens, out _))
         {
             // A sequence without drafts in this step gives its blocks; they are computed again when it has some.
-            var idle = _states.FirstOrDefault(s => s.Value.Table.BlockCount > 0 && _jobs.TrueForAll(job => job.State != s.Value));
+            var idle = _states.FirstOrDefault(
+                s => s.Value.Table.BlockCount > 0 && _jobs.TrueForAll(job => job.State != s.Value));
             if (idle.Key is null)
             {
                 return false;
@@ -246,7 +258,13 @@ internal sealed class DraftModel : IDisposable
     }
 
     /// <summary>One sequence to draft for.</summary>
-    private sealed record Job(Sequence Sequence, State State, GenerationOptions Options, ulong Seed, SequenceDrafts Drafts, int Wanted)
+    private sealed record Job(
+        Sequence Sequence,
+        State State,
+        GenerationOptions Options,
+        ulong Seed,
+        SequenceDrafts Drafts,
+        int Wanted)
     {
         /// <summary>Drafts to make in any case.</summary>
         public int Least { get; set; }

@@ -7,8 +7,8 @@ using TorchKv.Runtime.Scheduling;
 namespace TorchKv.Runtime.Speculation;
 
 /// <summary>
-/// Drafts tokens for the sequences that decode and whose request asks for it, as many as are expected to raise tokens per
-/// second. It never decides which token is chosen.
+/// Drafts tokens for the sequences that decode, where their request asks for it: as many as are expected to raise
+/// tokens per second. It never decides which token is chosen.
 /// </summary>
 internal sealed class Drafter : IDisposable
 {
@@ -17,7 +17,9 @@ internal sealed class Drafter : IDisposable
     private readonly StepForecast _forecast;
     private readonly Dictionary<Request, Drafting> _requests = [];
 
-    /// <param name="draft">The draft model's runner, which is owned and disposed; null: drafts come from the text alone.</param>
+    /// <param name="draft">
+    /// The draft model's runner, which is owned and disposed; null: drafts come from the text alone.
+    /// </param>
     /// <param name="maxSequences">The most sequences that run at once.</param>
     /// <param name="time">Measures the draft model's steps.</param>
     public Drafter(IModelRunner? draft, int maxSequences, TimeProvider time)
@@ -57,7 +59,7 @@ internal sealed class Drafter : IDisposable
     /// <summary>Records the time of a step in which every token's logits were wanted.</summary>
     public void RecordStep(int tokens, double seconds) => _times.Record(tokens, seconds);
 
-    /// <summary>Drafts for every sequence that decodes and whose request asks for it.</summary>
+    /// <summary>Drafts for every sequence that decodes, where its request asks for it.</summary>
     /// <param name="running">The running requests, by rank.</param>
     /// <param name="cancellationToken">Ends the draft model's step.</param>
     public void Draft(IReadOnlyList<Request> running, CancellationToken cancellationToken)
@@ -186,7 +188,11 @@ internal sealed class Drafter : IDisposable
     }
 
     /// <summary>One request's options and its sequences' drafts.</summary>
-    private sealed class Drafting(GenerationOptions options, SpeculationOptions speculation, ulong seed, int maxTotalTokens)
+    private sealed class Drafting(
+        GenerationOptions options,
+        SpeculationOptions speculation,
+        ulong seed,
+        int maxTotalTokens)
     {
         private readonly SequenceDrafts?[] _sequences = new SequenceDrafts?[options.Samples];
 

@@ -1,6 +1,8 @@
 namespace TorchKv.Runtime.Speculation;
 
-/// <summary>Drafts that a text continues as it did the last time it read the same (prompt lookup decoding, Saxena 2023).</summary>
+/// <summary>
+/// Drafts that a text continues as it did the last time it read the same (prompt lookup decoding, Saxena 2023).
+/// </summary>
 internal static class PromptLookup
 {
     /// <summary>A match of this many tokens is a loop or a quotation; longer ones are not looked for.</summary>
@@ -9,7 +11,10 @@ internal static class PromptLookup
     /// <summary>Finds the tokens that followed the latest of the longest earlier matches of the text's end.</summary>
     /// <param name="tokens">The text.</param>
     /// <param name="minMatch">Tokens that must match.</param>
-    /// <param name="drafts">Receives the drafts. Where the text ends they continue with themselves, so that a loop is drafted as far as there is room.</param>
+    /// <param name="drafts">
+    /// Receives the drafts. Where the text ends they continue with themselves, so that a loop is drafted as far as
+    /// there is room.
+    /// </param>
     /// <returns>How many tokens matched; 0 where nothing was found.</returns>
     public static int Find(ReadOnlySpan<int> tokens, int minMatch, Span<int> drafts)
     {
@@ -22,7 +27,9 @@ internal static class PromptLookup
         var best = 0;
         var longest = Math.Max(minMatch, LongestMatch);
         var last = tokens[^1];
-        for (var end = tokens[..^1].LastIndexOf(last); end >= 0 && bestLength < longest; end = tokens[..end].LastIndexOf(last))
+        for (var end = tokens[..^1].LastIndexOf(last);
+            end >= 0 && bestLength < longest;
+            end = tokens[..end].LastIndexOf(last))
         {
             var length = 1;
             while (length < longest && length <= end && tokens[end - length] == tokens[tokens.Length - 1 - length])

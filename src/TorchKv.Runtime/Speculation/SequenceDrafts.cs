@@ -3,16 +3,19 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Runtime.Speculation;
 
 /// <summary>
-/// One sequence's drafts of its next tokens, and how often such drafts were accepted. Drafts that the model does not verify
-/// are compared with the text too once it is there, so that it costs nothing to learn when drafting is worthwhile.
+/// One sequence's drafts of its next tokens, and how often such drafts were accepted. Drafts that the model does not
+/// verify are compared with the text too once it is there, so that it costs nothing to learn when drafting is
+/// worthwhile.
 /// </summary>
 internal sealed class SequenceDrafts
 {
-    /// <summary>Steps until a draft model that is not worth its time runs again; it has to compute all of them then.</summary>
+    /// <summary>
+    /// Steps until a draft model that is not worth its time runs again; it has to compute all of them then.
+    /// </summary>
     private const int FirstPatience = 128;
 
-    // By how many tokens before the draft read the same: 1, 2, 3, 4–5, 6–8, 9–15, 16 and more. Lower than stories show: to
-    // find a rate too low costs nothing, to find it too high costs rejected drafts.
+    // By how many tokens before the draft read the same: 1, 2, 3, 4–5, 6–8, 9–15, 16 and more. Lower than stories show:
+    // to find a rate too low costs nothing, to find it too high costs rejected drafts.
     private static readonly double[] PriorsByMatch = [0.08, 0.18, 0.3, 0.45, 0.6, 0.8, 0.95];
 
     // By the draft model's own probability: below 0.2, 0.4, 0.6, 0.8, 0.95, and above.
@@ -81,7 +84,9 @@ internal sealed class SequenceDrafts
         _count++;
     }
 
-    /// <summary>Whether to run the draft model. While that does not seem worthwhile, it runs ever more rarely.</summary>
+    /// <summary>
+    /// Whether to run the draft model. While that does not seem worthwhile, it runs ever more rarely.
+    /// </summary>
     public bool IsDraftDue(bool isWorthwhile)
     {
         if (isWorthwhile)

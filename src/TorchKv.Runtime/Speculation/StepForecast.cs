@@ -1,12 +1,15 @@
 namespace TorchKv.Runtime.Speculation;
 
 /// <summary>
-/// The tokens that the next step is expected to give and the time that it is expected to take, as drafts are added to it.
-/// Drafts are worthwhile as long as expected tokens per second do not fall.
+/// The tokens that the next step is expected to give and the time that it is expected to take, as drafts are added to
+/// it. Drafts are worthwhile as long as expected tokens per second do not fall.
 /// </summary>
 internal sealed class StepForecast
 {
-    /// <summary>How much more a step with drafts must promise than one without: the best of many rough estimates is mostly too good (winner's curse).</summary>
+    /// <summary>
+    /// How much more a step with drafts must promise than one without: the best of many rough estimates is mostly too
+    /// good (winner's curse).
+    /// </summary>
     private const double Margin = 1.03;
 
     private readonly StepTimes _times;

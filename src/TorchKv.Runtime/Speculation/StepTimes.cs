@@ -1,16 +1,19 @@
 namespace TorchKv.Runtime.Speculation;
 
 /// <summary>
-/// How long a step takes by its number of tokens, learned from the steps that ran: flat on a model that is read from memory,
-/// steep on one in the processor's cache, with a jump wherever a kernel begins its next tile of rows. Times decide how many
-/// drafts are verified, never which token is chosen.
+/// How long a step takes by its number of tokens, learned from the steps that ran: flat on a model that is read from
+/// memory, steep on one in the processor's cache, with a jump wherever a kernel begins its next tile of rows. Times
+/// decide how many drafts are verified, never which token is chosen.
 /// </summary>
 /// <remarks>Not thread-safe.</remarks>
 internal sealed class StepTimes
 {
     private const int Longest = 512;
 
-    /// <summary>The share of a step that one token more is taken to cost where no longer step was measured: little, so that one is tried and measured.</summary>
+    /// <summary>
+    /// The share of a step that one token more is taken to cost where no longer step was measured: little, so that one
+    /// is tried and measured.
+    /// </summary>
     private const double Unseen = 0.03;
 
     // The weight of a new time, by whether it is below or above the expected one.
@@ -51,7 +54,8 @@ internal sealed class StepTimes
             return;
         }
 
-        // The first time of a length only corrects the estimate from other lengths: one delayed step must not rule a length out.
+        // The first time of a length only corrects the estimate from other lengths: one delayed step must not rule a
+        // length out.
         var known = _samples[tokens] > 0 ? _seconds[tokens] : IsKnown ? Of(tokens) : seconds;
         _seconds[tokens] = known + ((seconds < known ? Faster : Slower) * (Math.Min(seconds, 3 * known) - known));
         _samples[tokens]++;
@@ -59,7 +63,10 @@ internal sealed class StepTimes
         IsKnown = true;
     }
 
-    /// <summary>Seconds that a step of this many tokens is expected to take; before the first measurement, the unit is a step of one token.</summary>
+    /// <summary>
+    /// Seconds that a step of this many tokens is expected to take; before the first measurement, the unit is a step of
+    /// one token.
+    /// </summary>
     public double Of(int tokens)
     {
         if (_isStale)

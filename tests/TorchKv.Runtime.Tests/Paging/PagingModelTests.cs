@@ -173,7 +173,10 @@ public class PagingModelTests
         }
     }
 
-    /// <summary>Tables over a pool against plain arrays of cells: whatever is shared, forked, copied, cut or evicted, a table reads its own tokens.</summary>
+    /// <summary>
+    /// Tables over a pool against plain arrays of cells: whatever is shared, forked, copied, cut or evicted, a table
+    /// reads its own tokens.
+    /// </summary>
     [Theory]
     [InlineData(11, 12)]
     [InlineData(12, 30)]

@@ -2,7 +2,9 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 
-/// <summary>HuggingFace's <c>_beam_search</c> as it is written there: whole score tables, whole sorts, −1e9 for what cannot be.</summary>
+/// <summary>
+/// HuggingFace's <c>_beam_search</c> as it is written there: whole score tables, whole sorts, −1e9 for what cannot be.
+/// </summary>
 internal static class BeamOracle
 {
     private sealed record Entry(int[] Tokens, float Score, bool Finished);

@@ -29,10 +29,18 @@ public class BeamSearchTests
                 NoRepeatNgramSize = random.Next(2) == 0 ? null : 2,
             };
             var maxNewTokens = random.Next(1, 10);
-            var expected = BeamOracle.Run(model.Next, prompt, options, eos, maxNewTokens, (scores, tokens) => WarpOracle.Process(scores, tokens, sampling));
+            var expected = BeamOracle.Run(
+                model.Next,
+                prompt,
+                options,
+                eos,
+                maxNewTokens,
+                (scores, tokens) => WarpOracle.Process(scores, tokens, sampling));
             var actual = Run(new BeamSearch(prompt, vocabSize, options, eos, maxNewTokens, sampling), model.Next);
             Assert.Equal(expected.Select(sequence => sequence.Tokens), actual.Select(WithEnd));
-            Assert.All(expected.Zip(actual), pair => Assert.InRange(pair.Second.Score, pair.First.Score - 1e-5f, pair.First.Score + 1e-5f));
+            Assert.All(
+                expected.Zip(actual),
+                pair => Assert.InRange(pair.Second.Score, pair.First.Score - 1e-5f, pair.First.Score + 1e-5f));
         }
     }
 
@@ -47,7 +55,9 @@ public class BeamSearchTests
             var actual = Run(new BeamSearch([0], 3, options, [2], 4), model.Next);
             var expected = Enumerate(model, [0], 0).OrderByDescending(sequence => sequence.Score).Take(10).ToArray();
             Assert.Equal(expected.Select(sequence => sequence.Tokens), actual.Select(WithEnd));
-            Assert.All(expected.Zip(actual), pair => Assert.InRange(pair.Second.Score, pair.First.Score - 1e-5, pair.First.Score + 1e-5));
+            Assert.All(
+                expected.Zip(actual),
+                pair => Assert.InRange(pair.Second.Score, pair.First.Score - 1e-5, pair.First.Score + 1e-5));
         }
 
         static IEnumerable<(int[] Tokens, double Score)> Enumerate(TableModel model, int[] tokens, double score)
@@ -58,7 +68,9 @@ public class BeamSearchTests
             {
                 int[] longer = [.. tokens, token];
                 var sum = score + logits[token] - logSum;
-                foreach (var sequence in token == 2 || longer.Length == 5 ? [(longer[1..], sum)] : Enumerate(model, longer, sum))
+                foreach (var sequence in token == 2 || longer.Length == 5
+                        ? [(longer[1..], sum)]
+                        : Enumerate(model, longer, sum))
                 {
                     yield return sequence;
                 }
@@ -76,7 +88,8 @@ public class BeamSearchTests
             tokens = [.. tokens, Sampler.Best(model.Next(tokens))];
         }
 
-        var found = Assert.Single(Run(new BeamSearch([3], 50, new BeamSearchOptions { NumBeams = 1 }, [], 12), model.Next));
+        var found = Assert.Single(
+            Run(new BeamSearch([3], 50, new BeamSearchOptions { NumBeams = 1 }, [], 12), model.Next));
         Assert.Equal(tokens[1..], found.TokenIds);
         Assert.Equal(FinishReason.Length, found.FinishReason);
     }
@@ -111,9 +124,15 @@ public class BeamSearchTests
         Assert.True(search.IsDone);
         Assert.Throws<InvalidOperationException>(() => search.Advance(new float[20]));
 
-        Assert.Equal("num_beams", Assert.Throws<OptionException>(() => new BeamSearch([1], 10, new BeamSearchOptions(), [9], 3, new GenerationOptions { TopK = 4 })).Option);
-        Assert.Equal("num_beams", Assert.Throws<OptionException>(() => new BeamSearch([1], 1, new BeamSearchOptions(), [0], 3)).Option);
-        Assert.Equal("max_new_tokens", Assert.Throws<OptionException>(() => new BeamSearch([1], 10, new BeamSearchOptions(), [9], 0)).Option);
+        Assert.Equal(
+            "num_beams",
+            Assert.Throws<OptionException>(() => new BeamSearch([1], 10, new BeamSearchOptions(), [9], 3, new GenerationOptions { TopK = 4 })).Option);
+        Assert.Equal(
+            "num_beams",
+            Assert.Throws<OptionException>(() => new BeamSearch([1], 1, new BeamSearchOptions(), [0], 3)).Option);
+        Assert.Equal(
+            "max_new_tokens",
+            Assert.Throws<OptionException>(() => new BeamSearch([1], 10, new BeamSearchOptions(), [9], 0)).Option);
     }
 
     [Theory]
@@ -173,7 +192,8 @@ public class BeamSearchTests
     {
         var model = new TableModel(10, 40);
         var options = new BeamSearchOptions { NumBeams = 3 };
-        var (whole, single) = (new BeamSearch([1, 2], 40, options, [4], 12), new BeamSearch([1, 2], 40, options, [4], 12));
+        var (whole, single) = (
+            new BeamSearch([1, 2], 40, options, [4], 12), new BeamSearch([1, 2], 40, options, [4], 12));
         whole.Advance(model.Next([1, 2]));
         single.Advance(model.Next([1, 2]));
         Assert.Throws<InvalidOperationException>(() => single.Advance());
@@ -192,7 +212,9 @@ public class BeamSearchTests
         }
 
         Assert.True(single.IsDone);
-        Assert.Equal(whole.Finish().Select(s => (string.Join(",", s.TokenIds), s.Score)), single.Finish().Select(s => (string.Join(",", s.TokenIds), s.Score)));
+        Assert.Equal(
+            whole.Finish().Select(s => (string.Join(",", s.TokenIds), s.Score)),
+            single.Finish().Select(s => (string.Join(",", s.TokenIds), s.Score)));
     }
 
     [Fact]
@@ -203,7 +225,13 @@ public class BeamSearchTests
         float[] logits = [.. rows];
         Assert.Equal(0, Allocations.Fewest(() =>
         {
-            var search = new BeamSearch([1], 500, new BeamSearchOptions { NumBeams = 4, LengthPenalty = 1.5f }, [9], 60, new GenerationOptions { RepetitionPenalty = 1.2f, NoRepeatNgramSize = 3 });
+            var search = new BeamSearch(
+                [1],
+                500,
+                new BeamSearchOptions { NumBeams = 4, LengthPenalty = 1.5f },
+                [9],
+                60,
+                new GenerationOptions { RepetitionPenalty = 1.2f, NoRepeatNgramSize = 3 });
             search.Advance(model.Next([1]));
             rows.CopyTo(logits, 0);
             search.Advance(logits);
@@ -220,7 +248,8 @@ public class BeamSearchTests
         }));
     }
 
-    private static int[] WithEnd(BeamHypothesis hypothesis) => [.. hypothesis.TokenIds, .. hypothesis.EosTokenId is { } end ? [end] : Array.Empty<int>()];
+    private static int[] WithEnd(BeamHypothesis hypothesis) =>
+        [.. hypothesis.TokenIds, .. hypothesis.EosTokenId is { } end ? [end] : Array.Empty<int>()];
 
     private static IReadOnlyList<BeamHypothesis> Run(BeamSearch search, Func<int[], float[]> next)
     {
@@ -228,7 +257,8 @@ public class BeamSearchTests
         search.Advance(next(prompt));
         while (!search.IsDone)
         {
-            search.Advance(Enumerable.Range(0, search.NumBeams).SelectMany(beam => next([.. search.Tokens(beam)])).ToArray());
+            search.Advance(
+                Enumerable.Range(0, search.NumBeams).SelectMany(beam => next([.. search.Tokens(beam)])).ToArray());
         }
 
         return search.Finish();
@@ -243,6 +273,7 @@ public class BeamSearchTests
             return [.. Enumerable.Range(0, vocabSize).Select(_ => (float)(random.NextDouble() * 6))];
         }
 
-        private int HashCodeOf(int[] tokens) => (seed * 31) + (tokens[^1] * 1_000_003) + ((tokens.Length > 1 ? tokens[^2] : 77) * 7_919);
+        private int HashCodeOf(int[] tokens) =>
+            (seed * 31) + (tokens[^1] * 1_000_003) + ((tokens.Length > 1 ? tokens[^2] : 77) * 7_919);
     }
 }

@@ -20,7 +20,9 @@ public class SamplerTests
         }
 
         // 10, 20, 30 and 40 %; a standard deviation is at most 155.
-        Assert.All(counts[..4].Select((count, i) => Math.Abs(count - (10_000 * (i + 1)))), error => Assert.InRange(error, 0, 620));
+        Assert.All(
+            counts[..4].Select((count, i) => Math.Abs(count - (10_000 * (i + 1)))),
+            error => Assert.InRange(error, 0, 620));
         Assert.Equal(0, counts[4]);
     }
 
@@ -49,15 +51,23 @@ public class SamplerTests
         var options = new GenerationOptions { Temperature = 1.2f, TopP = 0.9f, RepetitionPenalty = 1.1f };
         var inOrder = Choices(new Sampler(97), Enumerable.Range(0, 50));
 
-        // One sampler for all, another sequence in between, the steps in any order: as after preemption or a rejected draft.
+        // One sampler for all, another sequence in between, the steps in any order: as after preemption or a rejected
+        // draft.
         var shared = new Sampler(97);
         var shuffled = Choices(shared, Enumerable.Range(0, 50).OrderBy(_ => random.Next()).Select(step =>
         {
-            shared.Sample([.. rows[(step + 1) % 50]], [1, 2, 3], new GenerationOptions { TopK = 3, NoRepeatNgramSize = 1 }, 99, step);
+            shared.Sample(
+                [.. rows[(step + 1) % 50]],
+                [1, 2, 3],
+                new GenerationOptions { TopK = 3, NoRepeatNgramSize = 1 },
+                99,
+                step);
             return step;
         }));
         Assert.Equal(inOrder.OrderBy(choice => choice.Step), shuffled.OrderBy(choice => choice.Step));
-        Assert.NotEqual(inOrder.Select(choice => choice.Id), Choices(new Sampler(97), Enumerable.Range(0, 50), seed: 8).Select(choice => choice.Id));
+        Assert.NotEqual(
+            inOrder.Select(choice => choice.Id),
+            Choices(new Sampler(97), Enumerable.Range(0, 50), seed: 8).Select(choice => choice.Id));
 
         List<(int Step, int Id)> Choices(Sampler sampler, IEnumerable<int> steps, ulong seed = 7)
             => [.. steps.Select(step => (step, sampler.Sample([.. rows[step]], [5, 6], options, seed, step)))];
@@ -88,11 +98,20 @@ public class SamplerTests
         float[] logits = [1, 3, 2, 3, float.NegativeInfinity, 0];
         var sum = Math.Log(Math.Exp(1) + (2 * Math.Exp(3)) + Math.Exp(2) + Math.Exp(0));
         var best = new TokenLogProbability[4];
-        var chosen = new Sampler(6).SampleWithLogProbabilities([.. logits], [1, 3], new GenerationOptions { RepetitionPenalty = 100 }, 0, 0, best);
+        var chosen = new Sampler(6).SampleWithLogProbabilities(
+            [.. logits],
+            [1, 3],
+            new GenerationOptions { RepetitionPenalty = 100 },
+            0,
+            0,
+            best);
         Assert.Equal(2, chosen.Id);
         Assert.InRange(chosen.LogProbability, 2 - sum - 1e-6, 2 - sum + 1e-6);
         Assert.Equal([1, 3, 2, 0], best.Select(token => token.Id));
-        Assert.All(best, token => Assert.InRange(token.LogProbability, logits[token.Id] - sum - 1e-6, logits[token.Id] - sum + 1e-6));
+        Assert.All(
+            best,
+            token =>
+                Assert.InRange(token.LogProbability, logits[token.Id] - sum - 1e-6, logits[token.Id] - sum + 1e-6));
 
         var all = new TokenLogProbability[6];
         new Sampler(6).LogProbabilities(logits, all);
@@ -109,8 +128,17 @@ public class SamplerTests
         {
             var logits = Enumerable.Range(0, 20).Select(i => i == at ? bad : i).ToArray();
             var sampler = new Sampler(20);
-            Assert.Contains("NaN", Assert.Throws<RequestFailedException>(() => sampler.Sample([.. logits], [], new GenerationOptions(), 0, 0)).Message);
-            Assert.Throws<RequestFailedException>(() => sampler.Sample([.. logits], [], new GenerationOptions { Temperature = 1, TopK = 3, TopP = 0.5f, MinP = 0.1f, TypicalP = 0.5f }, 0, 0));
+            Assert.Contains(
+                "NaN",
+                Assert.Throws<RequestFailedException>(() => sampler.Sample([.. logits], [], new GenerationOptions(), 0, 0)).Message);
+            Assert.Throws<RequestFailedException>(
+                () =>
+                    sampler.Sample(
+                        [.. logits],
+                        [],
+                        new GenerationOptions { Temperature = 1, TopK = 3, TopP = 0.5f, MinP = 0.1f, TypicalP = 0.5f },
+                        0,
+                        0));
             Assert.Throws<RequestFailedException>(() => sampler.LogProbabilities(logits, []));
         }
     }
@@ -120,8 +148,11 @@ public class SamplerTests
     {
         var sampler = new Sampler(3);
         var options = new GenerationOptions { NoRepeatNgramSize = 1 };
-        Assert.Contains("No token is left", Assert.Throws<RequestFailedException>(() => sampler.Sample([1, 2, 3], [0, 1, 2], options, 0, 0)).Message);
-        Assert.Throws<RequestFailedException>(() => sampler.Sample([1, 2, 3], [0, 1, 2], options with { Temperature = 1 }, 0, 0));
+        Assert.Contains(
+            "No token is left",
+            Assert.Throws<RequestFailedException>(() => sampler.Sample([1, 2, 3], [0, 1, 2], options, 0, 0)).Message);
+        Assert.Throws<RequestFailedException>(
+            () => sampler.Sample([1, 2, 3], [0, 1, 2], options with { Temperature = 1 }, 0, 0));
     }
 
     [Fact]
@@ -137,7 +168,10 @@ public class SamplerTests
         }
 
         // Logits that are infinite already are the model's fault, and the next row is not affected.
-        Assert.Contains("NaN", Assert.Throws<RequestFailedException>(() => sampler.Sample([1, float.PositiveInfinity, 3, 4], [1], options, 0, 0)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "NaN",
+            Assert.Throws<RequestFailedException>(() => sampler.Sample([1, float.PositiveInfinity, 3, 4], [1], options, 0, 0)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(3, sampler.Sample([1, 2, 3, 4], [], options, 0, 0));
     }
 

@@ -26,7 +26,13 @@ public class SchedulerTests
 
         public Dictionary<Request, string> Names { get; } = [];
 
-        public Request Add(string name, int[] prompt, int priority = 0, int sequences = 1, bool lockstep = false, bool scores = false)
+        public Request Add(
+            string name,
+            int[] prompt,
+            int priority = 0,
+            int sequences = 1,
+            bool lockstep = false,
+            bool scores = false)
         {
             var request = new Request(prompt, this) { Priority = priority, SequencesWanted = sequences, Lockstep = lockstep, ScoresPrompt = scores };
             Names[request] = name;
@@ -229,7 +235,8 @@ public class SchedulerTests
             bench.Step();
         }
 
-        // Two steps later a request of priority 0 ranks before it, and takes its blocks; five more, and another does not.
+        // Two steps later a request of priority 0 ranks before it, and takes its blocks; five more, and another does
+        // not.
         var high = bench.Add("high", Prompt(30, 8));
         Assert.Equal("high[0..8)!", bench.Step());
         Assert.Equal(RequestState.Waiting, low.State);

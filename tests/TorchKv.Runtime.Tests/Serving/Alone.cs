@@ -7,7 +7,11 @@ namespace TorchKv.Runtime.Tests.Serving;
 /// <summary>What a request gives by itself, computed without blocks, batches or an engine.</summary>
 internal static class Alone
 {
-    public static List<int> Generate(FakeRunner runner, IReadOnlyList<int> prompt, GenerationOptions options, int row = 0)
+    public static List<int> Generate(
+        FakeRunner runner,
+        IReadOnlyList<int> prompt,
+        GenerationOptions options,
+        int row = 0)
     {
         var sampler = new Sampler(runner.Model.VocabSize);
         var tokens = prompt.ToList();

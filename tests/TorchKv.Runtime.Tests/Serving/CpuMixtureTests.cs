@@ -6,7 +6,10 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
-/// <summary>On the CPU runner, bit for bit: log-probabilities in a random mixture are those of the request alone with a cold cache.</summary>
+/// <summary>
+/// On the CPU runner, bit for bit: log-probabilities in a random mixture are those of the request alone with a cold
+/// cache.
+/// </summary>
 public class CpuMixtureTests
 {
     [Theory]
@@ -55,7 +58,8 @@ public class CpuMixtureTests
                 };
                 var leaves = random.Next(5) == 0 ? random.Next(3) : int.MaxValue;
                 var got = await Read(engine.GenerateAsync(prompt, options), leaves);
-                var expected = await Read(alone.GenerateAsync(prompt, options with { Speculation = null, Priority = 0 }), leaves);
+                var expected = await Read(
+                    alone.GenerateAsync(prompt, options with { Speculation = null, Priority = 0 }), leaves);
                 Assert.Equal(expected, got);
             })).WaitAsync(TimeSpan.FromSeconds(90));
             await EngineMixtureTests.AllBlocksAreBack(engine);

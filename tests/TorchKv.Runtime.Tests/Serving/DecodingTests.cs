@@ -7,7 +7,9 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
-/// <summary>What an engine makes of logits: prompt scores, stop texts, beams, and refusals of logits that cannot be used.</summary>
+/// <summary>
+/// What an engine makes of logits: prompt scores, stop texts, beams, and refusals of logits that cannot be used.
+/// </summary>
 public class DecodingTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -32,7 +34,8 @@ public class DecodingTests
             var runner = new FakeRunner(64);
             await using var engine = new Engine(runner);
             runner.ChangeLogits = logits => logits[7] = bad;
-            var refusal = await Assert.ThrowsAsync<RequestFailedException>(() => Read(engine, [1, 2, 3, 4, 5], options));
+            var refusal = await Assert.ThrowsAsync<RequestFailedException>(
+                () => Read(engine, [1, 2, 3, 4, 5], options));
             Assert.StartsWith("The logits hold NaN or infinity", refusal.Message, StringComparison.Ordinal);
             runner.ChangeLogits = null;
             await EngineMixtureTests.AllBlocksAreBack(engine);
@@ -44,7 +47,8 @@ public class DecodingTests
     {
         await using var engine = new Engine(new FakeRunner(64));
         var options = new GenerationOptions { RepetitionPenalty = 1e-38f };
-        var refusal = await Assert.ThrowsAsync<RequestFailedException>(() => Read(engine, [.. Enumerable.Range(0, 31)], options));
+        var refusal = await Assert.ThrowsAsync<RequestFailedException>(
+            () => Read(engine, [.. Enumerable.Range(0, 31)], options));
         Assert.Equal("repetition_penalty", Assert.IsType<OptionException>(refusal.InnerException).Option);
         Assert.Contains("repetition_penalty", refusal.Message, StringComparison.Ordinal);
     }
@@ -74,7 +78,8 @@ public class DecodingTests
         var options = new GenerationOptions { MaxNewTokens = 60, EosTokenIds = [], Beams = new BeamSearchOptions { NumBeams = 3, NumReturnSequences = 3, LengthPenalty = -5 } };
         var pieces = await Read(engine, [1, 2], options);
         Assert.Equal([0, 1, 2], pieces.Select(piece => piece.Row));
-        Assert.All(pieces, piece => Assert.Equal((60, FinishReason.Length), (piece.TokenIds.Count, piece.FinishReason)));
+        Assert.All(
+            pieces, piece => Assert.Equal((60, FinishReason.Length), (piece.TokenIds.Count, piece.FinishReason)));
         Assert.All(pieces, piece => Assert.True(piece.Score < -1e9f && float.IsFinite(piece.Score!.Value)));
     }
 
@@ -84,7 +89,9 @@ public class DecodingTests
     public async Task PromptScoresComeOnceAndCompleteHoweverOftenTheRequestIsPreempted(int samples)
     {
         var runner = new FakeRunner(14, context: 64);
-        await using var engine = new Engine(runner, options: new EngineOptions { Scheduling = new SchedulingOptions { MaxLogitsPerStep = 6, MaxRunningSequences = 6 } });
+        await using var engine = new Engine(
+            runner,
+            options: new EngineOptions { Scheduling = new SchedulingOptions { MaxLogitsPerStep = 6, MaxRunningSequences = 6 } });
         int[] prompt = [.. Enumerable.Range(0, 14)];
         var options = new GenerationOptions { MaxNewTokens = 12, EosTokenIds = [], Priority = 5, PromptLogProbs = true, Samples = samples };
         var alone = (await Read(engine, prompt, options))[0].PromptLogProbs!.Select(score => (score.TokenId, score.LogProbability)).ToArray();
@@ -102,7 +109,10 @@ public class DecodingTests
                 // At this step a request of a better priority comes that needs nearly all blocks.
                 if (runner.StepCount == steps)
                 {
-                    better ??= Alone.Read(engine.GenerateAsync([.. Enumerable.Range(0, 44).Select(i => i % 31)], new() { MaxNewTokens = 8, EosTokenIds = [] }));
+                    better ??= Alone.Read(
+                        engine.GenerateAsync(
+                            [.. Enumerable.Range(0, 44).Select(i => i % 31)],
+                            new() { MaxNewTokens = 8, EosTokenIds = [] }));
                 }
             };
             var pieces = await Read(engine, prompt, options);
@@ -126,7 +136,8 @@ public class DecodingTests
         var runner = new FakeRunner(64, vocabulary: 4096);
         await using var engine = new Engine(runner, tokenizer);
         var options = new GenerationOptions { MaxNewTokens = 1, EosTokenIds = [], Stop = ["\uFFFD"] };
-        var prompt = Enumerable.Range(0, 4096).Select(id => new[] { id }).First(p => EndsInACharacter(tokenizer, Alone.Generate(runner, p, options)[0]));
+        var prompt = Enumerable.Range(0, 4096).Select(id => new[] { id }).First(
+            p => EndsInACharacter(tokenizer, Alone.Generate(runner, p, options)[0]));
         var last = (await Read(engine, prompt, options))[^1];
         Assert.Equal((FinishReason.Stop, "", 1), (last.FinishReason, last.Text, last.TokenIds.Count));
 

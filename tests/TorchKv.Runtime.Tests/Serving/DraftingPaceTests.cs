@@ -7,10 +7,16 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
-/// <summary>How far to guess ahead: by what steps cost and how guesses fare, in a time that is counted, not measured.</summary>
+/// <summary>
+/// How many tokens to draft: by the cost of steps and the share of drafts that is accepted, in a time that is counted,
+/// not measured.
+/// </summary>
 public class DraftingPaceTests
 {
-    /// <summary>Steps of 1, 2, … tokens in steps of one, as measured on two cores; past the last they grow by a token's share of it.</summary>
+    /// <summary>
+    /// Steps of 1, 2, … tokens in steps of one, as measured on two cores; past the last they grow by a token's share of
+    /// it.
+    /// </summary>
     private static readonly Dictionary<string, double[]> Machines = new()
     {
         ["GPT-2 124M, float32"] = [1, 1.19, 1.22, 1.22, 1.28, 1.30, 1.45, 1.48, 1.50, 1.52, 1.52, 1.52, 2.05, 2.06, 2.08, 2.10, 2.2, 2.3],
@@ -25,16 +31,16 @@ public class DraftingPaceTests
     [MemberData(nameof(AllMachines))]
     public void StoriesThatDoNotRepeatThemselvesTakeNoMoreThanThreePercentLonger(string machine)
     {
-        var (plain, guessed) = (0.0, 0.0);
+        var (plain, withDrafts) = (0.0, 0.0);
         var times = new StepTimes();
         foreach (var story in Stories())
         {
             var (length, time, _) = Tell(story, Math.Min(20, story.Length / 2), Machines[machine], times);
             plain += length;
-            guessed += time;
+            withDrafts += time;
         }
 
-        Assert.True(plain / guessed >= 0.97, $"{plain / guessed:0.000} × plain on {machine}");
+        Assert.True(plain / withDrafts >= 0.97, $"{plain / withDrafts:0.000} × plain on {machine}");
     }
 
     [Theory]
@@ -42,22 +48,22 @@ public class DraftingPaceTests
     [InlineData("storyteller, float32", 1.8)]
     [InlineData("GPT-2 124M, int8", 1.8)]
     [InlineData("bound by arithmetic", 0.97)]
-    public void AStoryToldAgainIsGuessed(string machine, double wanted)
+    public void AStoryToldAgainIsDrafted(string machine, double wanted)
     {
-        var (plain, guessed) = (0.0, 0.0);
+        var (plain, withDrafts) = (0.0, 0.0);
         var times = new StepTimes();
         foreach (var story in Stories().Where(s => s.Length is > 60 and < 200))
         {
             var (length, time, _) = Tell([.. story, .. story], story.Length, Machines[machine], times);
             plain += length;
-            guessed += time;
+            withDrafts += time;
         }
 
-        Assert.True(plain / guessed >= wanted, $"{plain / guessed:0.00} × plain on {machine}");
+        Assert.True(plain / withDrafts >= wanted, $"{plain / withDrafts:0.00} × plain on {machine}");
     }
 
     [Fact]
-    public void WhereEveryTokenCostsAStepNothingIsGuessedOnceThatIsKnown()
+    public void WhereEveryTokenCostsAStepNothingIsDraftedOnceThatIsKnown()
     {
         var times = Learned(Machines["bound by arithmetic"]);
         var forecast = new StepForecast(times);
@@ -76,7 +82,7 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void AGuessThatWouldPayAloneIsNotTriedBesideSequencesThatItDelays()
+    public void ADraftIsNotTriedWhereItDelaysOtherSequencesTooMuch()
     {
         // The nineteenth token begins a tile: half a step more for everybody.
         var times = Learned([.. Enumerable.Repeat(1.0, 18), .. Enumerable.Repeat(1.5, 6)]);
@@ -124,7 +130,7 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void GuessesOnPaperAreHeldAgainstTheText()
+    public void DraftsThatWereNotVerifiedAreComparedWithTheText()
     {
         var pace = new SequenceDrafts(DraftSource.PromptLookup);
         var before = Probability();
@@ -147,7 +153,7 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void GuessesForAnotherPlaceInTheTextAreNotCounted()
+    public void DraftsForAnotherPlaceInTheTextAreNotCounted()
     {
         var pace = new SequenceDrafts(DraftSource.DraftModel);
         pace.Begin(10);
@@ -181,8 +187,15 @@ public class DraftingPaceTests
         return times;
     }
 
-    /// <summary>Guesses through a text as the engine does; gives the tokens after the prompt, their time in steps of one token, and the guesses put to the model.</summary>
-    private static (int Tokens, double Time, int Drafted) Tell(int[] text, int prompt, double[] machine, StepTimes times)
+    /// <summary>
+    /// Drafts through a text as the engine does; gives the tokens after the prompt, their time in steps of one token,
+    /// and the drafts put to the model.
+    /// </summary>
+    private static (int Tokens, double Time, int Drafted) Tell(
+        int[] text,
+        int prompt,
+        double[] machine,
+        StepTimes times)
     {
         var pace = new SequenceDrafts(DraftSource.PromptLookup);
         var forecast = new StepForecast(times);
@@ -192,26 +205,26 @@ public class DraftingPaceTests
             times.Tick(again: true);
             forecast.Begin(1);
             pace.Begin(at);
-            var guesses = new int[Math.Min(16, text.Length - at - 1)];
-            var match = guesses.Length == 0 ? 0 : PromptLookup.Find(text.AsSpan(0, at), 2, guesses);
-            for (var i = 0; match > 0 && i < guesses.Length; i++)
+            var drafts = new int[Math.Min(16, text.Length - at - 1)];
+            var match = drafts.Length == 0 ? 0 : PromptLookup.Find(text.AsSpan(0, at), 2, drafts);
+            for (var i = 0; match > 0 && i < drafts.Length; i++)
             {
-                pace.Add(guesses[i], SequenceDrafts.KindOfMatch(match + i));
+                pace.Add(drafts[i], SequenceDrafts.KindOfMatch(match + i));
             }
 
             var tried = forecast.AddWorthwhile(pace.Chain);
-            var held = 0;
-            while (held < tried && guesses[held] == text[at + held])
+            var accepted = 0;
+            while (accepted < tried && drafts[accepted] == text[at + accepted])
             {
-                held++;
+                accepted++;
             }
 
             var cost = 1 + tried <= machine.Length ? machine[tried] : machine[^1] * (1 + tried) / machine.Length;
             times.Record(1 + tried, cost);
             time += cost;
             drafted += tried;
-            pace.Settle(at, held, text[at + held]);
-            at += held + 1;
+            pace.Settle(at, accepted, text[at + accepted]);
+            at += accepted + 1;
         }
 
         return (text.Length - prompt - 1, time, drafted);

@@ -5,7 +5,9 @@ using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
-/// <summary>Whatever fails or is called off: the pool is full again, nothing hangs, every reader gets an end or an error.</summary>
+/// <summary>
+/// Whatever fails or is called off: the pool is full again, nothing hangs, every reader gets an end or an error.
+/// </summary>
 public class EngineFaultTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -6,7 +6,9 @@ namespace TorchKv.Runtime.Tests.Serving;
 
 internal static class EngineTestExtensions
 {
-    /// <summary>After everything that was asked for so far: checks the pools and returns the engine's statistics.</summary>
+    /// <summary>
+    /// After everything that was asked for so far: checks the pools and returns the engine's statistics.
+    /// </summary>
     public static Task<EngineStats> SettleAsync(this Engine engine) => engine.Loop.InvokeAsync(() =>
     {
         engine.Pool().CheckInvariants();
@@ -14,7 +16,8 @@ internal static class EngineTestExtensions
         var stats = engine.Loop.Publish();
         return stats.RunningRequests + stats.QueuedRequests > 0 || engine.DraftPool() is not { HeldCount: > 0 } draft
             ? stats
-            : throw new InvalidOperationException($"The draft model holds {draft.HeldCount} blocks, though no request runs.");
+            : throw new InvalidOperationException(
+                $"The draft model holds {draft.HeldCount} blocks, though no request runs.");
     });
 
     /// <summary>The engine's blocks; to be used on its thread, or while it does nothing.</summary>

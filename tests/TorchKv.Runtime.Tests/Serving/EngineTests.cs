@@ -132,7 +132,8 @@ public class EngineTests
     [Fact]
     public async Task NothingIsSampledOrBilledAfterAStopText()
     {
-        await using var engine = await Engine.LoadAsync(RepositoryFiles.Weights("storyteller"), cpu: new CpuRunnerOptions { Threads = 1 });
+        await using var engine = await Engine.LoadAsync(
+            RepositoryFiles.Weights("storyteller"), cpu: new CpuRunnerOptions { Threads = 1 });
         var whole = "";
         await foreach (var piece in engine.GenerateAsync("Once upon a time", new() { MaxNewTokens = 60 }))
         {
@@ -180,8 +181,13 @@ public class EngineTests
         Assert.Equal(0, engine.Stats.PeakHeldBlocks);
         Assert.Equal(runner.BytesPerBlock, engine.Stats.BytesPerBlock);
 
-        // 8 prompt tokens fill 2 blocks that all 3 samples share; 8 more tokens, the last of them not stored, need 2 blocks each.
-        await Alone.Read(engine.GenerateAsync([1, 2, 3, 4, 5, 6, 7, 8], new() { MaxNewTokens = 8, EosTokenIds = [], Samples = 3, Temperature = 1, Seed = 1 }), 3);
+        // 8 prompt tokens fill 2 blocks that all 3 samples share; 8 more tokens, the last of them not stored, need 2
+        // blocks each.
+        await Alone.Read(
+            engine.GenerateAsync(
+                [1, 2, 3, 4, 5, 6, 7, 8],
+                new() { MaxNewTokens = 8, EosTokenIds = [], Samples = 3, Temperature = 1, Seed = 1 }),
+            3);
         await Alone.Read(engine.GenerateAsync([1], new() { MaxNewTokens = 2, EosTokenIds = [] }));
         var stats = await engine.SettleAsync();
         Assert.Equal((0, 2 + (3 * 2)), (stats.HeldBlocks, stats.PeakHeldBlocks));

@@ -1,6 +1,9 @@
 namespace TorchKv.Runtime.Tests.Serving;
 
-/// <summary>A clock that stands still: steps have no measured time, so guesses depend on the text alone and every run is the same.</summary>
+/// <summary>
+/// A clock that stands still: steps have no measured time, so drafts depend on the text alone and every run is the
+/// same.
+/// </summary>
 internal sealed class FrozenTime : TimeProvider
 {
     public override long GetTimestamp() => 1;

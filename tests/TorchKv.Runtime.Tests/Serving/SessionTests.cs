@@ -19,7 +19,8 @@ public class SessionTests
     {
         // The last sampled token's keys and values were never written in its turn: the next one has to.
         var runner = new FakeRunner(64);
-        await using var engine = new Engine(runner, options: new EngineOptions { Scheduling = new SchedulingOptions { PrefixCaching = false } });
+        await using var engine = new Engine(
+            runner, options: new EngineOptions { Scheduling = new SchedulingOptions { PrefixCaching = false } });
         await using var session = engine.StartSession();
         var all = new List<int>();
         for (var turn = 0; turn < 5; turn++)
@@ -47,7 +48,8 @@ public class SessionTests
         var first = (await Alone.Read(session.ContinueAsync([1, 2], options)))[0];
         Assert.True(first.Count < 40);
         int[] joined = [1, 2, .. first, 2, 1];
-        Assert.Equal(Alone.Generate(runner, joined, options), (await Alone.Read(session.ContinueAsync([2, 1], options)))[0]);
+        Assert.Equal(
+            Alone.Generate(runner, joined, options), (await Alone.Read(session.ContinueAsync([2, 1], options)))[0]);
     }
 
     [Fact]
@@ -68,7 +70,9 @@ public class SessionTests
         {
             await session.RewindAsync(keep);
             Assert.Equal(common[..keep], session.TokenIds);
-            Assert.Equal(Alone.Generate(runner, [.. common[..keep], 9], Ten), (await Alone.Read(session.ContinueAsync([9], Ten)))[0]);
+            Assert.Equal(
+                Alone.Generate(runner, [.. common[..keep], 9], Ten),
+                (await Alone.Read(session.ContinueAsync([9], Ten)))[0]);
         }
 
         await Assert.ThrowsAsync<RequestException>(() => session.RewindAsync(1000));
@@ -207,7 +211,8 @@ public class SessionTests
         Assert.Equal(common, session.TokenIds);
         Assert.Equal((12, 14), (session.ResidentTokens, fork.ResidentTokens));
         runner.CopyFault = null;
-        Assert.Equal(Alone.Generate(runner, [.. common, 6], Ten), (await Alone.Read(session.ContinueAsync([6], Ten)))[0]);
+        Assert.Equal(
+            Alone.Generate(runner, [.. common, 6], Ten), (await Alone.Read(session.ContinueAsync([6], Ten)))[0]);
         Assert.Equal(Alone.Generate(runner, [.. common, 7], Ten), (await Alone.Read(fork.ContinueAsync([7], Ten)))[0]);
     }
 
@@ -275,7 +280,8 @@ public class SessionTests
                 }
                 else
                 {
-                    BitConverter.TryWriteBytes(bytes.AsSpan(44 + (4 * random.Next(5))), random.Next(2) == 0 ? int.MaxValue : -1);
+                    BitConverter.TryWriteBytes(
+                        bytes.AsSpan(44 + (4 * random.Next(5))), random.Next(2) == 0 ? int.MaxValue : -1);
                 }
 
                 File.WriteAllBytes(path, bytes);
@@ -287,7 +293,8 @@ public class SessionTests
             {
                 Assert.NotNull(restored.RestoreFailure);
                 int[] joined = [.. session.TokenIds, 5];
-                Assert.Equal(Alone.Generate(runner, joined, Ten), (await Alone.Read(restored.ContinueAsync([5], Ten)))[0]);
+                Assert.Equal(
+                    Alone.Generate(runner, joined, Ten), (await Alone.Read(restored.ContinueAsync([5], Ten)))[0]);
             }
 
             await session.DisposeAsync();
@@ -381,7 +388,9 @@ public class SessionTests
 
                 // Blocks are kept as far as they hold the session's tokens.
                 Assert.InRange(session.ResidentTokens, 0, tokens.Length);
-                Assert.Equal(Alone.Generate(runner, [.. tokens, 9], Ten), (await Alone.Read(session.ContinueAsync([9], Ten)))[0]);
+                Assert.Equal(
+                    Alone.Generate(runner, [.. tokens, 9], Ten),
+                    (await Alone.Read(session.ContinueAsync([9], Ten)))[0]);
             }
         }
 

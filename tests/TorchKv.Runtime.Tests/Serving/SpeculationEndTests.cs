@@ -10,8 +10,8 @@ using TorchKv.TestSupport;
 namespace TorchKv.Runtime.Tests.Serving;
 
 /// <summary>
-/// Whatever ends or interrupts a text in the middle of guesses that hold, it ends where plain decoding ends it. The draft
-/// model is the model itself, so that every guess holds and each step gives many tokens.
+/// Whatever ends a text in the middle of accepted drafts, it ends where plain decoding ends it. The draft
+/// model is the model itself, so that every draft is accepted and each step gives many tokens.
 /// </summary>
 public class SpeculationEndTests
 {
@@ -22,7 +22,7 @@ public class SpeculationEndTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task EndOfTextInTheMiddleOfGuessesEndsTheText(bool sampled)
+    public async Task EndOfTextInTheMiddleOfDraftsEndsTheText(bool sampled)
     {
         var runner = new FakeRunner(64, vocabulary: 12);
         await using var engine = Load(runner);
@@ -57,7 +57,7 @@ public class SpeculationEndTests
     }
 
     [Fact]
-    public async Task TheContextEndsTheTextInTheMiddleOfGuesses()
+    public async Task TheContextEndsTheTextInTheMiddleOfDrafts()
     {
         for (var context = 20; context < 40; context++)
         {
@@ -72,7 +72,7 @@ public class SpeculationEndTests
     }
 
     [Fact]
-    public async Task AStopTextInTheMiddleOfGuessesEndsTheTextWhereItDoesPlainly()
+    public async Task AStopTextInTheMiddleOfDraftsEndsTheTextWhereItDoesPlainly()
     {
         var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Weights("storyteller"));
         await using var engine = Load(new FakeRunner(64, vocabulary: 4096), tokenizer);
@@ -92,7 +92,7 @@ public class SpeculationEndTests
     [Theory]
     [InlineData(DraftSource.DraftModel)]
     [InlineData(DraftSource.PromptLookup)]
-    public async Task EachOfSeveralSamplesIsTheOneThatIsDrawnWithoutGuesses(DraftSource source)
+    public async Task EachOfSeveralSamplesIsTheOneThatIsDrawnWithoutDrafts(DraftSource source)
     {
         var runner = new FakeRunner(120, vocabulary: 6, context: 128);
         await using var engine = Load(runner);
@@ -109,7 +109,7 @@ public class SpeculationEndTests
     }
 
     [Fact]
-    public async Task APreemptedRequestGoesOnGuessing()
+    public async Task APreemptedRequestContinuesWithDrafts()
     {
         var runner = new FakeRunner(20, context: 64);
         await using var engine = Load(runner);
@@ -117,7 +117,8 @@ public class SpeculationEndTests
         {
             int[] prompt = [i, i + 1];
             var options = new GenerationOptions { MaxNewTokens = 40, EosTokenIds = [], Speculation = i % 3 == 0 ? new SpeculationOptions() : ByDraft };
-            Assert.Equal(Alone.Generate(runner, prompt, options), (await Alone.Read(engine.GenerateAsync(prompt, options)))[0]);
+            Assert.Equal(
+                Alone.Generate(runner, prompt, options), (await Alone.Read(engine.GenerateAsync(prompt, options)))[0]);
         })).WaitAsync(Patience);
         await AllIsGivenBack(engine);
         Assert.True(engine.Stats.Preemptions > 0);
@@ -127,7 +128,7 @@ public class SpeculationEndTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task CancelsAmongGuessesLeaveTheOthersRightAndThePoolFull(int seed)
+    public async Task CancelsAmongDraftsLeaveTheOthersRightAndThePoolFull(int seed)
     {
         var random = new Random(seed);
         var runner = new FakeRunner(60, vocabulary: 8, context: 96);
@@ -157,7 +158,7 @@ public class SpeculationEndTests
     }
 
     [Fact]
-    public async Task BlocksOfRejectedGuessesAreBackBeforeTheNextStep()
+    public async Task BlocksOfRejectedDraftsAreBackBeforeTheNextStep()
     {
         var drafted = 0L;
         var rejected = 0L;
@@ -165,21 +166,25 @@ public class SpeculationEndTests
         var runner = new FakeRunner(100, vocabulary: 4, context: 256);
         runner.Fault = rows =>
         {
-            // On the engine's thread, the plan reserved: what is held is what this step's tokens need, and not a block more.
+            // On the engine's thread, the plan reserved: what is held is what this step's tokens need, and not a block
+            // more.
             Assert.All(rows, row => Assert.Equal((row.Position + row.Tokens.Length + 3) / 4, row.BlockTable.Length));
             engine!.Pool().CheckInvariants();
             Assert.Equal(rows.Sum(row => row.BlockTable.Length), engine!.Pool().HeldCount);
         };
-        await using (engine = new Engine(runner, options: new EngineOptions { TimeProvider = new FrozenTime(), Scheduling = new SchedulingOptions { PrefixCaching = false } }))
+        await using (
+            engine = new Engine(runner, options: new EngineOptions { TimeProvider = new FrozenTime(), Scheduling = new SchedulingOptions { PrefixCaching = false } }))
         {
             var options = new GenerationOptions { MaxNewTokens = 200, EosTokenIds = [], Speculation = new SpeculationOptions { MinMatch = 1 } };
-            Assert.Equal(Alone.Generate(runner, [1, 2, 3], options), (await Alone.Read(engine.GenerateAsync([1, 2, 3], options)))[0]);
+            Assert.Equal(
+                Alone.Generate(runner, [1, 2, 3], options),
+                (await Alone.Read(engine.GenerateAsync([1, 2, 3], options)))[0]);
             drafted = engine.Stats.DraftedTokens;
             rejected = drafted - engine.Stats.AcceptedDraftTokens;
             await EngineMixtureTests.AllBlocksAreBack(engine);
         }
 
-        Assert.True(drafted > rejected && rejected > 0, $"{drafted} guesses, {rejected} rejected");
+        Assert.True(drafted > rejected && rejected > 0, $"{drafted} drafts, {rejected} rejected");
     }
 
     private static Engine Load(FakeRunner runner, Gpt2Tokenizer? tokenizer = null) => new(
@@ -188,7 +193,7 @@ public class SpeculationEndTests
         new EngineOptions { TimeProvider = new FrozenTime() },
         new FakeRunner(200, vocabulary: runner.Model.VocabSize, context: runner.Model.ContextLength));
 
-    /// <summary>Guesses were made, several tokens came of a step, and every block of both pools is back.</summary>
+    /// <summary>Drafts were accepted, several tokens came of a step, and every block of both pools is back.</summary>
     private static async Task AllIsGivenBack(Engine engine)
     {
         await EngineMixtureTests.AllBlocksAreBack(engine);
@@ -196,7 +201,9 @@ public class SpeculationEndTests
         Assert.Equal(0, engine.DraftPool()!.HeldCount);
     }
 
-    private static async Task<(string Text, string Ids, FinishReason? Reason)> ReadText(Engine engine, GenerationOptions options)
+    private static async Task<(string Text, string Ids, FinishReason? Reason)> ReadText(
+        Engine engine,
+        GenerationOptions options)
     {
         var (text, ids) = ("", "");
         FinishReason? reason = null;

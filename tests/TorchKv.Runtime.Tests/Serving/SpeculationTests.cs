@@ -11,7 +11,7 @@ namespace TorchKv.Runtime.Tests.Serving;
 public class SpeculationTests
 {
     [Fact]
-    public void PromptLookupGivesWhatFollowedTheLatestOfTheLongestMatches()
+    public void PromptLookupDraftsWhatFollowedTheLatestLongestMatch()
     {
         Assert.Equal((3, "4,5"), Find([1, 2, 3, 4, 5, 9, 2, 3, 7, 1, 2, 3], 2, 2));
         Assert.Equal((0, ""), Find([1, 2, 3, 4], 2, 8));
@@ -20,18 +20,18 @@ public class SpeculationTests
     }
 
     [Fact]
-    public void PromptLookupGuessesALoopAsFarAsThereIsRoom()
+    public void PromptLookupDraftsALoopAsFarAsThereIsRoom()
     {
         Assert.Equal((2, "7,2,3,7,2,3,7,2"), Find([2, 3, 4, 2, 3, 7, 2, 3], 2, 8));
         Assert.Equal((1, "6,1,6,1"), Find([5, 1, 6, 1], 1, 4));
         Assert.Equal((1, "1,1,1"), Find([1, 1], 1, 3));
     }
 
-    private static (int Match, string Guesses) Find(int[] tokens, int minMatch, int most)
+    private static (int Match, string Drafts) Find(int[] tokens, int minMatch, int most)
     {
-        var guesses = new int[most];
-        var match = PromptLookup.Find(tokens, minMatch, guesses);
-        return (match, match == 0 ? "" : string.Join(",", guesses));
+        var drafts = new int[most];
+        var match = PromptLookup.Find(tokens, minMatch, drafts);
+        return (match, match == 0 ? "" : string.Join(",", drafts));
     }
 
     [Theory]
@@ -39,7 +39,7 @@ public class SpeculationTests
     [InlineData(DraftSource.PromptLookup, true)]
     [InlineData(DraftSource.DraftModel, false)]
     [InlineData(DraftSource.DraftModel, true)]
-    public async Task GuessesChangeNoTokenOfTheDefaultModel(DraftSource source, bool sampled)
+    public async Task DraftsChangeNoTokenOfTheDefaultModel(DraftSource source, bool sampled)
     {
         await using var engine = await Engine.LoadAsync(
             RepositoryFiles.Weights("storyteller"),
@@ -49,10 +49,13 @@ public class SpeculationTests
         string[] prompts = ["Once upon a time", "The cat and the dog. The cat and the dog. The cat", "Lily said: I", "<|endoftext|>"];
         var options = new GenerationOptions { MaxNewTokens = 90, Temperature = sampled ? 0.8f : null, TopP = sampled ? 0.95f : null, Seed = 11 };
         var plain = await Task.WhenAll(prompts.Select(p => Alone.Read(engine.GenerateAsync(p, options))));
-        var guessed = await Task.WhenAll(prompts.Select(p => Alone.Read(engine.GenerateAsync(p, options with { Speculation = new SpeculationOptions { Source = source } }))));
+        var withDrafts = await Task.WhenAll(
+            prompts.Select(
+                p =>
+                    Alone.Read(engine.GenerateAsync(p, options with { Speculation = new SpeculationOptions { Source = source } }))));
         for (var i = 0; i < prompts.Length; i++)
         {
-            Assert.Equal(plain[i][0], guessed[i][0]);
+            Assert.Equal(plain[i][0], withDrafts[i][0]);
         }
 
         var stats = await engine.SettleAsync();
@@ -65,13 +68,17 @@ public class SpeculationTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task RandomMixturesWithGuessesGetTheTokensOfPlainDecoding(int seed)
+    public async Task RandomMixturesWithDraftsGetTheTokensOfPlainDecoding(int seed)
     {
         var random = new Random(seed);
         for (var round = 0; round < 6; round++)
         {
             var runner = new FakeRunner(random.Next(24, 60), vocabulary: 6, context: 64);
-            var draft = new FakeRunner(random.Next(20, 60), vocabulary: 6, context: random.Next(32, 80), maxTokensPerStep: random.Next(5, 40));
+            var draft = new FakeRunner(
+                random.Next(20, 60),
+                vocabulary: 6,
+                context: random.Next(32, 80),
+                maxTokensPerStep: random.Next(5, 40));
             if (round % 2 == 1)
             {
                 var faults = new Random(round);
@@ -127,8 +134,12 @@ public class SpeculationTests
     public async Task ADraftModelIsRefusedWhereThereIsNoneOrItsVocabularyDiffers()
     {
         await using var engine = new Engine(new FakeRunner(8));
-        Assert.Throws<RequestException>(() => engine.Submit([1], new() { MaxNewTokens = 2, Speculation = new() { Source = DraftSource.DraftModel } }));
+        Assert.Throws<RequestException>(
+            () =>
+                engine.Submit(
+                    [1], new() { MaxNewTokens = 2, Speculation = new() { Source = DraftSource.DraftModel } }));
         Assert.Throws<RequestException>(() => new Engine(new FakeRunner(8), draft: new FakeRunner(8, vocabulary: 30)));
-        Assert.Throws<OptionException>(() => engine.Submit([1], new() { MaxNewTokens = 2, Speculation = new() { MaxDraftTokens = 0 } }));
+        Assert.Throws<OptionException>(
+            () => engine.Submit([1], new() { MaxNewTokens = 2, Speculation = new() { MaxDraftTokens = 0 } }));
     }
 }

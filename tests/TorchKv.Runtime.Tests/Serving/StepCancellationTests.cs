@@ -29,7 +29,8 @@ public class StepCancellationTests
         Assert.Equal((1, 0), (engine.Stats.CancelledRequests, engine.Stats.FailedRequests));
 
         // The pool's blocks hold what the step left behind; a later request computes over it.
-        Assert.Equal(Alone.Generate(runner, [1, 2, 3], Five), (await Alone.Read(engine.GenerateAsync([1, 2, 3], Five)))[0]);
+        Assert.Equal(
+            Alone.Generate(runner, [1, 2, 3], Five), (await Alone.Read(engine.GenerateAsync([1, 2, 3], Five)))[0]);
     }
 
     [Fact]
@@ -98,7 +99,8 @@ public class StepCancellationTests
         runner.During = null;
         int[] tokens = [.. session.TokenIds];
         Assert.Equal([4, 5, 6, 7, 8, 9], tokens[^6..]);
-        Assert.Equal(Alone.Generate(runner, [.. tokens, 7], Five), (await Alone.Read(session.ContinueAsync([7], Five)))[0]);
+        Assert.Equal(
+            Alone.Generate(runner, [.. tokens, 7], Five), (await Alone.Read(session.ContinueAsync([7], Five)))[0]);
     }
 
     [Fact]
@@ -126,7 +128,11 @@ public class StepCancellationTests
     {
         var request = new Request([1], new NoOutput());
         var blocks = new KvBlocks(new BlockPool(1), 4);
-        return new PlannedRow(new Sequence(request, 0, request.Prompt, blocks.NewSequence(request.Root)), 0, 1, LogitsWanted.Last);
+        return new PlannedRow(
+            new Sequence(request, 0, request.Prompt, blocks.NewSequence(request.Root)),
+            0,
+            1,
+            LogitsWanted.Last);
     }
 
     private sealed class NoOutput : IRequestOutput

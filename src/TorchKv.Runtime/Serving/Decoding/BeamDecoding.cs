@@ -5,7 +5,9 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Runtime.Serving.Decoding;
 
-/// <summary>Searches with beams. All beams take part in the same step; the reader gets the sequences found when the search ends.</summary>
+/// <summary>
+/// Searches with beams. All beams take part in the same step; the reader gets the sequences found when the search ends.
+/// </summary>
 internal sealed class BeamDecoding : IDecoding
 {
     private readonly GenerationRequest _request;

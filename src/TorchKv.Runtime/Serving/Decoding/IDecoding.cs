@@ -5,7 +5,9 @@ namespace TorchKv.Runtime.Serving.Decoding;
 /// <summary>A way to make tokens of logits, for one request. On the engine's thread.</summary>
 internal interface IDecoding
 {
-    /// <summary>Uses the logits of one computed row: chooses tokens, gives them to the reader, ends what has ended.</summary>
+    /// <summary>
+    /// Uses the logits of one computed row: chooses tokens, gives them to the reader, ends what has ended.
+    /// </summary>
     /// <param name="row">The row.</param>
     /// <param name="logits">(wanted positions, vocabulary); may be changed.</param>
     /// <param name="now">The time at which the step ended, as a timestamp.</param>

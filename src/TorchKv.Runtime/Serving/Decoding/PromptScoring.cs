@@ -4,7 +4,9 @@ using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Runtime.Serving.Decoding;
 
-/// <summary>Computes the log-probabilities of a prompt's tokens, then leaves the last position to another way of decoding.</summary>
+/// <summary>
+/// Computes the log-probabilities of a prompt's tokens, then leaves the last position to another way of decoding.
+/// </summary>
 internal sealed class PromptScoring : IDecoding
 {
     private readonly GenerationRequest _request;

@@ -20,7 +20,9 @@ internal sealed class SamplingDecoding : IDecoding
         _samples = new SampleOutput[request.Options.Samples];
         for (var i = 0; i < _samples.Length; i++)
         {
-            var detokenizer = engine.Tokenizer is { } tokenizer ? new IncrementalDetokenizer(tokenizer, request.Options.Stop) : null;
+            var detokenizer = engine.Tokenizer is { } tokenizer
+                ? new IncrementalDetokenizer(tokenizer, request.Options.Stop)
+                : null;
             _samples[i] = new SampleOutput(i, Sampler.SeedOf(request.Seed, i), detokenizer);
         }
     }
@@ -55,7 +57,9 @@ internal sealed class SamplingDecoding : IDecoding
         _engine.Lifetimes.EndRequest(_request, null);
     }
 
-    /// <summary>Lets every sample continue from the prompt, which has been computed once. Each begins with the same logits.</summary>
+    /// <summary>
+    /// Lets every sample continue from the prompt, which has been computed once. Each begins with the same logits.
+    /// </summary>
     private void FanOut(Sequence prompt, Span<float> logits, long now)
     {
         // Processors change logits in place, so that each sample needs its own.
@@ -91,8 +95,9 @@ internal sealed class SamplingDecoding : IDecoding
     }
 
     /// <summary>
-    /// Compares drafts with the tokens that are chosen. Position by position a token is chosen as it would be without drafts;
-    /// as long as it is the draft, the next position's logits are those that plain decoding would have computed.
+    /// Compares drafts with the tokens that are chosen. Position by position a token is chosen as it would be without
+    /// drafts; as long as it is the draft, the next position's logits are those that plain decoding would have
+    /// computed.
     /// </summary>
     private void Verify(Sequence sequence, Span<float> logits, long now)
     {
@@ -136,7 +141,13 @@ internal sealed class SamplingDecoding : IDecoding
         }
 
         var best = new TokenLogProbability[Math.Min(top, logits.Length)];
-        var chosen = _engine.Sampler.SampleWithLogProbabilities(logits, history, options, sample.Seed, sample.TokenCount, best);
+        var chosen = _engine.Sampler.SampleWithLogProbabilities(
+            logits,
+            history,
+            options,
+            sample.Seed,
+            sample.TokenCount,
+            best);
         return (chosen.Id, new ScoredToken(chosen.Id, chosen.LogProbability, best));
     }
 
@@ -196,11 +207,22 @@ internal sealed class SamplingDecoding : IDecoding
         }
 
         sample.VisibleCharacters += text.Length;
-        _request.Write(new GeneratedPiece { Row = sample.Index, Text = text, TokenIds = [token], LogProbs = scores is null ? [] : [scores] });
+        _request.Write(new GeneratedPiece
+        {
+            Row = sample.Index,
+            Text = text,
+            TokenIds = [token],
+            LogProbs = scores is null ? [] : [scores],
+        });
         return false;
     }
 
-    private void WriteLast(SampleOutput sample, FinishReason reason, string text, IReadOnlyList<int> ids, ScoredToken? scores)
+    private void WriteLast(
+        SampleOutput sample,
+        FinishReason reason,
+        string text,
+        IReadOnlyList<int> ids,
+        ScoredToken? scores)
     {
         text += sample.Detokenizer?.Finish();
         var isStopped = sample.Detokenizer?.IsStopped == true;

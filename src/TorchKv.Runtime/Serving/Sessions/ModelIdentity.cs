@@ -4,8 +4,8 @@ using System.Text;
 namespace TorchKv.Runtime.Serving.Sessions;
 
 /// <summary>
-/// What decides a model's keys and values: its configuration, its weights, and how a runner keeps both. Sessions and conversations are
-/// saved with its SHA-256, so that no other model takes them up.
+/// What decides a model's keys and values: its configuration, its weights, and the dtypes in which a runner keeps them.
+/// Session files hold its SHA-256, so that no other model continues them.
 /// </summary>
 /// <remarks>The hash is computed when it is first needed. Thread-safe.</remarks>
 public sealed class ModelIdentity

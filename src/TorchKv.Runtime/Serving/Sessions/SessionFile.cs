@@ -10,8 +10,8 @@ using TorchKv.Runtime.Paging;
 namespace TorchKv.Runtime.Serving.Sessions;
 
 /// <summary>
-/// A session on disk, little-endian: "TKVSESSN", version, the model's SHA-256, tokens in a block, bytes in a block, tokens,
-/// tokens with keys and values, bytes of the salt; then salt, tokens, blocks, and the SHA-256 of all that.
+/// A session on disk, little-endian: "TKVSESSN", version, the model's SHA-256, tokens in a block, bytes in a block,
+/// tokens, tokens with keys and values, bytes of the salt; then salt, tokens, blocks, and the SHA-256 of all that.
 /// </summary>
 internal static class SessionFile
 {
@@ -32,7 +32,8 @@ internal static class SessionFile
         var salt = Encoding.UTF8.GetBytes(content.Salt ?? "");
         if (salt.Length > MaxSaltLength)
         {
-            throw new RequestException($"The session's salt has {salt.Length} bytes; a session file holds at most {MaxSaltLength}.");
+            throw new RequestException(
+                $"The session's salt has {salt.Length} bytes; a session file holds at most {MaxSaltLength}.");
         }
 
         var header = new byte[HeaderLength];
@@ -41,7 +42,9 @@ internal static class SessionFile
         BinaryPrimitives.WriteUInt32LittleEndian(rest, Version);
         modelHash.CopyTo(rest[4..]);
         rest = rest[36..];
-        foreach (var number in (ReadOnlySpan<int>)[runner.BlockSize, runner.BytesPerBlock, content.Tokens.Length, content.Resident, salt.Length])
+        ReadOnlySpan<int> numbers =
+            [runner.BlockSize, runner.BytesPerBlock, content.Tokens.Length, content.Resident, salt.Length];
+        foreach (var number in numbers)
         {
             BinaryPrimitives.WriteInt32LittleEndian(rest, number);
             rest = rest[4..];
@@ -72,7 +75,9 @@ internal static class SessionFile
     {
         using var file = Open(path);
         var header = new byte[HeaderLength];
-        if (file.Length < HeaderLength + DigestLength || file.ReadAtLeast(header, HeaderLength, throwOnEndOfStream: false) < HeaderLength || !header.AsSpan(0, 8).SequenceEqual("TKVSESSN"u8))
+        if (file.Length < HeaderLength + DigestLength
+            || file.ReadAtLeast(header, HeaderLength, throwOnEndOfStream: false) < HeaderLength
+            || !header.AsSpan(0, 8).SequenceEqual("TKVSESSN"u8))
         {
             throw new SessionFileException(path, "not a session file.");
         }
@@ -97,12 +102,22 @@ internal static class SessionFile
         var (tokenCount, resident, saltLength) = (numbers[2], numbers[3], numbers[4]);
         if (numbers[0] != runner.BlockSize || numbers[1] != runner.BytesPerBlock)
         {
-            throw new SessionFileException(path, $"blocks of {numbers[0]} tokens and {numbers[1]} bytes; the runner's have {runner.BlockSize} and {runner.BytesPerBlock}.");
+            throw new SessionFileException(
+                path,
+                $"blocks of {numbers[0]} tokens and {numbers[1]} bytes; "
+                + $"the runner's have {runner.BlockSize} and {runner.BytesPerBlock}.");
         }
 
-        if (tokenCount < 0 || tokenCount > runner.Model.ContextLength || resident < 0 || resident > tokenCount || saltLength is < 0 or > MaxSaltLength)
+        if (tokenCount < 0
+            || tokenCount > runner.Model.ContextLength
+            || resident < 0
+            || resident > tokenCount
+            || saltLength is < 0 or > MaxSaltLength)
         {
-            throw new SessionFileException(path, $"{tokenCount} tokens, {resident} of them with keys and values, and a salt of {saltLength} bytes cannot be: the context holds {runner.Model.ContextLength}.");
+            throw new SessionFileException(
+                path,
+                $"{tokenCount} tokens, {resident} of them with keys and values, and a salt of {saltLength} bytes "
+                + $"cannot be: the context holds {runner.Model.ContextLength}.");
         }
 
         // Every length is known before anything is allocated by it.
@@ -110,7 +125,7 @@ internal static class SessionFile
         var length = HeaderLength + saltLength + (4L * tokenCount) + blockBytes + DigestLength;
         if (file.Length != length)
         {
-            throw new SessionFileException(path, $"{file.Length} bytes long, but its header speaks of {length}.");
+            throw new SessionFileException(path, $"{file.Length} bytes long, but its header gives {length}.");
         }
 
         var body = new byte[length - HeaderLength];
@@ -137,7 +152,8 @@ internal static class SessionFile
             tokens[i] = BinaryPrimitives.ReadInt32LittleEndian(body.AsSpan(saltLength + (4 * i)));
             if ((uint)tokens[i] >= (uint)runner.Model.VocabSize)
             {
-                throw new SessionFileException(path, $"token id {tokens[i]}; the vocabulary has {runner.Model.VocabSize}.");
+                throw new SessionFileException(
+                    path, $"token id {tokens[i]}; the vocabulary has {runner.Model.VocabSize}.");
             }
         }
 

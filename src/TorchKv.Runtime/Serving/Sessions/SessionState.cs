@@ -3,7 +3,10 @@ using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Serving.Sessions;
 
-/// <summary>What outlives a session's turns. Read and written under a lock on the object itself; only the engine's thread uses the table.</summary>
+/// <summary>
+/// What outlives a session's turns. Read and written under a lock on the object itself; only the engine's thread uses
+/// the table.
+/// </summary>
 internal sealed class SessionState(string? salt)
 {
     /// <summary>The salt of every turn, fork and save.</summary>
@@ -24,8 +27,8 @@ internal sealed class SessionState(string? salt)
     public int ResidentTokens { get; set; }
 
     /// <summary>
-    /// Whether the blocks came from a file. A checksum does not prove who wrote the file, so the prefix index never gets
-    /// these blocks: no other request may use them.
+    /// Whether the blocks came from a file. A checksum does not prove who wrote the file, so the prefix index never
+    /// gets these blocks: no other request may use them.
     /// </summary>
     public bool IsRestored { get; set; }
 
@@ -40,7 +43,8 @@ internal sealed class SessionState(string? salt)
 
         if (IsBusy)
         {
-            throw new RequestException("The session is in the middle of a turn; read it to its end, or cancel it, first.");
+            throw new RequestException(
+                "The session is in the middle of a turn; read it to its end, or cancel it, first.");
         }
     }
 }

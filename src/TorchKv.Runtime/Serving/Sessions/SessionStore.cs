@@ -5,7 +5,9 @@ using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Runtime.Serving.Sessions;
 
-/// <summary>The blocks of sessions: lent to a request during a turn, kept between turns, released where the pool runs short.</summary>
+/// <summary>
+/// The blocks of sessions: lent to a request during a turn, kept between turns, released where the pool runs short.
+/// </summary>
 /// <remarks>On the engine's thread alone.</remarks>
 internal sealed class SessionStore : IIdleBlocks
 {
@@ -38,7 +40,10 @@ internal sealed class SessionStore : IIdleBlocks
         }
     }
 
-    /// <summary>Takes a turn's tokens and blocks when its request ends. After an error the session is what it was before the turn.</summary>
+    /// <summary>
+    /// Takes a turn's tokens and blocks when its request ends. After an error the session is what it was before the
+    /// turn.
+    /// </summary>
     /// <param name="session">The session.</param>
     /// <param name="turn">The turn, not ended yet.</param>
     /// <param name="error">What ended it.</param>
@@ -130,7 +135,8 @@ internal sealed class SessionStore : IIdleBlocks
             session.ThrowIfBusy();
             if (tokens < 0 || tokens > session.Tokens.Length)
             {
-                throw new RequestException($"The session holds {session.Tokens.Length} tokens; it cannot be rewound to {tokens}.");
+                throw new RequestException(
+                    $"The session holds {session.Tokens.Length} tokens; it cannot be rewound to {tokens}.");
             }
 
             session.Tokens = session.Tokens[..tokens];
@@ -162,7 +168,9 @@ internal sealed class SessionStore : IIdleBlocks
         }
     }
 
-    /// <summary>Makes a session of a file's content. Where the pool has no room, its tokens are computed again in the next turn.</summary>
+    /// <summary>
+    /// Makes a session of a file's content. Where the pool has no room, its tokens are computed again in the next turn.
+    /// </summary>
     public SessionState Write(SessionFile.Content content)
     {
         var session = new SessionState(content.Salt) { Tokens = content.Tokens, IsRestored = true };
@@ -173,7 +181,8 @@ internal sealed class SessionStore : IIdleBlocks
             {
                 for (var i = 0; i < table.BlockCount; i++)
                 {
-                    _runner.WriteBlock(table[i], content.Blocks.Span.Slice(i * _runner.BytesPerBlock, _runner.BytesPerBlock));
+                    _runner.WriteBlock(
+                        table[i], content.Blocks.Span.Slice(i * _runner.BytesPerBlock, _runner.BytesPerBlock));
                 }
 
                 table.Advance(content.Resident);

@@ -1,0 +1,21 @@
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Sampling;
+
+namespace TorchKv.Runtime.Tests.Sampling;
+
+internal static class LogitsProcessorsExtensions
+{
+    /// <summary>
+    /// Applies temperature, top-k, top-p, min-p and typical-p in place, as HuggingFace's warpers do; removed tokens
+    /// become −∞.
+    /// </summary>
+    public static void Warp(this LogitsProcessors processors, Span<float> logits, GenerationOptions options)
+    {
+        processors.Select(logits, options);
+        logits.Fill(float.NegativeInfinity);
+        for (var i = 0; i < processors.CandidateIds.Length; i++)
+        {
+            logits[processors.CandidateIds[i]] = processors.CandidateLogits[i];
+        }
+    }
+}
