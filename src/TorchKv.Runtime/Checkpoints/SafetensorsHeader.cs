@@ -73,7 +73,7 @@ internal sealed class SafetensorsHeader
         catch (JsonException error)
         {
             throw new CheckpointException(
-                file.Path, null, $"the header is not JSON of the format: {error.Message}", error);
+                file.Path, null, $"the header is not JSON of the format: {JsonErrors.Describe(error)}", error);
         }
         finally
         {

@@ -41,7 +41,7 @@ internal static class ShardIndex
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
-            throw new CheckpointException(path, null, $"is not JSON of an index: {error.Message}", error);
+            throw new CheckpointException(path, null, $"is not JSON of an index: {JsonErrors.Describe(error)}", error);
         }
     }
 

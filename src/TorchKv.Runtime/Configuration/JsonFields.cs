@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Runtime.Configuration;
 
@@ -147,7 +148,7 @@ internal ref struct JsonFields
         new(_source, Name, $"must be {wanted}, and is {_reader.TokenType}.");
 
     private readonly ConfigurationException NotJson(Exception error) =>
-        new(_source, null, $"is not JSON: {error.Message}", error);
+        new(_source, null, $"is not JSON: {JsonErrors.Describe(error)}", error);
 
     private readonly string Text()
     {

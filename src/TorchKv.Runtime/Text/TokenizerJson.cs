@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Runtime.Text;
 
@@ -48,7 +49,7 @@ internal sealed class TokenizerJson
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new TokenizerException(file, $"is not valid JSON: {e.Message}", e);
+            throw new TokenizerException(file, $"is not valid JSON: {JsonErrors.Describe(e)}", e);
         }
 
         result.Check();

@@ -55,7 +55,7 @@ internal static class VocabularyFiles
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new TokenizerException(file, $"is not valid JSON: {e.Message}", e);
+            throw new TokenizerException(file, $"is not valid JSON: {JsonErrors.Describe(e)}", e);
         }
     }
 
@@ -116,7 +116,7 @@ internal static class VocabularyFiles
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new TokenizerException(file, $"is not valid JSON: {e.Message}", e);
+            throw new TokenizerException(file, $"is not valid JSON: {JsonErrors.Describe(e)}", e);
         }
 
         return settings;

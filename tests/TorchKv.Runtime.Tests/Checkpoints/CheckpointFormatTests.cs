@@ -11,7 +11,8 @@ namespace TorchKv.Runtime.Tests.Checkpoints;
 /// <summary>What the format's own reader accepts, and what a user is told of files that are something else.</summary>
 public class CheckpointFormatTests
 {
-    private static readonly Gpt2Config Tiny = new() { VocabSize = 11, ContextLength = 8, EmbeddingSize = 4, LayerCount = 1, HeadCount = 2 };
+    private static readonly Gpt2Config Tiny =
+        new() { VocabSize = 11, ContextLength = 8, EmbeddingSize = 4, LayerCount = 1, HeadCount = 2 };
 
     [Fact]
     public void MetadataThatIsNullIsNone()
@@ -26,10 +27,9 @@ public class CheckpointFormatTests
     {
         using var folder = new TemporaryFolder();
         var nested = new string('[', 100) + new string(']', 100);
-        SafetensorsBytes.Write(
-            folder["x"],
-            """{"a":{"more":NESTED,"dtype":"F32","more":{"b":[1,null]},"shape":[2],"data_offsets":[0,8],"end":"x"}}""".Replace("NESTED", nested),
-            new byte[8]);
+        const string header =
+            """{"a":{"more":NESTED,"dtype":"F32","more":{"b":[1,null]},"shape":[2],"data_offsets":[0,8],"end":"x"}}""";
+        SafetensorsBytes.Write(folder["x"], header.Replace("NESTED", nested), new byte[8]);
         using var file = SafetensorsFile.Open(folder["x"]);
         Assert.Equal("a F32 [2]", Assert.Single(file.Tensors).ToString());
     }
@@ -37,8 +37,9 @@ public class CheckpointFormatTests
     [Fact]
     public void AGitLfsPointerIsToldAsOneWithWhatToDo()
     {
-        var error = Assert.Throws<CheckpointException>(() => Checkpoint.Open(RepositoryFiles.Fixture("reports", "c-lfs")));
-        Assert.Equal(RepositoryFiles.Fixture("reports", "c-lfs", "model.safetensors"), error.File);
+        var folder = RepositoryFiles.Fixture("reports", "c-lfs");
+        var error = Assert.Throws<CheckpointException>(() => Checkpoint.Open(folder));
+        Assert.Equal(Path.Combine(folder, "model.safetensors"), error.File);
         Assert.Contains("Git LFS pointer", error.Reason);
         Assert.Contains("git lfs pull", error.Reason);
     }
@@ -48,8 +49,9 @@ public class CheckpointFormatTests
     {
         const string Pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:248dfc39\nsize 548105171\n";
         using var folder = new TemporaryFolder().CopyOf(RepositoryFiles.Fixture("hf", "sharded"));
-        File.WriteAllText(folder["model-00004-of-00010.safetensors"], Pointer);
-        Told("model-00004-of-00010.safetensors", Assert.Throws<CheckpointException>(() => Checkpoint.Open(folder.Path)));
+        const string shard = "model-00004-of-00010.safetensors";
+        File.WriteAllText(folder[shard], Pointer);
+        Told(shard, Assert.Throws<CheckpointException>(() => Checkpoint.Open(folder.Path)));
         File.WriteAllText(folder["model.safetensors.index.json"], Pointer);
         Told("model.safetensors.index.json", Assert.Throws<CheckpointException>(() => Checkpoint.Open(folder.Path)));
         File.WriteAllText(folder["config.json"], Pointer);
@@ -101,7 +103,8 @@ public class CheckpointFormatTests
     public void AReplacedHeadOfATiedModelIsWrittenAndReadAsNotTied()
     {
         using var folder = new TemporaryFolder();
-        var head = TensorSource.FromSingles("lm_head.weight", [11, 4], Enumerable.Range(0, 44).Select(i => i / 44f).ToArray(), TensorDType.BFloat16);
+        float[] values = [.. Enumerable.Range(0, 44).Select(i => i / 44f)];
+        var head = TensorSource.FromSingles("lm_head.weight", [11, 4], values, TensorDType.BFloat16);
         CheckpointWriter.Save(folder.Path, Tiny, [.. FormulaCheckpoint.Tensors(Tiny), head]);
         Assert.True(Gpt2Config.Load(folder.Path).TieWordEmbeddings);
         using var checkpoint = Checkpoint.Open(folder.Path);

@@ -8,7 +8,8 @@ namespace TorchKv.Runtime.Tests.Checkpoints;
 /// <summary>Tensors that HuggingFace's <c>GPT2LMHeadModel</c> does not have: it skips them with one warning.</summary>
 public class IgnoredTensorsTests
 {
-    private static readonly Gpt2Config Tiny = new() { VocabSize = 11, ContextLength = 8, EmbeddingSize = 4, LayerCount = 2, HeadCount = 2 };
+    private static readonly Gpt2Config Tiny =
+        new() { VocabSize = 11, ContextLength = 8, EmbeddingSize = 4, LayerCount = 2, HeadCount = 2 };
 
     [Fact]
     public void AValueHeadIsSkippedWithAWarningThatNamesIt()
@@ -17,7 +18,9 @@ public class IgnoredTensorsTests
         var warning = Assert.Single(checkpoint.Warnings);
         Assert.Contains("v_head.summary.weight, v_head.summary.bias", warning);
         Assert.Contains("c-vhead", warning);
-        Assert.Equal(Gpt2Tensors.Parameters(checkpoint.Config).Select(parameter => parameter.Name), checkpoint.Tensors.Select(tensor => tensor.Name));
+        Assert.Equal(
+            Gpt2Tensors.Parameters(checkpoint.Config).Select(parameter => parameter.Name),
+            checkpoint.Tensors.Select(tensor => tensor.Name));
     }
 
     [Theory]
@@ -49,7 +52,8 @@ public class IgnoredTensorsTests
         SafetensorsWriter.Write(folder["b.safetensors"], [.. tensors[5..], Zeros("v_head.bias")]);
         string[] first = [.. tensors[..5].Select(tensor => tensor.Name), "score.weight"];
         string[] second = [.. tensors[5..].Select(tensor => tensor.Name), "v_head.bias", "v_head.weight"];
-        var map = first.Select(name => $"\"{name}\":\"a.safetensors\"").Concat(second.Select(name => $"\"{name}\":\"b.safetensors\""));
+        var map = first.Select(name => $"\"{name}\":\"a.safetensors\"")
+            .Concat(second.Select(name => $"\"{name}\":\"b.safetensors\""));
         File.WriteAllText(folder["model.safetensors.index.json"], "{\"weight_map\":{" + string.Join(',', map) + "}}");
 
         using var checkpoint = Checkpoint.Open(folder.Path);
@@ -78,21 +82,23 @@ public class IgnoredTensorsTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder["config.json"], Tiny.ToJson());
-        SafetensorsWriter.Write(
-            folder["model.safetensors"],
-            FormulaCheckpoint.Tensors(Tiny).Select(tensor => new TensorSource("module." + tensor.Name, tensor.DType, tensor.Shape, tensor.Read)));
+        var wrapped = FormulaCheckpoint.Tensors(Tiny).Select(tensor =>
+            new TensorSource("module." + tensor.Name, tensor.DType, tensor.Shape, tensor.Read));
+        SafetensorsWriter.Write(folder["model.safetensors"], wrapped);
         var error = Assert.Throws<CheckpointException>(() => Checkpoint.Open(folder.Path));
         Assert.Equal("transformer.wte.weight", error.Tensor);
         Assert.Contains("module.transformer.wte.weight", error.Reason);
     }
 
-    private static TensorSource Zeros(string name) => new(name, TensorDType.Int8, [1], (destination, _) => destination.Clear());
+    private static TensorSource Zeros(string name) =>
+        new(name, TensorDType.Int8, [1], (destination, _) => destination.Clear());
 
     private static TemporaryFolder Folder(params string[] extra)
     {
         var folder = new TemporaryFolder();
         File.WriteAllBytes(folder["config.json"], Tiny.ToJson());
-        SafetensorsWriter.Write(folder["model.safetensors"], [.. FormulaCheckpoint.Tensors(Tiny), .. extra.Select(Zeros)]);
+        SafetensorsWriter.Write(
+            folder["model.safetensors"], [.. FormulaCheckpoint.Tensors(Tiny), .. extra.Select(Zeros)]);
         return folder;
     }
 }

@@ -184,6 +184,8 @@ public class Gpt2ConfigTests
     [InlineData("{", null, "JSON")]
     [InlineData("{} {}", null, "")]
     [InlineData("""{"layer_norm_epsilon":NaN}""", null, "JSON")]
+    [InlineData("""{"\ud800":1}""", null, "JSON")]
+    [InlineData("""{"model_type":"\ud800"}""", null, "JSON")]
     [InlineData("PK\u0003\u0004", null, "JSON")]
     public void WhatCannotBeHonouredIsRefusedByName(string json, string? field, string words)
     {

@@ -105,6 +105,16 @@ public sealed class VocabularyFilesTests : IDisposable
     }
 
     [Fact]
+    public void AWrongLiteralIsNotRepeatedWhole()
+    {
+        Write("vocab.json", "{\"a\": t" + new string('x', 100_000) + "}");
+        Write("merges.txt", "");
+        var error = Assert.Throws<TokenizerException>(() => Gpt2Tokenizer.Load(_folder));
+        Assert.InRange(error.Reason.Length, 1, 300);
+        Assert.Contains("BytePositionInLine: 7", error.Reason);
+    }
+
+    [Fact]
     public void FileLargerThanAnyVocabularyIsNotRead()
     {
         using (var file = File.Create(Path.Combine(_folder, "vocab.json")))
