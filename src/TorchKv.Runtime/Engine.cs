@@ -134,22 +134,6 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// <summary>Stops after the current step: every request ends with <see cref="EngineClosedException"/>, and the runner is disposed.</summary>
     public async ValueTask DisposeAsync() => await _loop.StopAsync().ConfigureAwait(false);
 
-    /// <summary>For tests: after everything asked for so far, checks the pool's books and says where the engine stands.</summary>
-    internal async Task<EngineStats> SettleAsync()
-    {
-        // A message is taken before cancelled requests are removed, so the second one comes after the first one's removals.
-        await _loop.InvokeAsync(() => true).ConfigureAwait(false);
-        return await _loop.InvokeAsync(() =>
-        {
-            _loop.Pool.CheckInvariants();
-            _loop.DraftPool?.CheckInvariants();
-            var stats = _loop.PublishStats();
-            return stats.RunningRequests + stats.QueuedRequests > 0 || _loop.DraftPool is not { HeldCount: > 0 } draft
-                ? stats
-                : throw new InvalidOperationException($"{draft.HeldCount} blocks of the draft model are held for nobody.");
-        }).ConfigureAwait(false);
-    }
-
     internal EngineLoop Loop => _loop;
 
     internal IModelRunner Runner => _runner;

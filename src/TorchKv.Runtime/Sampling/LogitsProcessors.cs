@@ -64,20 +64,12 @@ public sealed class LogitsProcessors
         }
     }
 
-    /// <summary>Applies temperature, top-k, top-p, min-p and typical-p; removed tokens become −∞.</summary>
-    /// <param name="logits">(vocabulary).</param>
+    /// <summary>
+    /// Applies temperature, top-k, top-p, min-p and typical-p, and leaves the tokens that are kept in <see cref="CandidateIds"/>
+    /// and <see cref="CandidateLogits"/> (some of them may be −∞).
+    /// </summary>
+    /// <param name="logits">(vocabulary); changed on the way.</param>
     /// <param name="options">Validated options.</param>
-    public void Warp(Span<float> logits, SamplingOptions options)
-    {
-        Select(logits, options);
-        logits.Fill(float.NegativeInfinity);
-        for (var i = 0; i < _count; i++)
-        {
-            logits[_ids[i]] = _logits[i];
-        }
-    }
-
-    /// <summary>The same, but leaves what is kept in <see cref="CandidateIds"/> and <see cref="CandidateLogits"/> (some of them may be −∞).</summary>
     internal void Select(Span<float> logits, SamplingOptions options)
     {
         CheckLength(logits);

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
