@@ -11,6 +11,7 @@ using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Text;
+using TorchKv.Simulation;
 
 namespace TorchKv.Benchmarks.Serving;
 
@@ -179,8 +180,8 @@ internal sealed class EngineCommand : Command
             BlockCount = 8192,
             Scheduling = new SchedulingOptions { MaxTokensPerStep = 4096, PrefillTokensBesideDecodes = 4096 },
         };
-        Simulation.Run(requests, options);
-        var report = Simulation.Run(requests, options);
+        SchedulerSimulation.Run(requests, options);
+        var report = SchedulerSimulation.Run(requests, options);
         return Task.FromResult<Figure[]>(
         [
             new(

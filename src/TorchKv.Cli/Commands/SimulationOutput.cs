@@ -3,6 +3,7 @@ using Spectre.Console;
 using TorchKv.Cli.Terminal;
 using TorchKv.Plotting;
 using TorchKv.Runtime;
+using TorchKv.Simulation;
 
 namespace TorchKv.Cli.Commands;
 
