@@ -2,9 +2,9 @@ using System.Globalization;
 using System.Xml.Linq;
 using TorchKv.Cli.Plotting;
 using TorchKv.Plotting;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
+using TorchKv.Simulation;
 using TorchKv.TestSupport;
 using static TorchKv.Cli.Tests.CommandLineRun;
 
@@ -60,13 +60,13 @@ public class BlockFigureTests
         var options = new SimulationOptions { BlockCount = 24, Scheduling = new SchedulingOptions { MaxTokensPerStep = 48, PrefillTokensBesideDecodes = 20 } };
         var steps = Enumerable.Range(0, 12).Select(i => 1 + (i * 9)).ToArray();
         var story = new BlockStory(steps, 12);
-        var told = new Simulation(workload, options);
+        var told = new SchedulerSimulation(workload, options);
         while (story.Tell(told))
         {
         }
 
         var cells = Cells(new BlockFigure("t", "s", story.Frames).ToSvg());
-        var again = new Simulation(workload, options);
+        var again = new SchedulerSimulation(workload, options);
         var (step, seen) = (0, new HashSet<string>());
         while (again.Step())
         {

@@ -1,10 +1,10 @@
 using System.Text.RegularExpressions;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
+using TorchKv.Simulation;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Cli.Tests;
@@ -94,7 +94,7 @@ public partial class PoolDrawingTests
     private static IEnumerable<(EngineSnapshot Snapshot, PromptState[] Prompts)> Run(int blocks, int seed)
     {
         var workload = SimulatedWorkload.Make(20, 400, seed, (1, 60), (1, 60), sharedTokens: 33, prefixes: 2);
-        var simulation = new Simulation(workload, new SimulationOptions { BlockCount = blocks, Scheduling = new SchedulingOptions { MaxTokensPerStep = 48, PrefillTokensBesideDecodes = 20 } });
+        var simulation = new SchedulerSimulation(workload, new SimulationOptions { BlockCount = blocks, Scheduling = new SchedulingOptions { MaxTokensPerStep = 48, PrefillTokensBesideDecodes = 20 } });
         while (simulation.Step())
         {
             var snapshot = simulation.Snapshot();

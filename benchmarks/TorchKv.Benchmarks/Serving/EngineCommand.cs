@@ -4,13 +4,13 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TorchKv.Benchmarks.Measuring;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Text;
+using TorchKv.Simulation;
 
 namespace TorchKv.Benchmarks.Serving;
 
@@ -179,8 +179,8 @@ internal sealed class EngineCommand : Command
             BlockCount = 8192,
             Scheduling = new SchedulingOptions { MaxTokensPerStep = 4096, PrefillTokensBesideDecodes = 4096 },
         };
-        Simulation.Run(requests, options);
-        var report = Simulation.Run(requests, options);
+        SchedulerSimulation.Run(requests, options);
+        var report = SchedulerSimulation.Run(requests, options);
         return Task.FromResult<Figure[]>(
         [
             new(

@@ -4,6 +4,7 @@ using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Speculation;
+using TorchKv.Testing;
 
 namespace TorchKv.Benchmarks.Serving;
 

@@ -4,10 +4,10 @@ using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Plotting;
 using TorchKv.Cli.Terminal;
 using TorchKv.Plotting;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Scheduling;
+using TorchKv.Simulation;
 
 namespace TorchKv.Cli.Commands;
 
@@ -88,7 +88,7 @@ internal sealed class SimulateCommand : CliCommand
         var rows = new List<(SimulatedPolicy, SimulationReport)>();
         foreach (var policy in ReadPolicies(parsed))
         {
-            var simulation = new Simulation(requests, new SimulationOptions { Scheduling = policy.Scheduling, BlockCount = blocks, BlockSize = BlockSize, Cost = cost });
+            var simulation = new SchedulerSimulation(requests, new SimulationOptions { Scheduling = policy.Scheduling, BlockCount = blocks, BlockSize = BlockSize, Cost = cost });
             using var progress = new ProgressLine(Console, policy.Name, requests.Count);
             while (rows.Count == 0 && story is { IsFull: false } ? story.Tell(simulation) : simulation.Step())
             {

@@ -2,7 +2,7 @@ using System.Globalization;
 using Spectre.Console;
 using TorchKv.Cli.Terminal;
 using TorchKv.Plotting;
-using TorchKv.Runtime;
+using TorchKv.Simulation;
 
 namespace TorchKv.Cli.Commands;
 

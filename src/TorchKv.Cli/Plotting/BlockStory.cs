@@ -2,6 +2,7 @@ using System.Globalization;
 using TorchKv.Plotting;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Serving;
+using TorchKv.Simulation;
 
 namespace TorchKv.Cli.Plotting;
 
@@ -32,7 +33,7 @@ internal sealed class BlockStory
     public bool IsFull => _frames.Count == _most || (_steps is not null && _frames.Count == _steps.Length);
 
     /// <summary>Tells the next step of a simulation as it is run; false where it has ended.</summary>
-    public bool Tell(Simulation simulation)
+    public bool Tell(SchedulerSimulation simulation)
     {
         if (!simulation.TryPlan())
         {

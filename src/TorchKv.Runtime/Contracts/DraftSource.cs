@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Speculation;
+
 namespace TorchKv.Runtime.Contracts;
 
 /// <summary>The source of drafts.</summary>

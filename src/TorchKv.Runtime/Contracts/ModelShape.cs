@@ -1,3 +1,6 @@
+using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Cpu.Kernels;
+
 namespace TorchKv.Runtime.Contracts;
 
 /// <summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorchKv.Runtime.Speculation;
 
 namespace TorchKv.Runtime.Contracts;
 

@@ -187,46 +187,6 @@ internal sealed class BlockPool
         }
     }
 
-    /// <summary>Walks the whole pool and throws where its books do not balance. O(blocks): for tests.</summary>
-    public void CheckInvariants()
-    {
-        if (FreeCount + HeldCount + CachedCount != Count)
-        {
-            throw new InvalidOperationException(
-                $"{FreeCount} free + {HeldCount} held + {CachedCount} cached ≠ {Count} blocks.");
-        }
-
-        Check(FreeBlocks(), FreeCount, published: false);
-        Check(CachedBlocks(), CachedCount, published: true);
-        var held = 0;
-        for (var block = 0; block < Count; block++)
-        {
-            held += _slots[block].HoldersOrPrevious > 0 ? 1 : 0;
-        }
-
-        if (held != HeldCount)
-        {
-            throw new InvalidOperationException($"{held} blocks have holders, {HeldCount} were counted.");
-        }
-
-        void Check(IEnumerable<int> blocks, int expected, bool published)
-        {
-            var n = 0;
-            foreach (var block in blocks)
-            {
-                if (_slots[block].HoldersOrPrevious > 0 || IsPublished(block) != published || ++n > expected)
-                {
-                    throw new InvalidOperationException($"Block {block} is in the wrong list.");
-                }
-            }
-
-            if (n != expected)
-            {
-                throw new InvalidOperationException($"{n} blocks in a list of {expected}.");
-            }
-        }
-    }
-
     /// <summary>Free blocks in the order in which they will be given out.</summary>
     public IEnumerable<int> FreeBlocks() => Walk(_freeEnd);
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Runtime.Sampling;
 

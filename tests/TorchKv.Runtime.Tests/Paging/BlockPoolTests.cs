@@ -1,5 +1,6 @@
 using TorchKv.Runtime.Paging;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Paging;
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 

@@ -1,5 +1,6 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 

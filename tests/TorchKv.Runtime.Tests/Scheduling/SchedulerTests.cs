@@ -1,6 +1,7 @@
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Scheduling;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Scheduling;
 

@@ -1,6 +1,7 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Serving;
 

@@ -3,6 +3,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Serving;
 

@@ -7,6 +7,7 @@ using TorchKv.Runtime.Serving;
 using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Serving;
 

@@ -6,6 +6,7 @@ using TorchKv.Runtime.Serving;
 using TorchKv.Runtime.Speculation;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Serving;
 

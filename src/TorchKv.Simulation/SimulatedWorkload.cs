@@ -3,15 +3,17 @@ using System.Text;
 using System.Text.Json;
 using TorchKv.Runtime.Contracts;
 
-namespace TorchKv.Runtime;
+namespace TorchKv.Simulation;
 
 /// <summary>Requests to simulate, from a file or made up, in order of arrival.</summary>
-public static class SimulatedWorkload
+internal static class SimulatedWorkload
 {
     /// <summary>The most requests of a workload.</summary>
     public const int MaxRequests = 10_000_000;
 
-    /// <summary>Makes requests up: arrivals at random with a mean rate (a Poisson process), lengths evenly between two bounds.</summary>
+    /// <summary>
+    /// Makes requests up: arrivals at random with a mean rate (a Poisson process), lengths evenly between two bounds.
+    /// </summary>
     /// <param name="count">Requests.</param>
     /// <param name="requestsPerSecond">Mean rate of arrival.</param>
     /// <param name="seed">The same seed gives the same workload.</param>
@@ -21,13 +23,27 @@ public static class SimulatedWorkload
     /// <param name="prefixes">How many common prefixes there are; each request has one of them, by chance.</param>
     /// <exception cref="OptionException">A value is out of its limits.</exception>
     public static IReadOnlyList<SimulatedRequest> Make(
-        int count, double requestsPerSecond, int seed, (int Least, int Most) prompt, (int Least, int Most) fresh, int sharedTokens = 0, int prefixes = 1)
+        int count,
+        double requestsPerSecond,
+        int seed,
+        (int Least, int Most) prompt,
+        (int Least, int Most) fresh,
+        int sharedTokens = 0,
+        int prefixes = 1)
     {
         Check("requests", count, count is >= 1 and <= MaxRequests, $"1 to {MaxRequests}");
-        Check("rate", requestsPerSecond, requestsPerSecond > 0 && double.IsFinite(requestsPerSecond), "above 0 and finite");
+        Check(
+            "rate",
+            requestsPerSecond,
+            requestsPerSecond > 0 && double.IsFinite(requestsPerSecond),
+            "above 0 and finite");
         CheckRange("prompt_tokens", prompt);
         CheckRange("new_tokens", fresh);
-        Check("shared_tokens", sharedTokens, sharedTokens >= 0 && (long)sharedTokens + prompt.Most <= SimulatedRequest.MaxTokens, $"from 0, at most {SimulatedRequest.MaxTokens} with the prompt's own");
+        Check(
+            "shared_tokens",
+            sharedTokens,
+            sharedTokens >= 0 && (long)sharedTokens + prompt.Most <= SimulatedRequest.MaxTokens,
+            $"from 0, at most {SimulatedRequest.MaxTokens} with the prompt's own");
         Check("prefixes", prefixes, prefixes >= 1, "at least 1");
         var random = new Random(seed);
         var names = new string[sharedTokens > 0 ? prefixes : 0];
@@ -54,7 +70,11 @@ public static class SimulatedWorkload
         static void CheckRange(string name, (int Least, int Most) range)
         {
             Check(name, range.Least, range.Least >= 1, "at least 1");
-            Check(name, range.Most, range.Most >= range.Least && range.Most <= SimulatedRequest.MaxTokens, $"{range.Least} to {SimulatedRequest.MaxTokens}");
+            Check(
+                name,
+                range.Most,
+                range.Most >= range.Least && range.Most <= SimulatedRequest.MaxTokens,
+                $"{range.Least} to {SimulatedRequest.MaxTokens}");
         }
 
         static void Check(string name, double value, bool holds, string limits)
@@ -67,10 +87,12 @@ public static class SimulatedWorkload
     }
 
     /// <summary>
-    /// Reads a trace: a JSON object a line, <c>{"arrival": 0.5, "prompt_tokens": 100, "new_tokens": 50}</c>, optionally with
-    /// <c>"prefix": "name", "prefix_tokens": 64</c> and <c>"priority": 1</c>. Other members are passed over.
+    /// Reads a trace: a JSON object a line, <c>{"arrival": 0.5, "prompt_tokens": 100, "new_tokens": 50}</c>, optionally
+    /// with <c>"prefix": "name", "prefix_tokens": 64</c> and <c>"priority": 1</c>. Other members are passed over.
     /// </summary>
-    /// <exception cref="RequestException">The file cannot be read, or a line cannot be used; the message names file, line and reason.</exception>
+    /// <exception cref="RequestException">
+    /// The file cannot be read, or a line cannot be used; the message names file, line and reason.
+    /// </exception>
     public static IReadOnlyList<SimulatedRequest> Read(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -84,13 +106,18 @@ public static class SimulatedWorkload
                 number++;
                 if (!string.IsNullOrWhiteSpace(line))
                 {
-                    requests.Add(requests.Count < MaxRequests ? Parse(line, prefixes) : throw new FormatException($"one request more than the most, {MaxRequests}."));
+                    requests.Add(
+                        requests.Count < MaxRequests
+                            ? Parse(line, prefixes)
+                            : throw new FormatException($"one request more than the most, {MaxRequests}."));
                 }
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new RequestException($"{path}, line {number} is no request ({e.Message}); a line is {{\"arrival\": 0.5, \"prompt_tokens\": 100, \"new_tokens\": 50}}.");
+            throw new RequestException(
+                $"{path}, line {number} is no request ({e.Message}); a line is {{\"arrival\": 0.5, "
+                    + "\"prompt_tokens\": 100, \"new_tokens\": 50}}.");
         }
         catch (FormatException e)
         {
@@ -105,7 +132,9 @@ public static class SimulatedWorkload
             throw new RequestException($"{path} cannot be read: {e.Message}");
         }
 
-        return requests.Count > 0 ? [.. requests.OrderBy(r => r.Arrival)] : throw new RequestException($"{path} has no request.");
+        return requests.Count > 0
+            ? [.. requests.OrderBy(r => r.Arrival)]
+            : throw new RequestException($"{path} has no request.");
     }
 
     private static SimulatedRequest Parse(string line, Dictionary<string, string> prefixes)
@@ -118,7 +147,9 @@ public static class SimulatedWorkload
         }
 
         var arrival = Get("arrival") is not { } time ? throw new FormatException("arrival is missing.")
-            : time.ValueKind == JsonValueKind.Number && time.TryGetDouble(out var seconds) && seconds is >= 0 and < 1e9 ? seconds
+            : time.ValueKind == JsonValueKind.Number
+                && time.TryGetDouble(out var seconds)
+                && seconds is >= 0 and < 1e9 ? seconds
             : throw new FormatException($"arrival is {Shorten(time)}, but must be a number of seconds from 0 to 1e9.");
         var prompt = Integer("prompt_tokens", 1, SimulatedRequest.MaxTokens, null);
         var fresh = Integer("new_tokens", 1, SimulatedRequest.MaxTokens, null);
@@ -136,7 +167,8 @@ public static class SimulatedWorkload
             prefixes.Add(prefix, known = prefix);
         }
 
-        return new SimulatedRequest(arrival, prompt, fresh, known, shared, Integer("priority", int.MinValue, int.MaxValue, 0));
+        return new SimulatedRequest(
+            arrival, prompt, fresh, known, shared, Integer("priority", int.MinValue, int.MaxValue, 0));
 
         JsonElement? Get(string member) => root.TryGetProperty(member, out var value) ? value : null;
 
@@ -147,11 +179,16 @@ public static class SimulatedWorkload
                 return otherwise ?? throw new FormatException($"{member} is missing.");
             }
 
-            return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var integer) && integer >= least && integer <= most
+            return value.ValueKind == JsonValueKind.Number
+                && value.TryGetInt32(out var integer)
+                && integer >= least
+                && integer <= most
                 ? integer
-                : throw new FormatException($"{member} is {Shorten(value)}, but must be a whole number from {least} to {most}.");
+                : throw new FormatException(
+                    $"{member} is {Shorten(value)}, but must be a whole number from {least} to {most}.");
         }
 
-        static string Shorten(JsonElement value) => value.GetRawText() is { Length: > 40 } text ? text[..39] + "…" : value.GetRawText();
+        static string Shorten(JsonElement value) =>
+            value.GetRawText() is { Length: > 40 } text ? text[..39] + "…" : value.GetRawText();
     }
 }

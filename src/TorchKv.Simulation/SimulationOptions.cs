@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using TorchKv.Runtime.Scheduling;
 
-namespace TorchKv.Runtime;
+namespace TorchKv.Simulation;
 
 /// <summary>What is simulated. Immutable.</summary>
-public sealed record SimulationOptions
+internal sealed record SimulationOptions
 {
     /// <summary>The policy.</summary>
     public SchedulingOptions Scheduling { get; init; } = new();

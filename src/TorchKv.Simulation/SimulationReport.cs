@@ -1,7 +1,7 @@
-namespace TorchKv.Runtime;
+namespace TorchKv.Simulation;
 
 /// <summary>What came of a simulation: a row of the table, and a line of the plot.</summary>
-public sealed record SimulationReport
+internal sealed record SimulationReport
 {
     /// <summary>Requests that ended.</summary>
     public required int Completed { get; init; }
@@ -36,7 +36,9 @@ public sealed record SimulationReport
     /// <summary>Mean share of the room in held blocks that no token was in.</summary>
     public required double UnusedShare { get; init; }
 
-    /// <summary>What reserving each request's whole length in one piece would leave unused, on the same schedule.</summary>
+    /// <summary>
+    /// What reserving each request's whole length in one piece would leave unused, on the same schedule.
+    /// </summary>
     public required double ContiguousUnusedShare { get; init; }
 
     /// <summary>Real (not virtual) microseconds that the scheduler took for a step, mean.</summary>

@@ -1,13 +1,14 @@
-namespace TorchKv.Runtime;
+namespace TorchKv.Simulation;
 
 /// <summary>A request of a simulated workload.</summary>
 /// <param name="Arrival">Seconds after the start.</param>
 /// <param name="PromptTokens">Tokens of its prompt, the shared prefix included.</param>
 /// <param name="NewTokens">Tokens that it generates.</param>
-/// <param name="Prefix">Requests with the same one begin alike; empty: with nobody.</param>
+/// <param name="Prefix">Requests with the same one begin alike; empty: it begins like no other.</param>
 /// <param name="PrefixTokens">How many tokens of the prompt that is.</param>
 /// <param name="Priority">Lower runs first.</param>
-public readonly record struct SimulatedRequest(double Arrival, int PromptTokens, int NewTokens, string Prefix = "", int PrefixTokens = 0, int Priority = 0)
+internal readonly record struct SimulatedRequest(
+    double Arrival, int PromptTokens, int NewTokens, string Prefix = "", int PrefixTokens = 0, int Priority = 0)
 {
     /// <summary>The most tokens that a simulated prompt or generation may have.</summary>
     public const int MaxTokens = 1 << 19;

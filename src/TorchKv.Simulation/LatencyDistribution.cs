@@ -1,10 +1,10 @@
-namespace TorchKv.Runtime;
+namespace TorchKv.Simulation;
 
 /// <summary>
-/// LatencyDistribution in seconds and what share of them lies below which. Equal ones in a row take one place, so that memory grows with
-/// the steps and not with the tokens: those of one step mostly waited equally long.
+/// Latencies in seconds, and below which value a share of them lies. Equal latencies in a row take one entry, so that
+/// memory grows with the steps and not with the tokens: most tokens of a step have waited equally long.
 /// </summary>
-public sealed class LatencyDistribution
+internal sealed class LatencyDistribution
 {
     private readonly List<(double Seconds, long Count)> _runs = [];
     private bool _sorted;

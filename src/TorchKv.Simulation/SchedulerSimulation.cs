@@ -5,22 +5,23 @@ using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 
-namespace TorchKv.Runtime;
+namespace TorchKv.Simulation;
 
 /// <summary>
-/// Runs the engine's scheduler in virtual time with a cost model instead of a model, so that policies can be compared at
-/// rates that no machine at hand could serve. The scheduler, the pool and the index are the real ones; arrivals take effect
-/// between steps, as they do in the engine. One thread and no clock: the same workload and options give the same report.
+/// Runs the engine's scheduler in virtual time with a cost model instead of a model, so that policies can be compared
+/// at rates that no machine at hand could serve. The scheduler, the pool and the index are the real ones; arrivals take
+/// effect between steps, as they do in the engine. One thread and no clock: the same workload and options give the same
+/// report.
 /// </summary>
-public sealed class Simulation
+internal sealed class SchedulerSimulation
 {
     private const int MostMoments = 1000;
 
     private sealed class Simulated : IRequestOutput
     {
-        private readonly Simulation _simulation;
+        private readonly SchedulerSimulation _simulation;
 
-        public Simulated(Simulation simulation, SimulatedRequest what, int index)
+        public Simulated(SchedulerSimulation simulation, SimulatedRequest what, int index)
         {
             _simulation = simulation;
             What = what;
@@ -68,21 +69,28 @@ public sealed class Simulation
     /// <param name="requests">The workload, in order of arrival.</param>
     /// <param name="options">Policy, pool and costs.</param>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
-    /// <exception cref="RequestException">A request is out of its limits, or comes before the one in front of it.</exception>
-    public Simulation(IReadOnlyList<SimulatedRequest> requests, SimulationOptions options)
+    /// <exception cref="RequestException">
+    /// A request is out of its limits, or comes before the one in front of it.
+    /// </exception>
+    public SchedulerSimulation(IReadOnlyList<SimulatedRequest> requests, SimulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(requests);
         ArgumentNullException.ThrowIfNull(options);
         if (options.BlockCount < 1 || options.BlockSize < 1)
         {
-            throw new OptionException("blocks", $"{options.BlockCount} of {options.BlockSize} tokens", "at least 1 of at least 1");
+            throw new OptionException(
+                "blocks", $"{options.BlockCount} of {options.BlockSize} tokens", "at least 1 of at least 1");
         }
 
         options.Scheduling.Validate();
         Check(requests);
         (_requests, _options) = (requests, options);
         _scheduling = options.Scheduling.WithAPlaceForEverySequence();
-        _pool = new BlockPool(options.BlockCount, _scheduling.PrefixCaching ? new PrefixIndex(options.BlockCount, options.BlockSize, SimulatedRequest.Vocabulary) : null);
+        _pool = new BlockPool(
+            options.BlockCount,
+            _scheduling.PrefixCaching
+                ? new PrefixIndex(options.BlockCount, options.BlockSize, SimulatedRequest.Vocabulary)
+                : null);
         _blocks = new KvBlocks(_pool, options.BlockSize);
         _scheduler = new Scheduler(_scheduling, _blocks);
         _runner = new SimulatedRunner(_scheduling, options.BlockSize, options.Cost);
@@ -101,13 +109,16 @@ public sealed class Simulation
     public int Refused { get; private set; }
 
     /// <summary>Simulates a workload from its first arrival to its last token.</summary>
-    /// <inheritdoc cref="Simulation(IReadOnlyList{SimulatedRequest}, SimulationOptions)"/>
+    /// <inheritdoc cref="SchedulerSimulation(IReadOnlyList{SimulatedRequest}, SimulationOptions)"/>
     /// <param name="requests">The workload, in order of arrival.</param>
     /// <param name="options">Policy, pool and costs.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static SimulationReport Run(IReadOnlyList<SimulatedRequest> requests, SimulationOptions options, CancellationToken cancellationToken = default)
+    public static SimulationReport Run(
+        IReadOnlyList<SimulatedRequest> requests,
+        SimulationOptions options,
+        CancellationToken cancellationToken = default)
     {
-        var simulation = new Simulation(requests, options);
+        var simulation = new SchedulerSimulation(requests, options);
         while (simulation.Step())
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -129,8 +140,8 @@ public sealed class Simulation
     }
 
     /// <summary>
-    /// Plans the next step: who is let in, who is preempted, which blocks are taken. <see cref="Snapshot"/> then shows them with
-    /// the step's tokens still to come; <see cref="RunPlan"/> must follow. False where everything has ended.
+    /// Plans the next step: who is let in, who is preempted, which blocks are taken. <see cref="Snapshot"/> then shows
+    /// them with the step's tokens still to come; <see cref="RunPlan"/> must follow. False where everything has ended.
     /// </summary>
     public bool TryPlan()
     {
@@ -146,7 +157,9 @@ public sealed class Simulation
         {
             if (_scheduler.Running.Count + _scheduler.WaitingCount > 0)
             {
-                throw new InvalidOperationException($"Nothing was planned for {_scheduler.Running.Count} running and {_scheduler.WaitingCount} waiting requests.");
+                throw new InvalidOperationException(
+                    $"Nothing was planned for {_scheduler.Running.Count} running and {_scheduler.WaitingCount} "
+                        + "waiting requests.");
             }
 
             if (_next == _requests.Count)
@@ -206,7 +219,9 @@ public sealed class Simulation
         EndToEnd = _whole,
         Steps = Steps,
         Preemptions = _scheduler.PreemptionCount,
-        PrefixHitShare = _scheduler.PromptTokens == 0 ? 0 : (double)_scheduler.PrefixHitTokens / _scheduler.PromptTokens,
+        PrefixHitShare = _scheduler.PromptTokens == 0
+            ? 0
+            : (double)_scheduler.PrefixHitTokens / _scheduler.PromptTokens,
         UnusedShare = Steps == 0 ? 0 : _unused / Steps,
         ContiguousUnusedShare = Steps == 0 ? 0 : _contiguous / Steps,
         SchedulerMicroseconds = Steps == 0 ? 0 : _scheduled.TotalMicroseconds / Steps,
@@ -221,12 +236,20 @@ public sealed class Simulation
             var request = requests[i];
             if (!(request.Arrival >= time) || !double.IsFinite(request.Arrival))
             {
-                throw new RequestException($"Request {i} arrives after {request.Arrival} s, but must not before the one in front of it ({time} s).");
+                throw new RequestException(
+                    $"Request {i} arrives after {request.Arrival} s, but must not before the one in front of it "
+                        + $"({time} s).");
             }
 
-            if (request.PromptTokens is < 1 or > SimulatedRequest.MaxTokens || request.NewTokens is < 1 or > SimulatedRequest.MaxTokens || request.PrefixTokens < 0 || request.PrefixTokens > request.PromptTokens)
+            if (request.PromptTokens is < 1 or > SimulatedRequest.MaxTokens
+                || request.NewTokens is < 1 or > SimulatedRequest.MaxTokens
+                || request.PrefixTokens < 0
+                || request.PrefixTokens > request.PromptTokens)
             {
-                throw new RequestException($"Request {i} has {request.PromptTokens} prompt tokens, {request.PrefixTokens} of them shared, and generates {request.NewTokens}; prompt and new tokens are from 1 to {SimulatedRequest.MaxTokens}, shared ones at most the prompt's.");
+                throw new RequestException(
+                    $"Request {i} has {request.PromptTokens} prompt tokens, {request.PrefixTokens} of them shared, "
+                        + $"and generates {request.NewTokens}; prompt and new tokens are from 1 to "
+                        + $"{SimulatedRequest.MaxTokens}, shared ones at most the prompt's.");
             }
 
             time = request.Arrival;
@@ -238,7 +261,8 @@ public sealed class Simulation
         for (; _next < _requests.Count && _requests[_next].Arrival <= Time; _next++)
         {
             var request = _requests[_next];
-            var needed = Scheduler.WorstCaseBlocks(request.PromptTokens, request.PromptTokens + request.NewTokens - 1, 1, _options.BlockSize);
+            var needed = Scheduler.WorstCaseBlocks(
+                request.PromptTokens, request.PromptTokens + request.NewTokens - 1, 1, _options.BlockSize);
             if (needed > _pool.Count || _scheduler.WaitingCount >= _scheduling.MaxQueuedRequests)
             {
                 Refused++;
@@ -297,7 +321,8 @@ public sealed class Simulation
         _contiguous += reserved == 0 ? 0 : (double)(reserved - stored) / reserved;
         if (Steps % _momentEvery == 0)
         {
-            _moments.Add(new SimulationMoment(Time, _scheduler.WaitingCount, _scheduler.RunningSequences, _pool.HeldCount));
+            _moments.Add(
+                new SimulationMoment(Time, _scheduler.WaitingCount, _scheduler.RunningSequences, _pool.HeldCount));
             if (_moments.Count > MostMoments)
             {
                 // Half as dense from here on, so that memory does not grow with the run.

@@ -3,7 +3,7 @@ using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 using TorchKv.TestSupport;
 
-namespace TorchKv.Runtime.Tests.Scheduling;
+namespace TorchKv.Simulation.Tests;
 
 public class SchedulerSimulationTests
 {
@@ -11,7 +11,7 @@ public class SchedulerSimulationTests
     public void OneRequestTakesTheTimeThatItsStepsCost()
     {
         var options = new SimulationOptions { Cost = new StepCost { PerStep = 1, PerToken = 0.1, PerAttendedToken = 0.01 } };
-        var report = Simulation.Run([new SimulatedRequest(5, 10, 3)], options);
+        var report = SchedulerSimulation.Run([new SimulatedRequest(5, 10, 3)], options);
         Assert.Equal((1, 3L), (report.Completed, report.Steps));
         Assert.Equal(2, report.TimeToFirstToken.Percentile(0.5), 1e-9);
         Assert.Equal(1.2, report.InterTokenLatency.Percentile(0.5), 1e-9);
@@ -25,8 +25,8 @@ public class SchedulerSimulationTests
     {
         var workload = SimulatedWorkload.Make(10_000, 10_000, 3, (16, 200), (8, 40), sharedTokens: 64, prefixes: 8);
         var options = new SimulationOptions { BlockCount = 20_000, Scheduling = new SchedulingOptions { MaxTokensPerStep = 4096, MaxLogitsPerStep = 1024, MaxRunningSequences = 1024, MaxQueuedRequests = 100_000 } };
-        var first = Simulation.Run(workload, options);
-        var second = Simulation.Run(workload, options);
+        var first = SchedulerSimulation.Run(workload, options);
+        var second = SchedulerSimulation.Run(workload, options);
         Assert.Equal(10_000, first.Completed);
         Assert.Equal((second.Duration, second.Steps, second.GeneratedTokens), (first.Duration, first.Steps, first.GeneratedTokens));
         Assert.All([0.1, 0.5, 0.99], share => Assert.Equal(second.TimeToFirstToken.Percentile(share), first.TimeToFirstToken.Percentile(share)));
@@ -42,12 +42,12 @@ public class SchedulerSimulationTests
         var workload = SimulatedWorkload.Make(1_500, 400, 5, (16, 1500), (16, 100));
         var scheduling = new SchedulingOptions { MaxTokensPerStep = 2048, MaxLogitsPerStep = 256, PrefillTokensBesideDecodes = 128, MaxQueuedRequests = 10_000 };
         var cost = new StepCost { PerStep = 2e-3, PerToken = 2e-5 };
-        var chunked = Simulation.Run(workload, new SimulationOptions { Scheduling = scheduling, Cost = cost, BlockCount = 40_000 });
-        var whole = Simulation.Run(workload, new SimulationOptions { Scheduling = scheduling with { PrefillTokensBesideDecodes = 2048 }, Cost = cost, BlockCount = 40_000 });
+        var chunked = SchedulerSimulation.Run(workload, new SimulationOptions { Scheduling = scheduling, Cost = cost, BlockCount = 40_000 });
+        var whole = SchedulerSimulation.Run(workload, new SimulationOptions { Scheduling = scheduling with { PrefillTokensBesideDecodes = 2048 }, Cost = cost, BlockCount = 40_000 });
         Assert.True(chunked.InterTokenLatency.Percentile(0.99) * 4 < whole.InterTokenLatency.Percentile(0.99));
-        var shortest = Simulation.Run(workload, new SimulationOptions { Scheduling = scheduling with { QueueOrder = QueueOrder.ShortestPromptFirst }, Cost = cost, BlockCount = 40_000 });
+        var shortest = SchedulerSimulation.Run(workload, new SimulationOptions { Scheduling = scheduling with { QueueOrder = QueueOrder.ShortestPromptFirst }, Cost = cost, BlockCount = 40_000 });
         Assert.True(shortest.TimeToFirstToken.Percentile(0.5) < chunked.TimeToFirstToken.Percentile(0.5));
-        var small = Simulation.Run(workload, new SimulationOptions { Scheduling = scheduling, Cost = cost, BlockCount = 150 });
+        var small = SchedulerSimulation.Run(workload, new SimulationOptions { Scheduling = scheduling, Cost = cost, BlockCount = 150 });
         Assert.True(small.Preemptions > 0);
         Assert.Equal(1_500, small.Completed);
     }
@@ -55,7 +55,7 @@ public class SchedulerSimulationTests
     [Fact]
     public void AFullQueueAndAPoolThatIsTooSmallRefuse()
     {
-        var report = Simulation.Run(
+        var report = SchedulerSimulation.Run(
             [new SimulatedRequest(0, 1000, 1), .. Enumerable.Range(0, 10).Select(_ => new SimulatedRequest(0, 4, 2))],
             new SimulationOptions { BlockCount = 8, Scheduling = new SchedulingOptions { MaxQueuedRequests = 4 } });
         Assert.Equal((4, 7), (report.Completed, report.Refused));
@@ -88,7 +88,7 @@ public class SchedulerSimulationTests
     public void EveryStepLeavesThePoolsBooksBalancedAndOneThatEndsGivesItsBlocksBack()
     {
         var workload = SimulatedWorkload.Make(120, 2000, 9, (1, 120), (1, 60), sharedTokens: 40, prefixes: 3);
-        var simulation = new Simulation(workload, new SimulationOptions { BlockCount = 40, Scheduling = new SchedulingOptions { MaxTokensPerStep = 64, PrefillTokensBesideDecodes = 24 } });
+        var simulation = new SchedulerSimulation(workload, new SimulationOptions { BlockCount = 40, Scheduling = new SchedulingOptions { MaxTokensPerStep = 64, PrefillTokensBesideDecodes = 24 } });
         var shared = 0;
         while (simulation.Step())
         {
@@ -118,7 +118,7 @@ public class SchedulerSimulationTests
     public void ALowerPriorityNumberIsServedFirst(int priority, int steps)
     {
         // The last of the queue takes ten steps to its first token, each of the others one.
-        var report = Simulation.Run(
+        var report = SchedulerSimulation.Run(
             [.. Enumerable.Range(0, 20).Select(_ => new SimulatedRequest(0, 64, 1)), new SimulatedRequest(0, 640, 1, Priority: priority)],
             new SimulationOptions
             {
@@ -132,10 +132,10 @@ public class SchedulerSimulationTests
     [Fact]
     public void AWorkloadOutOfOrderOrOutOfItsLimitsIsRefused()
     {
-        Assert.Throws<RequestException>(() => new Simulation([new SimulatedRequest(2, 1, 1), new SimulatedRequest(1, 1, 1)], new SimulationOptions()));
-        Assert.Throws<RequestException>(() => new Simulation([new SimulatedRequest(double.NaN, 1, 1)], new SimulationOptions()));
-        Assert.Throws<RequestException>(() => new Simulation([default], new SimulationOptions()));
-        Assert.Throws<RequestException>(() => new Simulation([new SimulatedRequest(0, 4, 1, "p", 5)], new SimulationOptions()));
+        Assert.Throws<RequestException>(() => new SchedulerSimulation([new SimulatedRequest(2, 1, 1), new SimulatedRequest(1, 1, 1)], new SimulationOptions()));
+        Assert.Throws<RequestException>(() => new SchedulerSimulation([new SimulatedRequest(double.NaN, 1, 1)], new SimulationOptions()));
+        Assert.Throws<RequestException>(() => new SchedulerSimulation([default], new SimulationOptions()));
+        Assert.Throws<RequestException>(() => new SchedulerSimulation([new SimulatedRequest(0, 4, 1, "p", 5)], new SimulationOptions()));
         Assert.Throws<OptionException>(() => SimulatedWorkload.Make(0, 1, 1, (1, 1), (1, 1)));
         Assert.Throws<OptionException>(() => SimulatedWorkload.Make(1, 0, 1, (1, 1), (1, 1)));
         Assert.Throws<OptionException>(() => SimulatedWorkload.Make(1, 1, 1, (2, 1), (1, 1)));

@@ -1,7 +1,9 @@
-namespace TorchKv.Runtime;
+namespace TorchKv.Simulation;
 
-/// <summary>What a step costs in virtual time: a pass over the weights, and something for each token and for what it attends to.</summary>
-public sealed record StepCost
+/// <summary>
+/// What a step costs in virtual time: a pass over the weights, and something for each token and for what it attends to.
+/// </summary>
+internal sealed record StepCost
 {
     /// <summary>Seconds of a step whatever is in it: the weights are read once.</summary>
     public double PerStep { get; init; } = 2e-3;
