@@ -1,33 +1,29 @@
 using TorchKv.Runtime;
+using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Testing;
 
-/// <summary>Looks into an engine while it stands still.</summary>
+/// <summary>A look into an engine, for tests.</summary>
 internal static class EngineInspection
 {
     /// <summary>
-    /// Waits until the engine has done what it was asked for so far, checks its pools' books and gives its counters.
+    /// After everything that was asked for so far: checks the pools and returns the engine's statistics.
     /// </summary>
-    /// <exception cref="InvalidOperationException">
-    /// A pool's books are wrong, or a draft model's blocks are held for no request.
-    /// </exception>
-    public static async Task<EngineStats> SettleAsync(this Engine engine)
+    public static Task<EngineStats> SettleAsync(this Engine engine) => engine.Loop.InvokeAsync(() =>
     {
-        var loop = engine.Loop;
+        engine.Pool().CheckInvariants();
+        engine.DraftPool()?.CheckInvariants();
+        var stats = engine.Loop.Publish();
+        return stats.RunningRequests + stats.QueuedRequests > 0 || engine.DraftPool() is not { HeldCount: > 0 } draft
+            ? stats
+            : throw new InvalidOperationException(
+                $"The draft model holds {draft.HeldCount} blocks, though no request runs.");
+    });
 
-        // A message is taken before cancelled requests are removed, so the second one comes after the first one's
-        // removals.
-        await loop.InvokeAsync(() => true).ConfigureAwait(false);
-        return await loop.InvokeAsync(() =>
-        {
-            loop.Pool.CheckInvariants();
-            loop.DraftPool?.CheckInvariants();
-            var stats = loop.PublishStats();
-            return stats.RunningRequests + stats.QueuedRequests > 0 || loop.DraftPool is not { HeldCount: > 0 } draft
-                ? stats
-                : throw new InvalidOperationException(
-                    $"{draft.HeldCount} blocks of the draft model are held for no request.");
-        }).ConfigureAwait(false);
-    }
+    /// <summary>The engine's blocks; to be used on its thread, or while it does nothing.</summary>
+    public static BlockPool Pool(this Engine engine) => engine.Loop.Parts.Blocks.Pool;
+
+    /// <summary>The draft model's blocks; null where there is no draft model.</summary>
+    public static BlockPool? DraftPool(this Engine engine) => engine.Loop.Parts.Drafter.Pool;
 }

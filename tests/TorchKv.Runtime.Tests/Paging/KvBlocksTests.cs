@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Paging;
+using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Paging;
 
