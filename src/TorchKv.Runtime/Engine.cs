@@ -101,6 +101,24 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// <param name="cacheSalt">The salt under which its blocks are found by others; its turns' own salt does not count.</param>
     public Session StartSession(string? cacheSalt = null) => new(this, new SessionState(cacheSalt));
 
+    /// <summary>Begins a session that already has tokens. Their keys and values are computed with its first turn.</summary>
+    /// <param name="tokenIds">The tokens; they are copied.</param>
+    /// <param name="cacheSalt">The salt under which its blocks are found by others; its turns' own salt does not count.</param>
+    /// <exception cref="RequestException">A token id is outside the vocabulary.</exception>
+    /// <exception cref="ContextLengthException">There are more tokens than the context holds.</exception>
+    public Session StartSession(IReadOnlyList<int> tokenIds, string? cacheSalt = null)
+    {
+        ArgumentNullException.ThrowIfNull(tokenIds);
+        int[] tokens = [.. tokenIds];
+        if (tokens.Length > Model.ContextLength)
+        {
+            throw new ContextLengthException(0, tokens.Length, Model.ContextLength);
+        }
+
+        CheckIds(tokens);
+        return new Session(this, new SessionState(cacheSalt) { Tokens = tokens });
+    }
+
     /// <summary>Takes up a session from a file that <see cref="Session.SaveAsync"/> wrote.</summary>
     /// <param name="path">The file.</param>
     /// <param name="otherwise">
@@ -217,14 +235,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
             throw new ContextLengthException(prompt.Length, Math.Min(1, options.MaxNewTokens), Model.ContextLength);
         }
 
-        foreach (var id in prompt)
-        {
-            if ((uint)id >= (uint)Model.VocabSize)
-            {
-                throw new RequestException($"The prompt holds the token id {id}; the vocabulary has ids 0 to {Model.VocabSize - 1}.");
-            }
-        }
-
+        CheckIds(prompt);
         if (options.Speculation is { Source: DraftSource.DraftModel } && _loop.DraftPool is null)
         {
             throw new RequestException("The engine was given no draft model to guess with.");
@@ -250,6 +261,17 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         }
 
         return new Checked(prompt, options);
+    }
+
+    private void CheckIds(int[] ids)
+    {
+        foreach (var id in ids)
+        {
+            if ((uint)id >= (uint)Model.VocabSize)
+            {
+                throw new RequestException($"The prompt holds the token id {id}; the vocabulary has ids 0 to {Model.VocabSize - 1}.");
+            }
+        }
     }
 
     private Generation Submit(Checked what, SessionState? session = null)

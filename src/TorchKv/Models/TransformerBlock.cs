@@ -20,7 +20,9 @@ public sealed class TransformerBlock : nn.Module<Tensor, bool, Tensor?, Tensor>
             qkv_bias: cfg.qkv_bias,
             scale: cfg.attention_scale(layer),
             upcast: cfg.reorder_and_upcast_attn,
-            kv_cache: cfg.kv_window_size is { } window ? new SlidingWindowKvCache(window) : new ConcatKvCache(),
+            kv_cache: cfg.kv_window_size is { } window
+                ? KvCache.create(KvCacheKind.SlidingWindow, cfg.context_length, window)
+                : new ConcatKvCache(),
             device: device,
             dtype: dtype);
         ff = new FeedForward(cfg, device, dtype);
