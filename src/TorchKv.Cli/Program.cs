@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using TorchKv.Cli;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
 

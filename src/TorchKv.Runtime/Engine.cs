@@ -160,6 +160,26 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// </param>
     public Session StartSession(string? cacheSalt = null) => new(this, new SessionState(cacheSalt));
 
+    /// <summary>Begins a session that already has tokens. Their keys and values are computed with its first turn.</summary>
+    /// <param name="tokenIds">The tokens; they are copied.</param>
+    /// <param name="cacheSalt">
+    /// The salt of its blocks, under which other requests find them; the salt in a turn's options is ignored.
+    /// </param>
+    /// <exception cref="RequestException">A token id is outside the vocabulary.</exception>
+    /// <exception cref="ContextLengthException">There are more tokens than the context holds.</exception>
+    public Session StartSession(IReadOnlyList<int> tokenIds, string? cacheSalt = null)
+    {
+        ArgumentNullException.ThrowIfNull(tokenIds);
+        int[] tokens = [.. tokenIds];
+        if (tokens.Length > Model.ContextLength)
+        {
+            throw new ContextLengthException(0, tokens.Length, Model.ContextLength);
+        }
+
+        _rules.CheckIds(tokens);
+        return new Session(this, new SessionState(cacheSalt) { Tokens = tokens });
+    }
+
     /// <summary>Takes up a session from a file that <see cref="Session.SaveAsync"/> wrote.</summary>
     /// <param name="path">The file.</param>
     /// <param name="otherwise">

@@ -1,4 +1,5 @@
-using TorchKv.Cli.Commands;
+using System.Text.Json;
+using TorchKv.Cli.Chat;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
@@ -81,33 +82,102 @@ public class ChatCommandTests
     }
 
     [Fact]
-    public void ADamagedOrForeignFileIsRefusedAndNothingChanges()
+    public void ADamagedOrForeignFileIsRefused()
     {
         using var folder = new TemporaryFolder();
-        var saved = new Conversation();
-        saved.Current.Ids.AddRange([1, 2, 3]);
-        saved.Current.Turns.Add(0);
-        saved.Save(folder["a"], "model");
+        var branches = new Dictionary<string, BranchContent> { ["main"] = new([1, 2, 3], [0, 2]), ["other"] = new([], []) };
+        ConversationFile.Save(folder["a"], "model", new ConversationContent("main", branches));
+        Assert.Single(Directory.GetFiles(folder.Path));
         var bytes = File.ReadAllBytes(folder["a"]);
-        var conversation = new Conversation();
-        conversation.Load(folder["a"], "model", vocabulary: 4, context: 8);
-        Assert.Equal([1, 2, 3], conversation.Current.Ids);
-        Assert.Contains("another model", Assert.Throws<TorchKvException>(() => conversation.Load(folder["a"], "other", 4, 8)).Message);
-        Assert.Throws<TorchKvException>(() => conversation.Load(folder["a"], "model", vocabulary: 3, context: 8));
-        Assert.Throws<TorchKvException>(() => conversation.Load(folder["a"], "model", vocabulary: 4, context: 2));
+        var read = ConversationFile.Load(folder["a"], "model", vocabulary: 4, context: 8);
+        Assert.Equal("main", read.Current);
+        Assert.Equal([1, 2, 3], read.Branches["main"].Ids);
+        Assert.Equal([0, 2], read.Branches["main"].Turns);
+        Assert.Empty(read.Branches["other"].Ids);
+        Assert.Contains("another model", Refused("a", "other", 4, 8));
+        Refused("a", "model", vocabulary: 3, context: 8);
+        Refused("a", "model", vocabulary: 4, context: 2);
         for (var i = 0; i < bytes.Length; i++)
         {
             var damaged = (byte[])bytes.Clone();
             damaged[i] ^= 1;
             File.WriteAllBytes(folder["b"], damaged);
-            Assert.Throws<TorchKvException>(() => conversation.Load(folder["b"], "model", 4, 8));
+            Refused("b", "model", 4, 8);
             File.WriteAllBytes(folder["b"], bytes[..i]);
-            Assert.Throws<TorchKvException>(() => conversation.Load(folder["b"], "model", 4, 8));
+            Refused("b", "model", 4, 8);
         }
 
-        Assert.Equal([1, 2, 3], conversation.Current.Ids);
+        string Refused(string file, string model, int vocabulary, int context) =>
+            Assert.Throws<TorchKvException>(() => ConversationFile.Load(folder[file], model, vocabulary, context)).Message;
+    }
+
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(1, 1)]
+    [InlineData(0, 4)]
+    public void TurnsThatDescendOrLieOutsideTheTextAreRefused(int first, int second)
+    {
+        using var folder = new TemporaryFolder();
+        var branches = new Dictionary<string, BranchContent> { ["main"] = new([1, 2, 3], [first, second]) };
+        ConversationFile.Save(folder["a"], "model", new ConversationContent("main", branches));
+        Assert.Throws<TorchKvException>(() => ConversationFile.Load(folder["a"], "model", 4, 8));
     }
 
     [Fact]
-    public Task ThePortHasNoPrefixCacheToChatOver() => RefusesUsage("leave out --runner torch", "chat", "--runner", "torch");
+    public async Task TheRunnersTellTheSameConversation()
+    {
+        const string Input = "Once upon a time\n/fork other\nA cat came\n/switch main\nA dog came\n/cache\n";
+        string[] line = ["chat", "--model", s_storyteller, "--max-new-tokens", "12", "--eos-token-id", "none", "--runner"];
+        var cpu = await WithInput(Input, [.. line, "cpu"]);
+        var torch = await WithInput(Input, [.. line, "torch"]);
+        Assert.Equal((0, ""), (torch.ExitCode, torch.Error));
+        Assert.Equal(cpu.Out, torch.Out);
+    }
+
+    [Fact]
+    public async Task WithJsonEveryLineOfInputIsAnsweredByAnObject()
+    {
+        using var folder = new TemporaryFolder();
+        var chat = await WithInput(
+            $"Once upon a time\n/fork other\n/branches\n/cache\n/nonsense\n/save {folder["a"]}\n/help\n",
+            "chat", "--model", s_storyteller, "--max-new-tokens", "5", "--eos-token-id", "none", "--json");
+        var answers = chat.Out.TrimEnd('\n').Split('\n').Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        Assert.Equal(7, answers.Length);
+        Assert.Equal(["text", "ids", "finish_reason", "usage"], Keys(answers[0]));
+        Assert.Equal(["prompt_tokens", "completion_tokens", "cached_tokens"], Keys(answers[0].GetProperty("usage")));
+        Assert.Equal(5, answers[0].GetProperty("ids").GetArrayLength());
+        Assert.Equal("length", answers[0].GetProperty("finish_reason").GetString());
+        Assert.Equal(("/fork", "other", 1), (answers[1].GetProperty("command").GetString(), answers[1].GetProperty("branch").GetString(), answers[1].GetProperty("turns").GetInt32()));
+        Assert.Equal(2, answers[2].GetProperty("branches").GetArrayLength());
+        Assert.True(answers[3].GetProperty("held_blocks").GetInt32() > 0);
+        Assert.Contains("no command /nonsense", answers[4].GetProperty("error").GetString());
+        Assert.Equal("/save", answers[5].GetProperty("command").GetString());
+        Assert.Contains("/rewind", answers[6].GetProperty("text").GetString());
+    }
+
+    [Fact]
+    public async Task BadInputKeepsTheTurnsBeforeIt()
+    {
+        using var folder = new TemporaryFolder();
+        string[] line = ["chat", "--model", s_storyteller, "--max-new-tokens", "6", "--session", folder["a"]];
+        byte[] input = [.. "Once upon a time\n"u8, 0xff, 0xfe, (byte)'\n'];
+        var broken = await WithBytes(input, line);
+        Assert.Equal(1, broken.ExitCode);
+        Assert.Contains("not UTF-8", broken.Error);
+        var later = await WithInput("/branches\n", line);
+        Assert.Contains("* main  1 turns", later.Out);
+    }
+
+    [Theory]
+    [InlineData("", "an empty name")]
+    [InlineData("/nowhere/at/all/x", "there is no folder /nowhere/at/all")]
+    public Task ASessionThatCannotBeSavedIsRefusedAtTheStart(string path, string words) =>
+        RefusesUsage(words, "chat", "--model", s_storyteller, "--session", path);
+
+    [Fact]
+    public async Task AFolderIsNoSession()
+    {
+        using var folder = new TemporaryFolder();
+        await RefusesUsage("the folder", "chat", "--model", s_storyteller, "--session", folder.Path);
+    }
 }

@@ -23,14 +23,16 @@ internal sealed record CommandLineRun(int ExitCode, string Out, string Error)
 
     public static Task<CommandLineRun> Of(params string[] arguments) => WithInput("", arguments);
 
-    public static async Task<CommandLineRun> WithInput(string input, params string[] arguments)
+    public static Task<CommandLineRun> WithInput(string input, params string[] arguments) =>
+        WithBytes(Encoding.UTF8.GetBytes(input), arguments);
+
+    public static async Task<CommandLineRun> WithBytes(byte[] input, params string[] arguments)
     {
         var output = new StringWriter { NewLine = "\n" };
         var error = new StringWriter { NewLine = "\n" };
-        var written = new MemoryStream();
-        var console = new CliConsole(output, error, () => new MemoryStream(Encoding.UTF8.GetBytes(input)), () => written);
+        var console = new CliConsole(output, error, () => new MemoryStream(input));
         var exitCode = await CliApplication.RunAsync(arguments, console, CancellationToken.None);
-        return new CommandLineRun(exitCode, output.ToString() + Encoding.UTF8.GetString(written.ToArray()), error.ToString());
+        return new CommandLineRun(exitCode, output.ToString(), error.ToString());
     }
 
     /// <summary>The names of an object's members, in order.</summary>

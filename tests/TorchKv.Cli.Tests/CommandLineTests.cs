@@ -94,5 +94,5 @@ public class CommandLineTests
     }
 
     private static RootCommand Root() => CliApplication.CreateRoot(
-        new CliConsole(TextWriter.Null, TextWriter.Null, () => Stream.Null, () => Stream.Null), null);
+        new CliConsole(TextWriter.Null, TextWriter.Null, () => Stream.Null), null);
 }

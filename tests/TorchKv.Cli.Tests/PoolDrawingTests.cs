@@ -192,7 +192,7 @@ public partial class PoolDrawingTests
         using var folder = new TemporaryFolder();
         File.WriteAllLines(folder["prompts.jsonl"], Enumerable.Range(1, 12).Select(i => $"{{\"prompt_ids\": [{string.Join(',', Enumerable.Range(i, 20))}]}}"));
         var (output, error) = (new StringWriter { NewLine = "\n" }, new StringWriter { NewLine = "\n" });
-        var console = new CliConsole(output, error, () => new MemoryStream(), () => new MemoryStream())
+        var console = new CliConsole(output, error, () => new MemoryStream())
         {
             ErrorIsTerminal = true,
             ColorAllowed = true,

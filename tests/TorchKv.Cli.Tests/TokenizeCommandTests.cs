@@ -27,6 +27,29 @@ public class TokenizeCommandTests
     }
 
     [Fact]
+    public async Task WithJsonTheIdsAreAnObject()
+    {
+        var json = (await WithInput("Hello, I am", "tokenize", "--model", s_gpt2, "--json")).Json;
+        Assert.Equal(["ids", "decoded"], Keys(json));
+        Assert.Equal("[15496,11,314,716]", json.GetProperty("ids").GetRawText());
+        Assert.Equal("Hello, I am", json.GetProperty("decoded").GetString());
+        Assert.Equal(json.GetRawText(), (await WithInput("{\"text\": \"Hello, I am\"}\n", "tokenize", "--model", s_gpt2, "--lines", "--json")).Json.GetRawText());
+    }
+
+    [Fact]
+    public async Task LinesAreSplitAtLineFeedsAloneAndABadOneIsNamed()
+    {
+        byte[] good = [0xEF, 0xBB, 0xBF, .. "{\"text\": \"a\u2028b\"}\r\n\n{\"text\": \"c\"}"u8];
+        var run = await WithBytes(good, "tokenize", "--model", s_gpt2, "--lines");
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.Equal(["a\u2028b", "c"], run.Out.TrimEnd('\n').Split('\n').Select(line => JsonDocument.Parse(line).RootElement.GetProperty("decoded").GetString()));
+        var bad = await WithBytes([.. "{\"text\": \"a\"}\n"u8, 0xff, (byte)'\n'], "tokenize", "--model", s_gpt2, "--lines");
+        Assert.Equal(1, bad.ExitCode);
+        Assert.Single(bad.Out.TrimEnd('\n').Split('\n'));
+        Assert.Contains("line 2 is not UTF-8", bad.Error);
+    }
+
+    [Fact]
     public async Task ATrailingNewlineIsPartOfTheText()
     {
         var run = await WithInput("Hello, I am\n", "tokenize", "--model", s_gpt2);

@@ -52,7 +52,7 @@ internal sealed class CompareCommand : CliCommand
         "--config reads vocab_size, context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias and, optionally, kv_window_size.",
     ];
 
-    protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         var (article, config) = (parsed.GetValue(_article), parsed.GetValue(_config));
         if (article && config is not null)
@@ -75,7 +75,7 @@ internal sealed class CompareCommand : CliCommand
 
         var comparisons = random
             ? [Random(config is null ? null : CliConsole.ReadFile(config), parsed.GetValue(_seed) ?? 123, request)]
-            : Load(request, Console);
+            : await LoadAsync(request, Console, cancellationToken).ConfigureAwait(false);
         try
         {
             Run(parsed, request, random, comparisons, prompt, cancellationToken);
@@ -85,43 +85,52 @@ internal sealed class CompareCommand : CliCommand
             comparisons.ForEach(comparison => comparison.Dispose());
         }
 
-        return Task.FromResult(ExitCodes.Done);
+        return ExitCodes.Done;
     }
 
     /// <summary>A checkpoint under the port, and beside it under the CPU runner, or under the one runner that was asked for.</summary>
-    internal static List<IComparison> Load(ModelRequest request, CliConsole console)
+    internal static async Task<List<IComparison>> LoadAsync(ModelRequest request, CliConsole console, CancellationToken cancellationToken)
     {
-        if (request.Runner is RunnerKind.Cpu)
-        {
-            return [RunnerComparison.Load(request, beside: false)];
-        }
-
         if (request.Runner is null && Libtorch.Problem is { } problem)
         {
             console.Warn($"{problem} The CPU runner alone is compared.");
-            return [RunnerComparison.Load(request, beside: false)];
+            request = request with { Runner = RunnerKind.Cpu };
         }
 
-        Libtorch.ThrowIfMissing();
-        var torch = LoadTorch(request);
+        if (request.Runner is RunnerKind.Cpu)
+        {
+            return [await CpuAsync(beside: false).ConfigureAwait(false)];
+        }
+
+        var torch = await LoadTorchAsync(request, console, cancellationToken).ConfigureAwait(false);
         try
         {
-            // Beside a GPU the CPU runner would compare machines, not caches; it has no float16.
-            return request.Runner is null && request.Dtype != "float16" && TorchFacts.CudaDevices() == 0 ? [torch, RunnerComparison.Load(request, beside: true)] : [torch];
+            // Beside a GPU the CPU runner would compare machines, not caches; it has no float16
+            return request.Runner is null && request.Dtype != "float16" && TorchFacts.CudaDevices() == 0
+                ? [torch, await CpuAsync(beside: true).ConfigureAwait(false)]
+                : [torch];
         }
         catch
         {
             torch.Dispose();
             throw;
         }
+
+        async Task<IComparison> CpuAsync(bool beside)
+        {
+            var cpu = request with { Runner = RunnerKind.Cpu };
+            return new RunnerComparison(await ModelLoader.LoadRunnerAsync(cpu, console, cancellationToken).ConfigureAwait(false), beside);
+        }
     }
 
-    // Not inlined: these name TorchSharp's types, and a comparison on the CPU runner has to work without.
+    // Not inlined: these name TorchSharp's types, and a comparison on the CPU runner has to work without
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static IComparison LoadTorch(ModelRequest request) => TorchComparison.Load(request);
+    private static async Task<IComparison> LoadTorchAsync(ModelRequest request, CliConsole console, CancellationToken cancellationToken) =>
+        new TorchComparison(await ModelLoader.LoadPortAsync(request, console, cancellationToken).ConfigureAwait(false));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static IComparison Random(string? config, ulong seed, ModelRequest request) => TorchComparison.Random(config, seed, request);
+    private static IComparison Random(string? config, ulong seed, ModelRequest request) =>
+        new TorchComparison(PortModel.Random(config, seed, request));
 
     private void Run(ParseResult parsed, ModelRequest request, bool random, List<IComparison> comparisons, Prompt? prompt, CancellationToken cancellationToken)
     {
@@ -213,14 +222,7 @@ internal sealed class CompareCommand : CliCommand
             throw new TorchKvException("the prompt is empty; a text begins with at least one token.");
         }
 
-        foreach (var id in ids)
-        {
-            if (id >= vocabulary)
-            {
-                throw new TorchKvException($"the prompt names the token id {id}, but the vocabulary ends at {vocabulary - 1}.");
-            }
-        }
-
+        Prompts.CheckIds(ids, "the prompt", vocabulary);
         return ids;
     }
 }

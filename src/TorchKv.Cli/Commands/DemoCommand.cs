@@ -34,23 +34,23 @@ internal sealed class DemoCommand : CliCommand
     {
         var request = _model.Read(parsed);
         var length = await TellStoryAsync(request, cancellationToken).ConfigureAwait(false);
-        Compare(request, length, cancellationToken);
+        await CompareAsync(request, length, cancellationToken).ConfigureAwait(false);
         return ExitCodes.Done;
     }
 
     private async Task<int> TellStoryAsync(ModelRequest request, CancellationToken cancellationToken)
     {
         var (output, style) = (Console.Out, Console.OutStyle);
-        var model = ModelLoader.Load(request, new CacheChoice(CacheKinds.Static, null), Console, cancellationToken);
+        var model = await ModelLoader.LoadAsync(request, Console, cancellationToken).ConfigureAwait(false);
         await using (model.ConfigureAwait(false))
         {
             await output.WriteLineAsync(style.Dim(model.Description)).ConfigureAwait(false);
             await output.WriteLineAsync().ConfigureAwait(false);
             var wrap = new WordWrap(output, Math.Min(Console.Width, 80));
             wrap.Write(Opening);
-            var ids = Prompts.Encode(model, new Prompt(Opening, null), "the opening");
+            var ids = Prompts.Encode(new Prompt(Opening, null), "the opening", model.Tokenizer, model.Model);
             var length = 0;
-            await foreach (var piece in model.GenerateAsync([ids], s_options, cancellationToken).ConfigureAwait(false))
+            await foreach (var (_, piece) in model.GenerateAsync([ids], s_options, cancellationToken).ConfigureAwait(false))
             {
                 length += piece.TokenIds.Count;
                 wrap.Write(piece.Text);
@@ -62,13 +62,13 @@ internal sealed class DemoCommand : CliCommand
         }
     }
 
-    private void Compare(ModelRequest request, int length, CancellationToken cancellationToken)
+    private async Task CompareAsync(ModelRequest request, int length, CancellationToken cancellationToken)
     {
         var (output, style) = (Console.Out, Console.OutStyle);
-        var comparisons = CompareCommand.Load(request, Console);
+        var comparisons = await CompareCommand.LoadAsync(request, Console, cancellationToken).ConfigureAwait(false);
         try
         {
-            var ids = Runtime.Text.Gpt2Tokenizer.Load(request.Directory).Encode(Opening);
+            var ids = Gpt2Tokenizer.Load(request.Directory).Encode(Opening);
             output.WriteLine();
             output.WriteLine(style.Bold("The same story without a cache and with each kind"));
             output.Flush();

@@ -6,6 +6,7 @@ using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 
@@ -47,46 +48,49 @@ internal sealed class LogitsCommand : CliCommand
             throw new UsageException("--with-cache goes with --output FILE.safetensors.");
         }
 
-        var model = ModelLoader.Load(_model.Read(parsed), new CacheChoice(CacheKinds.Static, null), Console, cancellationToken);
-        await using (model.ConfigureAwait(false))
+        var request = _model.Read(parsed);
+        using var loaded = await ModelLoader.LoadRunnerAsync(request, Console, cancellationToken).ConfigureAwait(false);
+        var tokenizer = ModelLoader.LoadTokenizer(request.Directory);
+        var ids = Prompts.Encode(prompt, "the prompt", tokenizer, loaded.Runner.Model);
+        var chunks = parsed.GetList(_chunks) ?? [ids.Length];
+        var sum = chunks.Sum(length => (long)length);
+        if (sum != ids.Length)
         {
-            var ids = Prompts.Encode(model, prompt, "the prompt");
-            var chunks = parsed.GetList(_chunks) ?? [ids.Length];
-            var sum = chunks.Sum(length => (long)length);
-            if (sum != ids.Length)
-            {
-                throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--chunks sums to {sum}, but the prompt has {ids.Length} tokens."));
-            }
+            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--chunks sums to {sum}, but the prompt has {ids.Length} tokens."));
+        }
 
-            // Every position's logits are kept only where they are written.
-            var vocabulary = model.Config.VocabSize;
-            var all = output is null ? [] : AllocateLogits(ids.Length, vocabulary);
-            var last = new float[vocabulary];
-            model.Logits(
-                ids,
-                chunks,
-                (position, logits) =>
-                {
-                    if (all.Length > 0)
-                    {
-                        logits.CopyTo(all.AsSpan(position * vocabulary));
-                    }
+        // Every position's logits are kept only where they are written
+        var vocabulary = loaded.Runner.Model.VocabSize;
+        var all = output is null ? [] : AllocateLogits(ids.Length, vocabulary);
+        var last = new float[vocabulary];
+        var feed = new SequenceFeed(loaded.Runner);
+        foreach (var chunk in chunks)
+        {
+            feed.FeedAll(ids.AsMemory(feed.Position, chunk), Take, cancellationToken);
+        }
 
-                    logits[^vocabulary..].CopyTo(last);
-                },
-                cancellationToken);
-            if (output is not null)
-            {
-                Write(output, all, ids.Length, vocabulary, withCache ? model.ExportCache() : []);
-            }
+        if (output is not null)
+        {
+            Write(output, all, ids.Length, vocabulary, withCache ? feed.ExportCache() : []);
+        }
 
-            if (parsed.GetValue(_json) || parsed.GetValue(_top) is not null || output is null)
-            {
-                Show(model, last, parsed.GetValue(_top) ?? 10, ids.Length, parsed.GetValue(_json));
-            }
+        if (parsed.GetValue(_json) || parsed.GetValue(_top) is not null || output is null)
+        {
+            Show(tokenizer, last, parsed.GetValue(_top) ?? 10, ids.Length, parsed.GetValue(_json));
         }
 
         return ExitCodes.Done;
+
+        void Take(int position, ReadOnlySpan<float> logits)
+        {
+            NotFinite.ThrowIfIn(logits);
+            if (all.Length > 0)
+            {
+                logits.CopyTo(all.AsSpan(position * vocabulary));
+            }
+
+            logits[^vocabulary..].CopyTo(last);
+        }
     }
 
     /// <summary>The indices of the <paramref name="count"/> greatest values, best first; of equal ones the lower first, as torch.topk on the CPU has it.</summary>
@@ -124,13 +128,13 @@ internal sealed class LogitsCommand : CliCommand
             : throw new TorchKvException(string.Create(CultureInfo.InvariantCulture, $"logits of {tokens} tokens over {vocabulary} ids are {elements} numbers; --output takes at most {Array.MaxLength}. Shorten the prompt."));
     }
 
-    private static void Write(string path, float[] logits, int tokens, int vocabulary, IReadOnlyList<CacheTensor> cache)
+    private static void Write(string path, float[] logits, int tokens, int vocabulary, IEnumerable<CacheTensor> cache)
     {
         var tensors = cache.Prepend(new CacheTensor("logits", [tokens, vocabulary], logits));
         SafetensorsWriter.Write(path, tensors.Select(tensor => TensorSource.FromSingles(tensor.Name, [.. tensor.Shape], tensor.Values)), new Dictionary<string, string> { ["format"] = "pt" });
     }
 
-    private void Show(ILanguageModel model, float[] logits, int count, int tokens, bool json)
+    private void Show(Gpt2Tokenizer? tokenizer, float[] logits, int count, int tokens, bool json)
     {
         var best = Best(logits, count);
         if (json)
@@ -157,7 +161,7 @@ internal sealed class LogitsCommand : CliCommand
         foreach (var id in best)
         {
             var probability = Math.Exp(logits[id] - max) / sum;
-            var text = model.Tokenizer is { } tokenizer ? "  " + Quote(tokenizer.Decode([id])) : "";
+            var text = tokenizer is null ? "" : "  " + Quote(tokenizer.Decode([id]));
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{id,8} {logits[id],12:F6} {probability * 100,7:F2} %{text}"));
         }
 

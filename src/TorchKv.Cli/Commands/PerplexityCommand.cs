@@ -4,6 +4,7 @@ using System.Text.Json;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
+using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
@@ -72,13 +73,13 @@ internal sealed class PerplexityCommand : CliCommand
 
         var text = file switch { null => null, "-" => Console.ReadAllInput(), _ => CliConsole.ReadFile(file) };
         var ids = idsFile is null ? null : ReadIds(idsFile);
-        var model = ModelLoader.Load(_model.Read(parsed), new CacheChoice(CacheKinds.None, null), Console, cancellationToken);
+        var model = await ModelLoader.LoadAsync(_model.Read(parsed), Console, cancellationToken).ConfigureAwait(false);
         await using (model.ConfigureAwait(false))
         {
-            var tokens = ids is not null
-                ? CheckIds(ids, idsFile!, model.Config.VocabSize)
-                : [.. (model.Tokenizer ?? throw new TorchKvException("the model's folder has no tokenizer (vocab.json and merges.txt); give ids with --ids-file.")).Encode(text!)];
-            var context = model.Config.ContextLength;
+            var name = (file ?? idsFile)!;
+            int[] tokens = ids ?? [.. (model.Tokenizer ?? throw Prompts.WithoutTokenizer(name, "--ids-file")).Encode(text!)];
+            Prompts.CheckIds(tokens, name, model.Model.VocabSize);
+            var context = model.Model.ContextLength;
             var stride = parsed.GetValue(_stride) ?? context;
             if (stride > context)
             {
@@ -88,27 +89,14 @@ internal sealed class PerplexityCommand : CliCommand
             var windows = Windows(tokens.Length, context, stride).ToList();
             if (windows.Count == 0)
             {
-                throw new TorchKvException($"{file ?? idsFile} has {tokens.Length} token{(tokens.Length == 1 ? "" : "s")}; it takes two at least to score one.");
+                throw new TorchKvException($"{name} has {tokens.Length} token{(tokens.Length == 1 ? "" : "s")}; it takes two at least to score one.");
             }
 
-            var (sum, scored) = Score(model, tokens, windows, cancellationToken);
+            var (sum, scored) = await ScoreAsync(model, tokens, windows, cancellationToken).ConfigureAwait(false);
             Show(sum / scored, scored, parsed.GetValue(_json));
         }
 
         return ExitCodes.Done;
-    }
-
-    private static int[] CheckIds(int[] ids, string file, int vocabulary)
-    {
-        foreach (var id in ids)
-        {
-            if ((uint)id >= (uint)vocabulary)
-            {
-                throw new TorchKvException($"{file} holds the token id {id}, but the vocabulary's are 0 to {vocabulary - 1}.");
-            }
-        }
-
-        return ids;
     }
 
     private static int[] ReadIds(string file)
@@ -142,14 +130,23 @@ internal sealed class PerplexityCommand : CliCommand
         return [.. ids];
     }
 
-    private (double Sum, long Scored) Score(ILanguageModel model, int[] tokens, List<(int Start, int Length, int First)> windows, CancellationToken cancellationToken)
+    private async Task<(double Sum, long Scored)> ScoreAsync(
+        LoadedModel model, int[] tokens, List<(int Start, int Length, int First)> windows, CancellationToken cancellationToken)
     {
+        // A window is a request for the log-probabilities of its prompt; no two windows can share what they compute
+        var options = new GenerationOptions { MaxNewTokens = 0, PromptLogProbs = true };
         var (sum, scored) = (0.0, 0L);
         using var progress = new ProgressLine(Console, "perplexity", windows.Count);
         for (var window = 0; window < windows.Count; window++)
         {
             var (start, length, first) = windows[window];
-            sum += model.SumNegativeLogLikelihood(tokens.AsMemory(start, length), first, cancellationToken);
+            var ids = new ArraySegment<int>(tokens, start, length);
+            await foreach (var piece in model.Engine.GenerateAsync(ids, options, cancellationToken).ConfigureAwait(false))
+            {
+                // The first score is that of the window's second token
+                sum -= piece.PromptLogProbs?.Skip(first - 1).Sum(token => (double)token.LogProbability) ?? 0;
+            }
+
             scored += length - first;
             progress.Report(window + 1, string.Create(CultureInfo.InvariantCulture, $"perplexity so far {Math.Exp(sum / scored):F3}"));
         }
@@ -161,7 +158,7 @@ internal sealed class PerplexityCommand : CliCommand
     {
         if (!double.IsFinite(nll))
         {
-            throw new TorchKvException("the model's logits are not finite, so the text has no likelihood; check the checkpoint, or take --dtype float32.");
+            throw NotFinite.Error();
         }
 
         if (json)

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
@@ -17,6 +16,7 @@ internal sealed class TokenizeCommand : CliCommand
 
     private readonly PromptOptions _prompt = new();
     private readonly Option<bool> _lines = Values.Flag("--lines", "reads a JSON line {\"text\": …}, answers {\"ids\": […], \"decoded\": …}");
+    private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output (a line for each of --lines)");
     private readonly Option<string?> _model = Values.Text("--model", "DIR", $"the folder with vocab.json and merges.txt ({ModelOptions.DefaultModel})");
 
     public TokenizeCommand(CliConsole console)
@@ -25,6 +25,7 @@ internal sealed class TokenizeCommand : CliCommand
         Arguments.Add(_prompt.Dash);
         AddGroup("Text (standard input, where none is given)", [.. _prompt.All, _lines]);
         AddGroup("Model", _model);
+        AddGroup("Output", _json);
     }
 
     public override IReadOnlyList<(string Line, string Does)> Examples =>
@@ -56,7 +57,14 @@ internal sealed class TokenizeCommand : CliCommand
         else
         {
             var ids = tokenizer.Encode(prompt?.Text ?? Console.ReadAllInput());
-            Console.Out.WriteLine(string.Join(',', ids.Select(id => id.ToString(CultureInfo.InvariantCulture))));
+            if (parsed.GetValue(_json))
+            {
+                Answer(tokenizer, ids);
+            }
+            else
+            {
+                Console.Out.WriteLine(string.Join(',', ids.Select(id => id.ToString(CultureInfo.InvariantCulture))));
+            }
         }
 
         return Task.FromResult(ExitCodes.Done);
@@ -65,42 +73,21 @@ internal sealed class TokenizeCommand : CliCommand
     private void AnswerLines(Gpt2Tokenizer tokenizer, CancellationToken cancellationToken)
     {
         using var input = Console.OpenInput();
-        var number = 0;
-        while (ReadLine(input, number + 1) is { } line)
+        while (input.ReadLine() is { } line)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            number++;
-            if (string.IsNullOrWhiteSpace(line))
+            if (!string.IsNullOrWhiteSpace(line))
             {
-                continue;
+                Answer(tokenizer, tokenizer.Encode(ReadText(line, input.Number)));
             }
-
-            var ids = tokenizer.Encode(ReadText(line, number));
-            Console.WriteJson(writer =>
-            {
-                writer.WriteStartArray("ids");
-                foreach (var id in ids)
-                {
-                    writer.WriteNumberValue(id);
-                }
-
-                writer.WriteEndArray();
-                writer.WriteString("decoded", tokenizer.Decode(ids));
-            });
         }
     }
 
-    private static string? ReadLine(StreamReader input, int number)
+    private void Answer(Gpt2Tokenizer tokenizer, IReadOnlyList<int> ids) => Console.WriteJson(writer =>
     {
-        try
-        {
-            return input.ReadLine();
-        }
-        catch (DecoderFallbackException notUtf8)
-        {
-            throw new TorchKvException($"standard input is not UTF-8 text, at or after line {number}.", notUtf8);
-        }
-    }
+        GenerationJson.WriteIds(writer, "ids", ids);
+        writer.WriteString("decoded", tokenizer.Decode(ids));
+    });
 
     private static string ReadText(string line, int number)
     {

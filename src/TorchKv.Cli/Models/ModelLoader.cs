@@ -1,60 +1,83 @@
 using System.Runtime.CompilerServices;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>Chooses the runner and loads the model on it.</summary>
+/// <summary>Loads models for commands: off the calling thread, with a note on a terminal, and given up as soon as it is interrupted.</summary>
 internal static class ModelLoader
 {
-    /// <summary>Loads a model.</summary>
-    /// <param name="request">Which, and on what.</param>
-    /// <param name="cache">The port's cache; the CPU runner has its own.</param>
-    /// <param name="console">Says what takes a while.</param>
-    /// <param name="cancellationToken">Ends the loading between steps.</param>
-    public static ILanguageModel Load(ModelRequest request, CacheChoice cache, CliConsole console, CancellationToken cancellationToken)
+    /// <summary>A model behind an engine, with its tokenizer.</summary>
+    public static Task<LoadedModel> LoadAsync(ModelRequest request, CliConsole console, CancellationToken cancellationToken) => LoadAsync(
+        request,
+        console,
+        () =>
+        {
+            // The weights come from the disk or the page cache while the vocabulary is parsed
+            var tokenizer = Task.Run(() => LoadTokenizer(request.Directory), cancellationToken);
+            var runner = RunnerLoader.Load(request, cancellationToken);
+            try
+            {
+                return new LoadedModel(runner, tokenizer.GetAwaiter().GetResult());
+            }
+            catch
+            {
+                runner.Dispose();
+                throw;
+            }
+        },
+        cancellationToken);
+
+    /// <summary>A model on a runner that no engine owns.</summary>
+    public static Task<LoadedRunner> LoadRunnerAsync(ModelRequest request, CliConsole console, CancellationToken cancellationToken) =>
+        LoadAsync(request, console, () => RunnerLoader.Load(request, cancellationToken), cancellationToken);
+
+    /// <summary>The port's model, with a cache of its own.</summary>
+    // Not inlined: it names TorchSharp's types
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static Task<PortModel> LoadPortAsync(ModelRequest request, CliConsole console, CancellationToken cancellationToken) => LoadAsync(
+        request,
+        console,
+        () =>
+        {
+            Libtorch.ThrowIfMissing();
+            return PortModel.Load(request, cancellationToken);
+        },
+        cancellationToken);
+
+    /// <summary>The folder's tokenizer; null where it has none.</summary>
+    public static Gpt2Tokenizer? LoadTokenizer(string directory) =>
+        Gpt2Tokenizer.Exists(directory) ? Gpt2Tokenizer.Load(directory) : null;
+
+    private static async Task<T> LoadAsync<T>(
+        ModelRequest request, CliConsole console, Func<T> load, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (!Directory.Exists(request.Directory))
         {
-            throw new TorchKvException($"--model {request.Directory} is not a folder; it takes a checkpoint in HuggingFace's layout (config.json beside the weights).");
+            throw new TorchKvException(
+                $"--model {request.Directory} is not a folder; it takes a checkpoint in HuggingFace's layout (config.json beside the weights).");
         }
 
         if (console.ErrorIsTerminal)
         {
-            // A line that wraps could not be taken away again.
+            // A line that wraps could not be taken away again
             var note = $"loading {request.Directory} …";
-            console.Error.Write($"\r\e[2K{console.ErrorStyle.Dim(note.Length < console.Width ? note : "loading …")}");
+            await console.Error.WriteAsync($"\r\e[2K{console.ErrorStyle.Dim(note.Length < console.Width ? note : "loading …")}")
+                .ConfigureAwait(false);
         }
 
         try
         {
-            if (Runner(request) is RunnerKind.Cpu)
-            {
-                return RunnerLanguageModel.Load(request);
-            }
-
-            Libtorch.ThrowIfMissing();
-            return LoadTorch(request, cache);
+            return await Task.Run(load, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
         {
             if (console.ErrorIsTerminal)
             {
-                console.Error.Write("\r\e[2K");
+                await console.Error.WriteAsync("\r\e[2K").ConfigureAwait(false);
             }
         }
     }
-
-    // Automatic means CUDA where there is one; the question loads libtorch only where an NVIDIA driver is.
-    private static RunnerKind Runner(ModelRequest request) => request switch
-    {
-        { Runner: { } asked } => asked,
-        { Device: "cpu" } => request.Dtype == "float16" ? RunnerKind.Torch : RunnerKind.Cpu,
-        _ => TorchFacts.CudaDevices() > 0 || request.Dtype == "float16" ? RunnerKind.Torch : RunnerKind.Cpu,
-    };
-
-    // Not inlined: a method that names TorchSharp's types loads them when it is compiled, and the CPU runner has to work without.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ILanguageModel LoadTorch(ModelRequest request, CacheChoice cache) => TorchLanguageModel.Load(request, cache);
 }

@@ -12,7 +12,7 @@ internal sealed class ModelOptions
     private readonly Option<string?> _model = Values.Text("--model", "DIR", $"a checkpoint in HuggingFace's layout ({DefaultModel})");
     private readonly Option<string?> _device = Values.Text("--device", "DEVICE", "auto, cpu, cuda or cuda:N (auto: CUDA where there is one)");
     private readonly Option<string?> _dtype = Values.OneOf("--dtype", ["float32", "bfloat16", "float16", "int8", "int4"], "what weights are held as (float32); int8 and int4 on the CPU runner");
-    private readonly Option<string?> _runner = Values.OneOf("--runner", ["cpu", "torch"], "managed kernels or the port on libtorch (cpu where the device is the CPU)");
+    private readonly Option<string?> _runner = Values.OneOf("--runner", ["cpu", "torch"], "managed kernels, or the port's weights on libtorch (cpu where the device is the CPU)");
     private readonly Option<int?> _threads = Values.Integer("--threads", "N", 1, 1024, "threads to compute with");
 
     public ModelOptions() => _device.Validators.Add(result =>
@@ -42,6 +42,11 @@ internal sealed class ModelOptions
         if (runner is RunnerKind.Cpu && device.StartsWith("cuda", StringComparison.Ordinal))
         {
             throw new UsageException($"--runner cpu does not run on --device {device}; leave out one of the two.");
+        }
+
+        if (runner is RunnerKind.Cpu && dtype == "float16")
+        {
+            throw new UsageException("--dtype float16 is served by --runner torch; the CPU runner takes float32, bfloat16, int8 or int4.");
         }
 
         if (dtype is "int8" or "int4")

@@ -6,4 +6,8 @@ namespace TorchKv.Cli.Models;
 /// <param name="Dtype">float32, bfloat16, float16; on the CPU runner also int8, int4.</param>
 /// <param name="Runner">The runner asked for; null leaves the choice.</param>
 /// <param name="Threads">Threads to compute with; null leaves the choice.</param>
-internal sealed record ModelRequest(string Directory, string Device, string Dtype, RunnerKind? Runner, int? Threads);
+internal sealed record ModelRequest(string Directory, string Device, string Dtype, RunnerKind? Runner, int? Threads)
+{
+    /// <summary>The pool of KV blocks, where a runner is loaded.</summary>
+    public PoolSize Pool { get; init; }
+}

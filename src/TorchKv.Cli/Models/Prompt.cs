@@ -1,7 +1,3 @@
-using System.CommandLine;
-using TorchKv.Cli.CommandLine;
-using TorchKv.Cli.Terminal;
-
 namespace TorchKv.Cli.Models;
 
 /// <summary>A prompt as it was given: a text, or ids.</summary>

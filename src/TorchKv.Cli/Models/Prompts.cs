@@ -3,6 +3,7 @@ using System.Text.Json;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Models;
 
@@ -13,39 +14,46 @@ internal static class Prompts
     public const int MaxBatch = 4096;
 
     /// <summary>A prompt's ids.</summary>
+    /// <param name="prompt">A text, or ids.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="tokenizer">The model's; null where its folder has none.</param>
+    /// <param name="model">The model.</param>
     /// <exception cref="TorchKvException">It is empty, too long for the context, names an id that is not there, or is text for a model without a tokenizer.</exception>
-    public static int[] Encode(ILanguageModel model, Prompt prompt, string name)
+    public static int[] Encode(Prompt prompt, string name, Gpt2Tokenizer? tokenizer, ModelShape model)
     {
-        int[] ids;
-        if (prompt.Ids is { } given)
-        {
-            ids = given;
-            foreach (var id in ids)
-            {
-                if (id >= model.Config.VocabSize)
-                {
-                    throw new TorchKvException($"{name} names the token id {id}, but the vocabulary ends at {model.Config.VocabSize - 1}.");
-                }
-            }
-        }
-        else
-        {
-            var tokenizer = model.Tokenizer ?? throw new TorchKvException($"{name} is text, but the model's folder has no tokenizer (vocab.json and merges.txt); give ids with --prompt-ids.");
-            ids = [.. tokenizer.Encode(prompt.Text ?? "")];
-        }
-
+        int[] ids = prompt.Ids ?? [.. (tokenizer ?? throw WithoutTokenizer(name, "--prompt-ids")).Encode(prompt.Text ?? "")];
+        CheckIds(ids, name, model.VocabSize);
         if (ids.Length == 0)
         {
             throw new TorchKvException($"{name} is empty; a text begins with at least one token, <|endoftext|> for instance.");
         }
 
-        if (ids.Length > model.Config.ContextLength)
+        if (ids.Length > model.ContextLength)
         {
-            throw new TorchKvException(string.Create(CultureInfo.InvariantCulture, $"{name} has {ids.Length} tokens, but the context holds {model.Config.ContextLength}; shorten it."));
+            throw new TorchKvException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{name} has {ids.Length} tokens, but the context holds {model.ContextLength}; shorten it."));
         }
 
         return ids;
     }
+
+    /// <summary>Refuses ids that the model has no embedding for, wherever they come from.</summary>
+    /// <exception cref="TorchKvException">An id is outside the vocabulary.</exception>
+    public static void CheckIds(IEnumerable<int> ids, string name, int vocabulary)
+    {
+        foreach (var id in ids)
+        {
+            if ((uint)id >= (uint)vocabulary)
+            {
+                throw new TorchKvException($"{name} holds the token id {id}, but the model's vocabulary has ids 0 to {vocabulary - 1}.");
+            }
+        }
+    }
+
+    /// <summary>A text for a model that cannot read texts.</summary>
+    public static TorchKvException WithoutTokenizer(string name, string instead) => new(
+        $"{name} is text, but the model's folder has no tokenizer (vocab.json and merges.txt); give ids with {instead}.");
 
     /// <summary>A prompt a line: <c>{"prompt": …}</c> or <c>{"prompt_ids": […]}</c>; blank lines are passed over.</summary>
     public static IReadOnlyList<Prompt> ReadLines(string path, CliConsole console)

@@ -1,77 +1,61 @@
 using System.Diagnostics;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Sampling;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>The CPU runner, with its blocks of keys and values and without.</summary>
+/// <summary>A runner that no engine owns, with its blocks of keys and values and without.</summary>
 internal sealed class RunnerComparison : IComparison
 {
-    private readonly CpuRunner _runner;
-    private readonly int[] _blocks;
+    private readonly LoadedRunner _loaded;
+    private readonly SequenceFeed _feed;
 
-    private RunnerComparison(CpuRunner runner, string description, IReadOnlyList<string> kinds)
+    /// <param name="loaded">The runner, disposed with this.</param>
+    /// <param name="beside">Whether it stands beside the port, which shows what it costs to have no cache.</param>
+    public RunnerComparison(LoadedRunner loaded, bool beside)
     {
-        (_runner, Description, Kinds) = (runner, description, kinds);
-        _blocks = [.. Enumerable.Range(0, (ContextLength + runner.BlockSize - 1) / runner.BlockSize)];
+        (_loaded, _feed) = (loaded, new SequenceFeed(loaded.Runner));
+        Kinds = beside ? [CacheKinds.Paged] : [CacheKinds.None, CacheKinds.Paged];
     }
 
-    public int ContextLength => _runner.Config.ContextLength;
+    public int ContextLength => _loaded.Config.ContextLength;
 
-    public int VocabSize => _runner.Config.VocabSize;
+    public int VocabSize => _loaded.Config.VocabSize;
 
-    public string Description { get; }
+    public string Description => _loaded.Description;
 
     public IReadOnlyList<string> Kinds { get; }
 
-    /// <summary>A checkpoint.</summary>
-    /// <param name="request">Which, and on what.</param>
-    /// <param name="beside">Whether it stands beside the port, which shows what it costs to have no cache.</param>
-    public static RunnerComparison Load(ModelRequest request, bool beside)
-    {
-        var runner = RunnerLanguageModel.LoadRunner(request);
-        return new RunnerComparison(
-            runner,
-            $"{request.Directory} · {RunnerLanguageModel.Describe(runner, request)}",
-            beside ? [CacheKinds.Paged] : [CacheKinds.None, CacheKinds.Paged]);
-    }
-
-    public VariantResult Run(string kind, IReadOnlyList<int> prompt, int newTokens, GenerationOptions sampling, Action<int> report, CancellationToken cancellationToken)
+    public VariantResult Run(
+        string kind,
+        IReadOnlyList<int> prompt,
+        int newTokens,
+        GenerationOptions sampling,
+        Action<int> report,
+        CancellationToken cancellationToken)
     {
         var sampler = new Sampler(VocabSize);
         var logits = new float[VocabSize];
         var ids = prompt.ToArray();
         Array.Resize(ref ids, prompt.Count + newTokens);
         var times = new List<TimeSpan>(newTokens);
-        var held = 0;
+        _feed.Reset();
         for (var end = prompt.Count; end < ids.Length; end++)
         {
             var start = Stopwatch.GetTimestamp();
-            var from = kind == CacheKinds.None ? 0 : held;
-            Feed(ids.AsMemory(from, end - from), from, logits, cancellationToken);
-            held = end;
+            if (kind == CacheKinds.None)
+            {
+                _feed.Reset();
+            }
+
+            _feed.Feed(ids.AsMemory(_feed.Position, end - _feed.Position), logits, cancellationToken);
             ids[end] = sampler.Sample(logits, ids.AsSpan(0, end), sampling, sampling.Seed ?? 0, end - prompt.Count);
             times.Add(Stopwatch.GetElapsedTime(start));
             report(times.Count);
         }
 
-        var blocks = (held + _runner.BlockSize - 1) / _runner.BlockSize;
-        return new VariantResult(kind, ids, times, kind == CacheKinds.None ? 0 : (long)blocks * _runner.BytesPerBlock);
+        return new VariantResult(kind, ids, times, kind == CacheKinds.None ? 0 : _feed.Bytes);
     }
 
-    public void Dispose() => _runner.Dispose();
-
-    private void Feed(ReadOnlyMemory<int> tokens, int position, Span<float> logits, CancellationToken cancellationToken)
-    {
-        while (tokens.Length > _runner.MaxTokensPerStep)
-        {
-            var piece = tokens[.._runner.MaxTokensPerStep];
-            _runner.Step([new RunnerRow(piece, position, _blocks, LogitsWanted.None)], [], cancellationToken);
-            (tokens, position) = (tokens[piece.Length..], position + piece.Length);
-        }
-
-        _runner.Step([new RunnerRow(tokens, position, _blocks, LogitsWanted.Last)], logits, cancellationToken);
-    }
+    public void Dispose() => _loaded.Dispose();
 }

@@ -12,14 +12,12 @@ internal sealed class CliConsole
 {
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly Func<Stream> _openInput;
-    private readonly Func<Stream> _openOutput;
 
-    public CliConsole(TextWriter output, TextWriter error, Func<Stream> openInput, Func<Stream> openOutput)
+    public CliConsole(TextWriter output, TextWriter error, Func<Stream> openInput)
     {
         Out = output;
         Error = error;
         _openInput = openInput;
-        _openOutput = openOutput;
     }
 
     public TextWriter Out { get; }
@@ -60,8 +58,7 @@ internal sealed class CliConsole
         return new CliConsole(
             new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false), 4096) { AutoFlush = false },
             new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true },
-            Console.OpenStandardInput,
-            Console.OpenStandardOutput)
+            Console.OpenStandardInput)
         {
             OutIsTerminal = outIsTerminal,
             ErrorIsTerminal = errorIsTerminal,
@@ -99,9 +96,8 @@ internal sealed class CliConsole
         return DecodeUtf8(buffer.GetBuffer().AsSpan(0, (int)buffer.Length), "standard input");
     }
 
-    public StreamReader OpenInput() => new(_openInput(), s_strictUtf8);
-
-    public Stream OpenOutput() => _openOutput();
+    /// <summary>Standard input, line by line.</summary>
+    public LineReader OpenInput() => new(_openInput());
 
     /// <summary>A file's text, a byte order mark dropped, everything else as it is.</summary>
     /// <exception cref="TorchKvException">It is not UTF-8.</exception>

@@ -22,6 +22,7 @@ internal sealed class PoolDrawing : IDisposable
 
     // Under its own lock: a reader must not wait while a picture waits for the step.
     private readonly PromptState[] _prompts;
+    private readonly int[] _unfinishedAnswers;
     private int _drawnLines;
     private bool _ended;
 
@@ -29,9 +30,11 @@ internal sealed class PoolDrawing : IDisposable
     /// <param name="console">Where.</param>
     /// <param name="engine">Whose pool; it must not have had a request yet.</param>
     /// <param name="prompts">What is going to be submitted, in this order.</param>
-    public PoolDrawing(CliConsole console, Engine engine, IReadOnlyList<int[]> prompts)
+    /// <param name="answersPerPrompt">Samples or beams that answer each prompt.</param>
+    public PoolDrawing(CliConsole console, Engine engine, IReadOnlyList<int[]> prompts, int answersPerPrompt)
     {
         (_console, _engine) = (console, engine);
+        _unfinishedAnswers = [.. prompts.Select(_ => answersPerPrompt)];
         _prompts = [.. prompts.Select(prompt => new PromptState(prompt.Length, 0, false))];
 
         // A prompt that fills the context is answered without a request.
@@ -42,12 +45,15 @@ internal sealed class PoolDrawing : IDisposable
         }
     }
 
-    public void Add(GeneratedPiece piece)
+    /// <summary>Takes note of a piece of the answer to one prompt.</summary>
+    public void Add(int prompt, GeneratedPiece piece)
     {
         lock (_prompts)
         {
-            ref var prompt = ref _prompts[piece.Row];
-            prompt = prompt with { Generated = prompt.Generated + piece.TokenIds.Count, IsDone = prompt.IsDone || piece.FinishReason is not null };
+            // Samples and beams share their prompt's line
+            _unfinishedAnswers[prompt] -= piece.FinishReason is null ? 0 : 1;
+            ref var state = ref _prompts[prompt];
+            state = state with { Generated = state.Generated + piece.TokenIds.Count, IsDone = _unfinishedAnswers[prompt] <= 0 };
         }
     }
 

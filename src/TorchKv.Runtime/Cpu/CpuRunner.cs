@@ -35,8 +35,7 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
         this.weights = weights;
         Options = options with { Threads = threads, KvDType = options.KeptKvDType };
         var config = weights.Config;
-        var perSequence = BlockMath.BlocksFor(config.ContextLength, KvLayout.BlockSize);
-        pool = new KvPool(config, options.KeptKvDType, options.BlockCount == 0 ? 8 * perSequence : options.BlockCount);
+        pool = new KvPool(config, options.KeptKvDType, BlocksOf(options, config));
         scratch = new Scratch(config, options.MaxTokensPerStep);
         work = new StepWork(weights, scratch, pool, KernelSet.For(options.VectorWidth ?? KernelSet.Widest), threads);
         team = new ThreadTeam(threads, work.MostTasks, () => new Workspace(config));
@@ -104,6 +103,7 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
         ArgumentNullException.ThrowIfNull(checkpoint);
         Check(options ??= new CpuRunnerOptions());
         CheckSteps(options, checkpoint.Config);
+        BlocksOf(options, checkpoint.Config);
         var threads = options.Threads == 0 ? Math.Min(MostThreads, Environment.ProcessorCount) : options.Threads;
         var weights = Weights.Load(checkpoint, options.DType, threads, cancellationToken);
         return new CpuRunner(weights, options, threads);
@@ -213,6 +213,11 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
             throw new OptionException(nameof(options.KvDType), $"{options.KvDType}", "Float32 or BFloat16");
         }
 
+        if (options.PoolBytes is { } bytes && (bytes < 1 || options.BlockCount != 0))
+        {
+            throw new OptionException(nameof(options.PoolBytes), $"{bytes}", "at least the bytes of one block, with BlockCount left at 0");
+        }
+
         CheckRange(nameof(options.Threads), options.Threads, 0, MostThreads);
         CheckRange(nameof(options.BlockCount), options.BlockCount, 0, MostBlocks);
         CheckRange(nameof(options.MaxTokensPerStep), options.MaxTokensPerStep, 1, MostTokensPerStep);
@@ -230,6 +235,20 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
                 options.MaxTokensPerStep.ToString(CultureInfo.InvariantCulture),
                 string.Create(CultureInfo.InvariantCulture, $"1 to {most} for a model of {config.HeadCount} heads and a context of {config.ContextLength}"));
         }
+    }
+
+    private static int BlocksOf(CpuRunnerOptions options, Gpt2Config config)
+    {
+        if (options.PoolBytes is not { } bytes)
+        {
+            return options.BlockCount > 0 ? options.BlockCount : 8 * BlockMath.BlocksFor(config.ContextLength, KvLayout.BlockSize);
+        }
+
+        var elementBytes = options.KeptKvDType == CpuDType.Float32 ? sizeof(float) : sizeof(ushort);
+        var blockBytes = (long)config.LayerCount * new KvLayout(config.HeadCount, config.HeadDim, elementBytes).Bytes;
+        return bytes >= blockBytes
+            ? (int)Math.Min(bytes / blockBytes, MostBlocks)
+            : throw new OptionException(nameof(options.PoolBytes), $"{bytes}", $"at least {blockBytes}, the bytes of one block");
     }
 
     private static void CheckRange(string option, int value, int least, int most)

@@ -68,6 +68,20 @@ internal sealed class RequestRules
         return own;
     }
 
+    /// <summary>Refuses token ids that the model does not have.</summary>
+    /// <exception cref="RequestException">An id is outside the vocabulary.</exception>
+    public void CheckIds(ReadOnlySpan<int> ids)
+    {
+        foreach (var id in ids)
+        {
+            if ((uint)id >= (uint)_model.VocabSize)
+            {
+                throw new RequestException(
+                    $"The prompt holds the token id {id}; the vocabulary has ids 0 to {_model.VocabSize - 1}.");
+            }
+        }
+    }
+
     private void CheckPrompt(ReadOnlySpan<int> prompt, GenerationOptions options)
     {
         if (prompt.IsEmpty)
@@ -80,14 +94,7 @@ internal sealed class RequestRules
             throw new ContextLengthException(prompt.Length, Math.Min(1, options.MaxNewTokens), _model.ContextLength);
         }
 
-        foreach (var id in prompt)
-        {
-            if ((uint)id >= (uint)_model.VocabSize)
-            {
-                throw new RequestException(
-                    $"The prompt holds the token id {id}; the vocabulary has ids 0 to {_model.VocabSize - 1}.");
-            }
-        }
+        CheckIds(prompt);
     }
 
     private void CheckRoom(int promptLength, GenerationOptions options)

@@ -26,12 +26,14 @@ public abstract class KvCache : nn.Module
     /// <summary>Makes an empty cache of a kind.</summary>
     /// <param name="kind">The kind.</param>
     /// <param name="capacity">The most tokens of a sequence, where the kind has a limit.</param>
-    /// <param name="window">Tokens that a <see cref="KvCacheKind.SlidingWindow"/> keeps; null: <paramref name="capacity"/>.</param>
+    /// <param name="window">
+    /// Tokens that a <see cref="KvCacheKind.SlidingWindow"/> keeps, at most <paramref name="capacity"/>; null: <paramref name="capacity"/>.
+    /// </param>
     public static KvCache create(KvCacheKind kind, long capacity, long? window = null) => kind switch
     {
         KvCacheKind.Concat => new ConcatKvCache(),
         KvCacheKind.Static => new StaticKvCache(capacity),
-        KvCacheKind.SlidingWindow => new SlidingWindowKvCache(window ?? capacity),
+        KvCacheKind.SlidingWindow => new SlidingWindowKvCache(Math.Min(window ?? capacity, capacity)),
         KvCacheKind.Quantized => new QuantizedKvCache(capacity),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "Not a kind of cache."),
     };

@@ -1,5 +1,4 @@
 using TorchKv.Caching;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -20,7 +19,9 @@ public sealed class TransformerBlock : nn.Module<Tensor, bool, Tensor?, Tensor>
             qkv_bias: cfg.qkv_bias,
             scale: cfg.attention_scale(layer),
             upcast: cfg.reorder_and_upcast_attn,
-            kv_cache: cfg.kv_window_size is { } window ? new SlidingWindowKvCache(window) : new ConcatKvCache(),
+            kv_cache: cfg.kv_window_size is { } window
+                ? KvCache.create(KvCacheKind.SlidingWindow, cfg.context_length, window)
+                : new ConcatKvCache(),
             device: device,
             dtype: dtype);
         ff = new FeedForward(cfg, device, dtype);

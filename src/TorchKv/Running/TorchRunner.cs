@@ -114,7 +114,7 @@ public sealed class TorchRunner : IModelRunner, IKvReader
         try
         {
             return new TorchRunner(
-                model, options.BlocksFor(model.cfg.context_length), options.MaxTokensPerStep, options.KvDType, ownsModel: true);
+                model, options.BlocksFor(model.config), options.MaxTokensPerStep, options.KvDType, ownsModel: true);
         }
         catch
         {

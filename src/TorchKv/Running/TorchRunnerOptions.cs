@@ -1,5 +1,6 @@
+using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TorchKv.Running;
@@ -22,12 +23,26 @@ public sealed record TorchRunnerOptions
     /// <summary>Blocks of 16 tokens in the pool; 0: as many as eight sequences of the full context take.</summary>
     public int BlockCount { get; init; }
 
+    /// <summary>The pool's size in bytes instead of blocks: as many blocks as fit. Null: <see cref="BlockCount"/> decides.</summary>
+    public long? PoolBytes { get; init; }
+
     /// <summary>The most tokens of one step, over all rows: 1 to 65,536.</summary>
     public int MaxTokensPerStep { get; init; } = 2048;
 
-    /// <summary>The blocks of a pool for a model with this context.</summary>
-    internal int BlocksFor(int contextLength) =>
-        BlockCount == 0 ? 8 * BlockMath.BlocksFor(contextLength, TorchRunner.TokensPerBlock) : BlockCount;
+    /// <summary>The blocks of a pool for a model.</summary>
+    /// <exception cref="OptionException"><see cref="PoolBytes"/> is less than a block takes.</exception>
+    internal int BlocksFor(Gpt2Config config)
+    {
+        if (PoolBytes is not { } bytes)
+        {
+            return BlockCount > 0 ? BlockCount : 8 * BlockMath.BlocksFor(config.ContextLength, TorchRunner.TokensPerBlock);
+        }
+
+        var bits = 8 * (int)(KvDType ?? DType ?? ScalarType.Float32).ElementSize();
+        var blockBytes = new CacheMemory(config, bits).Bytes(TorchRunner.TokensPerBlock);
+        Check("pool_bytes", bytes, bytes >= blockBytes, $"at least {blockBytes}, the bytes of one block");
+        return (int)Math.Min(bytes / blockBytes, MostBlocks);
+    }
 
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     internal void Validate()
@@ -35,6 +50,7 @@ public sealed record TorchRunnerOptions
         Check("dtype", DType, IsWeights(DType), "float64, float32, float16 or bfloat16");
         Check("kv_dtype", KvDType, IsWeights(KvDType), "float64, float32, float16 or bfloat16");
         Check("blocks", BlockCount, BlockCount is >= 0 and <= MostBlocks, $"0 to {MostBlocks}");
+        Check("pool_bytes", PoolBytes, PoolBytes is null || BlockCount == 0, "left out where the number of blocks is given");
         Check("max_tokens_per_step", MaxTokensPerStep, MaxTokensPerStep is >= 1 and <= MostTokensPerStep, $"1 to {MostTokensPerStep}");
     }
 

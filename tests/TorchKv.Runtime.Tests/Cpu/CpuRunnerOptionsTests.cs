@@ -1,6 +1,8 @@
+using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 using TorchKv.Testing;
 
@@ -8,6 +10,8 @@ namespace TorchKv.Runtime.Tests.Cpu;
 
 public sealed class CpuRunnerOptionsTests
 {
+    private static readonly string Folder = RepositoryFiles.Fixture("hf", "gelu-new");
+
     [Fact]
     public void OptionsOutOfRangeAreRefusedByName()
     {
@@ -20,10 +24,36 @@ public sealed class CpuRunnerOptionsTests
             new() { BlockCount = -1 },
             new() { MaxTokensPerStep = 0 },
             new() { MaxTokensPerStep = int.MaxValue },
+            new() { PoolBytes = 0 },
+            new() { PoolBytes = 1000 },
+            new() { PoolBytes = 1 << 20, BlockCount = 3 },
         ];
         Assert.Equal(
-            ["DType", "KvDType", "Threads", "Threads", "BlockCount", "MaxTokensPerStep", "MaxTokensPerStep"],
-            bad.Select(options => Assert.Throws<OptionException>(() => CpuRunner.Load(RepositoryFiles.Fixture("hf", "gelu-new"), options)).Option));
+            [
+                "DType", "KvDType", "Threads", "Threads", "BlockCount", "MaxTokensPerStep", "MaxTokensPerStep",
+                "PoolBytes", "PoolBytes", "PoolBytes",
+            ],
+            bad.Select(options => Assert.Throws<OptionException>(() => CpuRunner.Load(Folder, options)).Option));
+    }
+
+    [Theory]
+    [InlineData(CpuDType.Float32)]
+    [InlineData(CpuDType.BFloat16)]
+    public void APoolOfSoManyBytesHasTheBlocksThatFit(CpuDType dtype)
+    {
+        using var one = CpuRunner.Load(Folder, new CpuRunnerOptions { KvDType = dtype, BlockCount = 1 });
+        var bytes = (5L * one.BytesPerBlock) - 1;
+        using var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { KvDType = dtype, PoolBytes = bytes });
+        Assert.Equal(4, runner.BlockCount);
+    }
+
+    [Fact]
+    public void LoadingEndsWhereItIsCancelled()
+    {
+        using var checkpoint = Checkpoint.Open(Folder);
+        var cancelled = new CancellationToken(canceled: true);
+        Assert.ThrowsAny<OperationCanceledException>(() => CpuRunner.Load(checkpoint, cancellationToken: cancelled));
+        Assert.ThrowsAny<OperationCanceledException>(() => CpuRunner.Load(Folder, cancellationToken: cancelled));
     }
 
     [Fact]

@@ -2,7 +2,6 @@ using TorchKv.Caching;
 using TorchKv.Models;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 using TorchKv.Testing;
 using static TorchSharp.torch;

@@ -1,6 +1,5 @@
 using TorchKv.Caching;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 

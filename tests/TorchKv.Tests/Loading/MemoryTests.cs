@@ -2,7 +2,6 @@ using System.Globalization;
 using TorchKv.Models;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 using TorchKv.Testing;
 using static TorchSharp.torch;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using TorchKv.Caching;
 using TorchKv.Models;
+using static TorchKv.Models.TextGeneration;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Models;
@@ -143,20 +144,11 @@ public class ArticleTests
         return new GPTModel(GPTConfig.from_json(golden.Json.GetProperty("config").GetRawText()) with { kv_window_size = window });
     }
 
-    // As the article generates: the prompt, then token by token, the whole sequence where there is no cache
     private static long[][] Generate(GPTModel model, Tensor ids, int new_tokens, bool use_cache)
     {
         using var scope = NewDisposeScope();
-        using var no_gradients = no_grad();
-        model.reset_kv_cache();
-        var piece = ids;
-        for (var n = 0; n < new_tokens; n++)
-        {
-            var logits = model.forward(use_cache ? piece : ids, use_cache);
-            piece = logits.narrow(1, logits.size(1) - 1, 1).argmax(-1);
-            ids = cat([ids, piece], dim: 1);
-        }
-
-        return Golden.ToRows(ids);
+        return Golden.ToRows(use_cache
+            ? generate_text_simple_cached(model, ids, new_tokens)
+            : generate_text_simple(model, ids, new_tokens));
     }
 }

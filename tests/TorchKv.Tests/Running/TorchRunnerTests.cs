@@ -1,7 +1,6 @@
 using TorchKv.Models;
 using TorchKv.Running;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.TestSupport;
@@ -196,6 +195,32 @@ public class TorchRunnerTests
     {
         var options = new TorchRunnerOptions { DType = dtype, KvDType = kv, BlockCount = blocks, MaxTokensPerStep = tokens };
         Assert.Equal(name, Assert.Throws<OptionException>(() => TorchRunner.Load("nowhere", options)).Option);
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void APoolOfSoManyBytesHasTheBlocksThatFit(ScalarType dtype)
+    {
+        var folder = RepositoryFiles.Fixture("hf", "gelu-new");
+        using var one = TorchRunner.Load(folder, new TorchRunnerOptions { DType = dtype, BlockCount = 1 });
+        var options = new TorchRunnerOptions { DType = dtype, PoolBytes = (5L * one.BytesPerBlock) - 1 };
+        using var runner = TorchRunner.Load(folder, options);
+        Assert.Equal(4, runner.BlockCount);
+        Assert.Throws<OptionException>(() => TorchRunner.Load(folder, options with { PoolBytes = 1000 }));
+        Assert.Throws<OptionException>(() => TorchRunner.Load(folder, options with { BlockCount = 2 }));
+    }
+
+    [Fact]
+    public void AModelOfTheCallersOutlivesTheRunner()
+    {
+        using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
+        var logits = new float[model.cfg.vocab_size];
+        for (var i = 0; i < 2; i++)
+        {
+            using var runner = new TorchRunner(model, blockCount: 1);
+            runner.Step([new(new[] { 1, 2 }, 0, new[] { 0 }, LogitsWanted.Last)], logits);
+        }
     }
 
     [Fact]

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Runtime.InteropServices;
+using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Commands;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
 
-namespace TorchKv.Cli.CommandLine;
+namespace TorchKv.Cli;
 
 /// <summary>The whole of <c>torchkv</c>: arguments in, exit code out.</summary>
 internal static class CliApplication
@@ -132,6 +133,8 @@ internal static class CliApplication
     /// <summary>One error as a sentence: what, where, and what to do.</summary>
     private static string Explain(Exception error) => error switch
     {
+        PoolCapacityException pool =>
+            $"The request may need {pool.Needed} KV blocks, but the pool has {pool.Capacity}: take --blocks {pool.Needed} or a larger --memory, or ask for fewer tokens, samples or beams.",
         TorchKvException => error.Message,
         // The name of an assembly, not a file's.
         FileNotFoundException { FileName: { } file } when file.Contains(", Version=", StringComparison.Ordinal) =>

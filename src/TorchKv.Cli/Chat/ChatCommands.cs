@@ -1,0 +1,169 @@
+using System.Globalization;
+using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Terminal;
+using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Serving.Sessions;
+
+namespace TorchKv.Cli.Chat;
+
+/// <summary>The lines of a chat that begin with <c>/</c>.</summary>
+internal sealed class ChatCommands(CliConsole console, Engine engine, Conversation conversation, ChatOutput output, ChatCounters counters)
+{
+    private const string Help = """
+        /cache           what the cache holds, and what the turns have cost
+        /rewind [N]      takes back the last turn, or the last N
+        /fork NAME       goes on in a copy; the other branch stays as it is
+        /switch NAME     goes to another branch; /branches lists them
+        /save FILE       writes every branch, and this one's keys and values to FILE.kv
+        /load FILE       reads what /save wrote; the model must be the same
+        /new             begins again
+        /exit            ends (so does the end of the input)
+        """;
+
+    /// <summary>Obeys a command, or refuses it and leaves the conversation as it was.</summary>
+    /// <exception cref="TorchKvException">There is no such command, or it cannot be obeyed.</exception>
+    public async Task ObeyAsync(string line)
+    {
+        var parts = line.Split(' ', 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var (command, argument) = (parts[0], parts.Length > 1 ? parts[1] : "");
+        switch (command)
+        {
+            case "/help":
+                output.Answer(command, [Help], writer => writer.WriteString("text", Help));
+                break;
+            case "/cache":
+                ShowCache(command);
+                break;
+            case "/branches":
+                ShowBranches(command);
+                break;
+            case "/rewind":
+                await conversation.RewindAsync(Turns(argument)).ConfigureAwait(false);
+                output.Obeyed(command, conversation, showsText: true);
+                break;
+            case "/fork":
+                await conversation.ForkAsync(Name(argument)).ConfigureAwait(false);
+                output.Obeyed(command, conversation, showsText: false);
+                break;
+            case "/switch":
+                conversation.Switch(Name(argument));
+                output.Obeyed(command, conversation, showsText: true);
+                break;
+            case "/new":
+                await conversation.RestartAsync().ConfigureAwait(false);
+                output.Obeyed(command, conversation, showsText: false);
+                break;
+            case "/save":
+                await SaveAsync(Name(argument)).ConfigureAwait(false);
+                output.Obeyed(command, conversation, showsText: false);
+                break;
+            case "/load":
+                await LoadAsync(Name(argument)).ConfigureAwait(false);
+                output.Obeyed(command, conversation, showsText: true);
+                break;
+            default:
+                throw new TorchKvException($"there is no command {Values.Shorten(command)}; /help lists them.");
+        }
+    }
+
+    /// <summary>Reads a saved conversation in place of this one.</summary>
+    public async Task LoadAsync(string path)
+    {
+        var content = ConversationFile.Load(path, Identity, engine.Model.VocabSize, engine.Model.ContextLength);
+        var ids = content.Branches[content.Current].Ids;
+        Session? restored = null;
+        if (ids.Count > 0 && File.Exists(path + ".kv"))
+        {
+            restored = await engine.RestoreSessionAsync(path + ".kv", ids).ConfigureAwait(false);
+            if (restored.RestoreFailure is { } failure)
+            {
+                console.Warn($"{failure.Message} Keys and values are computed again.");
+            }
+
+            // A checksum does not find the file of another conversation with the same model
+            if (!restored.TokenIds.SequenceEqual(ids))
+            {
+                await restored.DisposeAsync().ConfigureAwait(false);
+                restored = null;
+            }
+        }
+
+        await conversation.ReplaceAsync(content, restored).ConfigureAwait(false);
+        output.Note($"{path}: branch {conversation.Name}, {conversation.Current.Turns.Count} turns, {ids.Count} tokens");
+    }
+
+    /// <summary>Writes every branch to a file, and the current one's keys and values beside it.</summary>
+    public async Task SaveAsync(string path)
+    {
+        ConversationFile.Save(path, Identity, conversation.Content);
+        if (conversation.Current.Session.TokenIds.Count > 0)
+        {
+            await conversation.Current.Session.SaveAsync(path + ".kv").ConfigureAwait(false);
+        }
+
+        output.Note($"saved to {path}");
+    }
+
+    private string Identity => engine.ModelIdentity!.ToString();
+
+    private void ShowCache(string command)
+    {
+        var stats = engine.Stats;
+        var share = counters.PromptTokens > 0 ? 100.0 * counters.CachedTokens / counters.PromptTokens : 0;
+        output.Answer(
+            command,
+            [
+                PoolBar.Line(stats, console.OutStyle),
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{counters.Turns} turns took {counters.PromptTokens} tokens of context, {counters.CachedTokens} ({share:F0} %) from the cache"),
+            ],
+            writer =>
+            {
+                writer.WriteNumber("held_blocks", stats.HeldBlocks);
+                writer.WriteNumber("cached_blocks", stats.CachedBlocks);
+                writer.WriteNumber("free_blocks", stats.FreeBlocks);
+                writer.WriteNumber("block_bytes", stats.BytesPerBlock);
+                writer.WriteNumber("turns", counters.Turns);
+                writer.WriteNumber("prompt_tokens", counters.PromptTokens);
+                writer.WriteNumber("cached_tokens", counters.CachedTokens);
+            });
+    }
+
+    private void ShowBranches(string command) => output.Answer(
+        command,
+        conversation.Branches.Select(branch => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(branch.Key == conversation.Name ? "*" : " ")} {branch.Key}  {branch.Value.Turns.Count} turns, {branch.Value.Session.TokenIds.Count} tokens")),
+        writer =>
+        {
+            writer.WriteStartArray("branches");
+            foreach (var (name, branch) in conversation.Branches)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("branch", name);
+                writer.WriteNumber("turns", branch.Turns.Count);
+                writer.WriteNumber("tokens", branch.Session.TokenIds.Count);
+                writer.WriteBoolean("current", name == conversation.Name);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+        });
+
+    private static int Turns(string argument)
+    {
+        if (argument.Length == 0)
+        {
+            return 1;
+        }
+
+        return int.TryParse(argument, NumberStyles.None, CultureInfo.InvariantCulture, out var turns)
+            ? turns
+            : throw new TorchKvException($"/rewind takes a number of turns, not '{Values.Shorten(argument)}'.");
+    }
+
+    private static string Name(string argument) =>
+        argument.Length > 0 ? argument : throw new TorchKvException("a name is missing; /help shows where.");
+}

@@ -1,0 +1,11 @@
+using TorchKv.Runtime.Contracts;
+
+namespace TorchKv.Cli.Chat;
+
+/// <summary>What came of one turn.</summary>
+/// <param name="Text">The new text.</param>
+/// <param name="Ids">The new tokens.</param>
+/// <param name="FinishReason">Why it ended.</param>
+/// <param name="Usage">What it cost.</param>
+/// <param name="FirstToken">The time until the first token; null where none came.</param>
+internal sealed record ChatTurn(string Text, IReadOnlyList<int> Ids, FinishReason? FinishReason, Usage Usage, TimeSpan? FirstToken);

@@ -1,0 +1,108 @@
+using System.CommandLine;
+using System.Globalization;
+using TorchKv.Cli.CommandLine;
+using TorchKv.Runtime.Contracts;
+
+namespace TorchKv.Cli.Commands;
+
+/// <summary>The options of a request that an engine serves and the port's own loop does not.</summary>
+internal sealed class EngineOptionSet
+{
+    private readonly Option<int?> _numBeams = Values.Integer("--num-beams", "N", 1, 256, "beam search with N beams");
+    private readonly Option<float?> _lengthPenalty = Values.Real("--length-penalty", "X", "from -100 to 100", value => value is >= -100 and <= 100, "a beam's score is its sum ÷ length^X (1)");
+    private readonly Option<string?> _earlyStopping = Values.OneOf("--early-stopping", ["true", "false", "never"], "true: stops once N beams are finished; never: once no better one can come (false)");
+    private readonly Option<int?> _numReturn = Values.Integer("--num-return-sequences", "N", 1, 256, "beams to answer with, best first (1)");
+    private readonly Option<int?> _samples = Values.Integer("--n", "N", 1, 256, "samples to draw from each prompt (1)");
+    private readonly Option<int?> _logProbs = Values.Integer("--logprobs", "N", 0, GenerationOptions.MaxLogProbs, "each new token's log-probability and the N best ones', with --json");
+    private readonly Option<int?> _priority = Values.Integer("--priority", "N", int.MinValue, int.MaxValue, "among requests the lower number runs first (0)");
+    private readonly Option<float?> _deadline = Values.Real("--deadline", "SECONDS", "above 0, at most 1000000000", value => value is > 0 and <= 1e9f, "gives up after this time");
+
+    public IReadOnlyList<Option> Beams => [_numBeams, _lengthPenalty, _earlyStopping, _numReturn];
+
+    public IReadOnlyList<Option> Samples => [_samples, _logProbs];
+
+    public IReadOnlyList<Option> Scheduling => [_priority, _deadline];
+
+    /// <summary>The first of these options that was given; null: none was.</summary>
+    public string? Given(ParseResult parsed) => ((Option[])[.. Beams, .. Samples, .. Scheduling])
+        .FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false })?.Name;
+
+    /// <summary>The options with those of this set.</summary>
+    /// <exception cref="UsageException">Options contradict each other.</exception>
+    public GenerationOptions Read(ParseResult parsed, GenerationOptions options, bool isJson)
+    {
+        if (parsed.GetValue(_logProbs) is not null && !isJson)
+        {
+            throw new UsageException("--logprobs goes with --json.");
+        }
+
+        options = options with
+        {
+            Samples = parsed.GetValue(_samples) ?? 1,
+            LogProbs = parsed.GetValue(_logProbs),
+            Priority = parsed.GetValue(_priority) ?? 0,
+            Deadline = parsed.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+            Beams = ReadBeams(parsed),
+        };
+        if (options.Beams is not null)
+        {
+            CheckBeams(parsed, options);
+        }
+        else if (options.Samples > 1 && options.IsGreedy)
+        {
+            throw new UsageException("--n draws samples, and without sampling they would all be the same; add --temperature T, or take --num-beams.");
+        }
+
+        return options;
+    }
+
+    private BeamSearchOptions? ReadBeams(ParseResult parsed)
+    {
+        var beams = parsed.GetValue(_numBeams) ?? 1;
+        var sequences = parsed.GetValue(_numReturn) ?? 1;
+        if (sequences > beams)
+        {
+            throw new UsageException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"--num-return-sequences {sequences} needs --num-beams {sequences} or more (it is {beams})."));
+        }
+
+        if (beams == 1)
+        {
+            var stray = ((Option[])[_lengthPenalty, _earlyStopping]).FirstOrDefault(option => parsed.GetResult(option) is not null);
+            return stray is null ? null : throw new UsageException($"{stray.Name} goes with --num-beams N, N at least 2.");
+        }
+
+        return new BeamSearchOptions
+        {
+            NumBeams = beams,
+            LengthPenalty = parsed.GetValue(_lengthPenalty) ?? 1,
+            EarlyStopping = parsed.GetValue(_earlyStopping) switch
+            {
+                "true" => EarlyStopping.WhenFull,
+                "never" => EarlyStopping.WhenCertain,
+                _ => EarlyStopping.Heuristic,
+            },
+            NumReturnSequences = sequences,
+        };
+    }
+
+    private void CheckBeams(ParseResult parsed, GenerationOptions options)
+    {
+        if (!options.IsGreedy)
+        {
+            throw new UsageException(
+                "beam search takes the best beams always; leave out --temperature and the other sampling options, or --num-beams.");
+        }
+
+        if (options.Stop.Count > 0)
+        {
+            throw new UsageException("--stop is not served with --num-beams; --eos-token-id is.");
+        }
+
+        if (options.Samples > 1 || options.LogProbs is not null)
+        {
+            throw new UsageException($"{(options.Samples > 1 ? _samples : _logProbs).Name} is not served with --num-beams.");
+        }
+    }
+}

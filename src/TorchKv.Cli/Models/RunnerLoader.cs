@@ -1,0 +1,92 @@
+using System.Runtime.CompilerServices;
+using TorchKv.Running;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Serving.Sessions;
+using TorchSharp;
+
+namespace TorchKv.Cli.Models;
+
+/// <summary>Chooses the runner and loads the model on it.</summary>
+internal static class RunnerLoader
+{
+    /// <summary>Loads a model on the runner that was asked for, or on the one that suits device and dtype.</summary>
+    public static LoadedRunner Load(ModelRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (Choose(request) is RunnerKind.Cpu)
+            {
+                return LoadCpu(request, cancellationToken);
+            }
+
+            Libtorch.ThrowIfMissing();
+            return LoadTorch(request, cancellationToken);
+        }
+        catch (OptionException refused) when (refused.Option is "PoolBytes" or "pool_bytes")
+        {
+            throw new OptionException("--memory", refused.Value, refused.Limits);
+        }
+    }
+
+    /// <summary>Loads a model on the CPU runner: no native library is touched.</summary>
+    public static LoadedRunner LoadCpu(ModelRequest request, CancellationToken cancellationToken)
+    {
+        var runner = CpuRunner.Load(
+            request.Directory,
+            new CpuRunnerOptions
+            {
+                DType = CpuDtype(request.Dtype),
+                Threads = request.Threads ?? 0,
+                BlockCount = request.Pool.Blocks,
+                PoolBytes = request.Pool.Bytes,
+            },
+            cancellationToken);
+        return new LoadedRunner(
+            runner,
+            runner.Config,
+            $"{request.Directory} · CPU runner, {Words.Threads(runner.Options.Threads)} · {request.Dtype}",
+            ModelIdentity.OfFolder(request.Directory, runner.Kept));
+    }
+
+    // Automatic means CUDA where there is one; the question loads libtorch only where an NVIDIA driver is
+    private static RunnerKind Choose(ModelRequest request) => request switch
+    {
+        { Runner: { } asked } => asked,
+        { Dtype: "float16" } => RunnerKind.Torch,
+        { Device: "cpu" } => RunnerKind.Cpu,
+        _ => TorchFacts.CudaDevices() > 0 ? RunnerKind.Torch : RunnerKind.Cpu,
+    };
+
+    // Not inlined: a method that names TorchSharp's types loads them when it is compiled, and the CPU runner has to work without
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static LoadedRunner LoadTorch(ModelRequest request, CancellationToken cancellationToken)
+    {
+        var device = PortModel.Prepare(request);
+        var runner = TorchRunner.Load(
+            request.Directory,
+            new TorchRunnerOptions
+            {
+                Device = device,
+                DType = PortModel.Dtype(request.Dtype),
+                BlockCount = request.Pool.Blocks,
+                PoolBytes = request.Pool.Bytes,
+            },
+            cancellationToken);
+        return new LoadedRunner(
+            runner,
+            runner.Config,
+            PortModel.Describe(request.Directory, request, device),
+            ModelIdentity.OfFolder(request.Directory, runner.Kept));
+    }
+
+    private static CpuDType CpuDtype(string name) => name switch
+    {
+        "float32" => CpuDType.Float32,
+        "bfloat16" => CpuDType.BFloat16,
+        "int8" => CpuDType.Int8,
+        "int4" => CpuDType.Int4,
+        _ => throw new TorchKvException(
+            $"the CPU runner holds weights as float32, bfloat16, int8 or int4, not {name}; --runner torch serves {name}."),
+    };
+}
