@@ -10,19 +10,21 @@ internal static class FloorTable
     // use. Names are relative to the group; "." is the group's own namespace, "/" begins a full name.
     private const string Table = """
         TorchKv.Runtime
-            Contracts     :
-            Model         : Contracts
-            Configuration : Contracts
-            Checkpoints   : Contracts, Configuration
-            Text          : Contracts
-            Sampling      : Contracts
-            Paging        :
-            Scheduling    : Contracts, Model, Paging
-            Speculation   : Contracts, Model, Paging, Sampling, Scheduling
-            Serving       : Contracts, Model, Text, Sampling, Paging, Scheduling, Speculation
-            Cpu.Kernels   : Configuration
-            Cpu           : Contracts, Model, Configuration, Checkpoints, Cpu.Kernels
-            .             : Contracts, Model, Text, Paging, Scheduling, Speculation, Serving, Cpu
+            Contracts        :
+            Files            : Contracts
+            Model            : Contracts
+            Configuration    : Contracts, Files
+            Checkpoints      : Contracts, Files, Configuration
+            Text             : Contracts, Files
+            Sampling         : Contracts
+            Paging           :
+            Scheduling       : Contracts, Model, Paging
+            Speculation      : Contracts, Model, Sampling, Paging, Scheduling
+            Serving.Sessions : Contracts, Files, Model, Paging, Scheduling
+            Serving          : Contracts, Model, Text, Sampling, Paging, Scheduling, Speculation, Serving.Sessions
+            Cpu.Kernels      : Configuration
+            Cpu              : Contracts, Model, Configuration, Checkpoints, Cpu.Kernels
+            .                : Contracts, Files, Model, Text, Paging, Scheduling, Serving, Serving.Sessions, Cpu
         """;
 
     /// <summary>The floors with the floors that each may use, all by full namespace.</summary>

@@ -1,7 +1,6 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
-using TorchKv.Runtime.Serving.Decoding;
 using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Runtime.Serving;

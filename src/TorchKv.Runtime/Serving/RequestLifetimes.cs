@@ -103,7 +103,7 @@ internal sealed class RequestLifetimes
 
         if (request.Session is { } session)
         {
-            _sessions.EndTurn(session, request, error);
+            _sessions.EndTurn(session, request.Request, request.SessionTokens, error);
         }
 
         _drafter.EndRequest(request.Request);

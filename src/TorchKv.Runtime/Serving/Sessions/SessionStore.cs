@@ -45,27 +45,27 @@ internal sealed class SessionStore : IIdleBlocks
     /// turn.
     /// </summary>
     /// <param name="session">The session.</param>
-    /// <param name="turn">The turn, not ended yet.</param>
+    /// <param name="turn">The turn's request, not ended yet.</param>
+    /// <param name="tokens">The tokens that the session continues from; null: all of the turn's.</param>
     /// <param name="error">What ended it.</param>
-    public void EndTurn(SessionState session, GenerationRequest turn, Exception? error)
+    public void EndTurn(SessionState session, Request turn, int[]? tokens, Exception? error)
     {
-        var request = turn.Request;
         lock (session)
         {
             session.IsBusy = false;
-            if (request.State == RequestState.New)
+            if (turn.State == RequestState.New)
             {
                 // It never had the blocks. A turn that generates nothing has its prompt all the same.
-                session.Tokens = error is null ? request.Prompt : session.Tokens;
+                session.Tokens = error is null ? turn.Prompt : session.Tokens;
                 return;
             }
 
-            var sequence = request.Sequences[0];
+            var sequence = turn.Sequences[0];
             sequence.KeepDrafts(0);
             var table = _blocks.Detach(sequence.Blocks);
             if (error is null or OperationCanceledException)
             {
-                session.Tokens = turn.SessionTokens ?? sequence.Tokens.ToArray();
+                session.Tokens = tokens ?? sequence.Tokens.ToArray();
             }
 
             // The blocks hold the sequence's tokens; they are of use as far as these are the session's.

@@ -4,7 +4,7 @@ using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Speculation;
 using TorchKv.Runtime.Text;
 
-namespace TorchKv.Runtime.Serving.Decoding;
+namespace TorchKv.Runtime.Serving;
 
 /// <summary>Chooses token by token, for one sample or several; with drafts, several tokens of one step.</summary>
 internal sealed class SamplingDecoding : IDecoding

@@ -1,6 +1,6 @@
 using TorchKv.Runtime.Scheduling;
 
-namespace TorchKv.Runtime.Serving.Decoding;
+namespace TorchKv.Runtime.Serving;
 
 /// <summary>A way to make tokens of logits, for one request. On the engine's thread.</summary>
 internal interface IDecoding

@@ -3,7 +3,7 @@ using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Text;
 
-namespace TorchKv.Runtime.Serving.Decoding;
+namespace TorchKv.Runtime.Serving;
 
 /// <summary>
 /// Searches with beams. All beams take part in the same step; the reader gets the sequences found when the search ends.

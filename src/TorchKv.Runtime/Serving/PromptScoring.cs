@@ -2,7 +2,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
 
-namespace TorchKv.Runtime.Serving.Decoding;
+namespace TorchKv.Runtime.Serving;
 
 /// <summary>
 /// Computes the log-probabilities of a prompt's tokens, then leaves the last position to another way of decoding.

@@ -1,6 +1,6 @@
 using TorchKv.Runtime.Text;
 
-namespace TorchKv.Runtime.Serving.Decoding;
+namespace TorchKv.Runtime.Serving;
 
 /// <summary>Finds the tokens of the text that a reader saw, where a stop text hid the end of an answer.</summary>
 internal static class VisibleTokens
