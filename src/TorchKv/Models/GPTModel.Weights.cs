@@ -1,0 +1,34 @@
+using TorchKv.Runtime.Configuration;
+using static TorchSharp.torch;
+
+namespace TorchKv.Models;
+
+// What loading and saving need to know, and weights that are shared
+public sealed partial class GPTModel
+{
+    /// <summary>
+    /// The configuration as HuggingFace's: the checkpoint's own, with the ids that begin, end and pad a text, or <see cref="cfg"/>'s.
+    /// </summary>
+    public Gpt2Config config
+    {
+        get => field ??= cfg.to_pretrained();
+        internal set;
+    }
+
+    /// <summary>Makes the output head the token embedding: one tensor under two names.</summary>
+    public void tie_weights()
+    {
+        out_head.weight = tok_emb.weight!;
+    }
+
+    /// <inheritdoc/>
+    protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
+    {
+        base._toEpilog(dtype, device, non_blocking);
+        if (cfg.tie_word_embeddings)
+        {
+            // to() has made a copy of the shared tensor for each of its names
+            tie_weights();
+        }
+    }
+}
