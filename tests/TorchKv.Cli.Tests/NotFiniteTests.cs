@@ -1,3 +1,4 @@
+using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.TestSupport;
 using TorchSharp;

@@ -1,5 +1,6 @@
 using TorchKv.Caching;
 using TorchKv.Cli.Models;
+using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.PortChecking.Findings;
 using TorchKv.PortChecking.Traces;

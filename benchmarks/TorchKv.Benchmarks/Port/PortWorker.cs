@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Caching;
+using TorchKv.Loading;
 using TorchKv.Models;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -6,6 +6,7 @@ using Spectre.Console;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
+using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.PortChecking;
 using TorchKv.PortChecking.Mapping;

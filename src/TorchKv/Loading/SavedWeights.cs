@@ -44,7 +44,7 @@ internal static class SavedWeights
         }
 
         // A head that was replaced is stored although the configuration ties it, as HuggingFace stores it
-        if (!model.config.TieWordEmbeddings || !is_same(model.out_head.weight, model.tok_emb.weight!))
+        if (!model.config.TieWordEmbeddings || !model.has_tied_head)
         {
             yield return source("lm_head.weight", model.out_head.weight);
         }
@@ -111,13 +111,6 @@ internal static class SavedWeights
             }
         });
     }
-
-    /// <summary>Whether one tensor can stand for both, as it does for tied ones.</summary>
-    public static bool is_same(Tensor a, Tensor b) =>
-        a.dtype == b.dtype
-        && a.device_type == b.device_type
-        && a.shape.SequenceEqual(b.shape)
-        && (a.device_type == DeviceType.META || a.Equals(b));
 
     /// <summary>A dtype that holds the values of all these dtypes.</summary>
     private static ScalarType widest(IEnumerable<ScalarType> dtypes)

@@ -1,5 +1,4 @@
 using TorchKv.Caching;
-using TorchKv.Loading;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchSharp;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;

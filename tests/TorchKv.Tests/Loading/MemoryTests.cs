@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;

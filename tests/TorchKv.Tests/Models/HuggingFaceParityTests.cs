@@ -1,4 +1,5 @@
 using TorchKv.Caching;
+using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.TestSupport;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Running;
 using TorchKv.Runtime.Model;
