@@ -11,7 +11,8 @@ internal sealed record BenchOptions(bool Quick, string? Json, string? Plot, int 
 
     public static BenchOptions? Parse(string[] arguments)
     {
-        // The package's libtorch has one pool of threads, for its loops and its products. A Python with OpenBLAS may want --threads 1.
+        // The package's libtorch has one pool of threads, for its loops and its products. A Python with OpenBLAS may
+        // want --threads 1.
         var options = new BenchOptions(false, null, null, Environment.ProcessorCount);
         for (var i = 0; i < arguments.Length; i++)
         {

@@ -10,7 +10,10 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Cuda.Tests;
 
-/// <summary>What the CPU's tests check, on CUDA. Where there is no CUDA device, <see cref="CudaDeviceTests"/> alone is left, and is skipped.</summary>
+/// <summary>
+/// What the CPU's tests check, on CUDA. Where there is no CUDA device, <see cref="CudaDeviceTests"/> alone is left, and
+/// is skipped.
+/// </summary>
 public class CudaTests : IDisposable
 {
     // float32 on CUDA may go through TF32 units in the products; recordings are compared with what that leaves

@@ -13,7 +13,7 @@ public sealed class Gpt2Tokenizer
     /// <summary>The token that ends a text, in GPT-2 and in every model made like it.</summary>
     public const string EndOfTextToken = "<|endoftext|>";
 
-    /// <summary>UTF-16 code units of the longest piece that the package's tokenizer gets: its time grows with the square of a piece's length.</summary>
+    // UTF-16 code units of the longest piece that the package's tokenizer gets. Its time grows with the square of them.
     internal const int LongestPackagePiece = 64;
 
     private static readonly Gpt2PreTokenizer s_split = new();
@@ -29,7 +29,8 @@ public sealed class Gpt2Tokenizer
 
     private Gpt2Tokenizer(Dictionary<string, int> vocabulary, List<string> merges, Dictionary<string, int> added, int? endOfText, bool addPrefixSpace)
     {
-        _bpe = BpeTokenizer.Create(new BpeOptions(vocabulary) { Merges = merges, ByteLevel = true, PreTokenizer = s_split });
+        var options = new BpeOptions(vocabulary) { Merges = merges, ByteLevel = true, PreTokenizer = s_split };
+        _bpe = BpeTokenizer.Create(options);
         _longPieces = new BytePairMerger(vocabulary, merges);
         _ids = vocabulary;
         _bytes = new byte[vocabulary.Count + added.Keys.Count(token => !vocabulary.ContainsKey(token))][];
