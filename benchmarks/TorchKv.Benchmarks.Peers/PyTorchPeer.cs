@@ -17,7 +17,8 @@ internal sealed class PyTorchPeer : IDisposable
     {
         _process = process;
 
-        // Where the BLAS has threads of its own (Debian's OpenBLAS), one thread of libtorch's is often fastest; elsewhere all are.
+        // Where the BLAS has threads of its own (Debian's OpenBLAS), one thread of libtorch's is often fastest;
+        // elsewhere all are.
         Prefill(64, 1);
         _decodeThreads = Faster(most, threads => Statistics.Median(Decode("static", 4, 12, threads)));
         _prefillThreads = Faster(most, threads => Enumerable.Range(0, 3).Min(_ => Prefill(128, threads)));

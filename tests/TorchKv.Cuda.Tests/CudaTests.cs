@@ -12,7 +12,10 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Cuda.Tests;
 
-/// <summary>What the CPU's tests check, on CUDA. Where there is no CUDA device, <see cref="CudaDeviceTests"/> alone is left, and is skipped.</summary>
+/// <summary>
+/// What the CPU's tests check, on CUDA. Where there is no CUDA device, <see cref="CudaDeviceTests"/> alone is left, and
+/// is skipped.
+/// </summary>
 public class CudaTests : IDisposable
 {
     private const double Tolerance = CudaDevice.Tolerance;

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace TorchSharp.Conformance;
 
-/// <summary>What runs on the meta device, where a tensor has a shape and no memory: a model's shapes can be checked without its weights.</summary>
+/// <summary>
+/// What runs on the meta device, where a tensor has a shape and no memory: shapes can be checked without weights.
+/// </summary>
 public class MetaDeviceTests
 {
     [Fact]
@@ -36,7 +38,8 @@ public class MetaDeviceTests
         Assert.Equal([2L, 4, 2], cache.topk(2).values.shape);
     }
 
-    // libtorch has these for the meta device in Python only. When a package brings them, Slots.select needs no second way.
+    // libtorch has these for the meta device in Python only. When a package brings them, Slots.select needs no second
+    // way.
     [Fact]
     public void EmbeddingLayerNormAndIndexSelectDoNotRun()
     {

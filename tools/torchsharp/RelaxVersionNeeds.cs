@@ -9,11 +9,12 @@ using Microsoft.Build.Framework;
 /// Copies a Linux library, and marks the symbol versions of one other library that it does not really use as optional.
 /// </summary>
 /// <remarks>
-/// TorchSharp's libLibTorchSharp.so is built with GCC 13. The compiler then records that the library needs version GLIBCXX_3.4.32 of
-/// libstdc++.so.6, because of a marker symbol (std::ios_base_library_init) that no code refers to. Debian 12 and Ubuntu 22.04 have an
-/// older libstdc++, and their loader refuses the library. The ELF format has a flag for a version that may be missing
-/// (VER_FLG_WEAK). This task sets it for each version that no relocation uses. A version that some code does use stays required.
-/// The format: "Linux Standard Base Core Specification", chapter "Symbol Versioning", and "System V ABI", chapter 4.
+/// TorchSharp's libLibTorchSharp.so is built with GCC 13. The compiler then records that the library needs version
+/// GLIBCXX_3.4.32 of libstdc++.so.6, because of a marker symbol (std::ios_base_library_init) that no code refers to.
+/// Debian 12 and Ubuntu 22.04 have an older libstdc++, and their loader refuses the library. The ELF format has a flag
+/// for a version that may be missing (VER_FLG_WEAK). This task sets it for each version that no relocation uses. A
+/// version that some code does use stays required. The format: "Linux Standard Base Core Specification", chapter
+/// "Symbol Versioning", and "System V ABI", chapter 4.
 /// </remarks>
 public sealed class RelaxVersionNeeds : Microsoft.Build.Utilities.Task
 {
@@ -37,10 +38,11 @@ public sealed class RelaxVersionNeeds : Microsoft.Build.Utilities.Task
         {
             var elf = new ElfFile(File.ReadAllBytes(Source));
             var used = elf.VersionsUsedByRelocations();
-            foreach (var need in elf.VersionNeeds().Where(need => need.Library == Library && !used.Contains(need.Index)))
+            var needs = elf.VersionNeeds().Where(need => need.Library == Library);
+            foreach (var need in needs.Where(need => !used.Contains(need.Index)))
             {
                 elf.SetNeedFlags(need, WeakVersion);
-                Log.LogMessage(MessageImportance.Low, $"{Path.GetFileName(Source)}: version {need.Version} of {Library} is now optional.");
+                Log.LogMessage(MessageImportance.Low, $"{Source}: {need.Version} of {Library} is now optional.");
             }
 
             Directory.CreateDirectory(Path.GetDirectoryName(Destination));
@@ -69,12 +71,15 @@ public sealed class RelaxVersionNeeds : Microsoft.Build.Utilities.Task
     }
 
     /// <summary>A section's place in the file, and the section that it refers to.</summary>
-    private sealed class Section
+    private sealed class Section(uint type, ulong offset, ulong size, uint link)
     {
-        public uint Type;
-        public ulong Offset;
-        public ulong Size;
-        public uint Link;
+        public uint Type { get; } = type;
+
+        public ulong Offset { get; } = offset;
+
+        public ulong Size { get; } = size;
+
+        public uint Link { get; } = link;
     }
 
     /// <summary>The parts of a 64-bit, little-endian ELF file that tell which symbol versions it needs.</summary>
@@ -101,9 +106,11 @@ public sealed class RelaxVersionNeeds : Microsoft.Build.Utilities.Task
             for (var index = 0; index < count; index++)
             {
                 var at = (long)table + index * entryBytes;
-                var section = new Section { Type = U32(at + 4), Offset = U64(at + 24), Size = U64(at + 32), Link = U32(at + 40) };
+                var section = new Section(U32(at + 4), U64(at + 24), U64(at + 32), U32(at + 40));
                 const uint WithoutBytes = 8;
-                if (section.Type != WithoutBytes && (section.Offset > (ulong)bytes.Length || section.Size > (ulong)bytes.Length - section.Offset))
+                var length = (ulong)bytes.Length;
+                var fits = section.Offset <= length && section.Size <= length - section.Offset;
+                if (section.Type != WithoutBytes && !fits)
                 {
                     throw new InvalidDataException("is cut off");
                 }
@@ -120,13 +127,14 @@ public sealed class RelaxVersionNeeds : Microsoft.Build.Utilities.Task
             var section = Find(NeededVersions);
             var strings = Linked(section);
 
-            // Two nested linked lists: libraries, and versions of each. A link counts bytes from its own record; 0 ends the list.
+            // Two nested linked lists: libraries, and versions of each. A link counts bytes from its own record; 0 ends
+            // it.
             for (long library = (long)section.Offset, nextLibrary = -1; nextLibrary != 0; library += nextLibrary)
             {
                 nextLibrary = U32(library + 12);
-                for (long version = library + U32(library + 8), nextVersion = -1; nextVersion != 0; version += nextVersion)
+                for (long version = library + U32(library + 8), next = -1; next != 0; version += next)
                 {
-                    nextVersion = U32(version + 12);
+                    next = U32(version + 12);
                     yield return new VersionNeed
                     {
                         Library = Text(strings, U32(library + 4)),
@@ -166,10 +174,13 @@ public sealed class RelaxVersionNeeds : Microsoft.Build.Utilities.Task
         public void SetNeedFlags(VersionNeed need, ushort flags) => Bytes[need.Offset + 4] |= (byte)flags;
 
         private Section Find(uint type) =>
-            _sections.FirstOrDefault(section => section.Type == type) ?? throw new InvalidDataException($"has no section of type 0x{type:x}");
+            _sections.FirstOrDefault(section => section.Type == type)
+                ?? throw new InvalidDataException($"has no section of type 0x{type:x}");
 
         private Section Linked(Section section) =>
-            section.Link < _sections.Count ? _sections[(int)section.Link] : throw new InvalidDataException($"has no section {section.Link}");
+            section.Link < _sections.Count
+                ? _sections[(int)section.Link]
+                : throw new InvalidDataException($"has no section {section.Link}");
 
         private string Text(Section strings, uint start)
         {

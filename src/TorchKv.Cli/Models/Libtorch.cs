@@ -7,8 +7,9 @@ namespace TorchKv.Cli.Models;
 
 /// <summary>Whether libtorch can be used here. It is asked before the first call of TorchSharp.</summary>
 /// <remarks>
-/// Where its native library does not load, TorchSharp prints a page to standard output, copies libtorch from the NuGet cache into
-/// the program's folder, and tries again. So the library is loaded here first, and TorchSharp is called only if that worked.
+/// Where its native library does not load, TorchSharp prints a page to standard output, copies libtorch from the NuGet
+/// cache into the program's folder, and tries again. So the library is loaded here first, and TorchSharp is called only
+/// if that worked.
 /// </remarks>
 internal static class Libtorch
 {
@@ -67,12 +68,17 @@ internal static class Libtorch
 
     private static string Remedy => "build the program again, or take --runner cpu, which needs no libtorch.";
 
-    // The message has a line for each place that was looked at. Most say only that no file is there; the one that does not is the reason.
+    // The message has a line for each place that was looked at. Most say only that no file is there. The one that says
+    // something else is the reason.
     private static string? Explain(string message)
     {
         var lines = message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         return lines.Length == 1
             ? lines[0].TrimEnd('.')
-            : lines.Skip(1).FirstOrDefault(line => !(line.Contains(NativeLibraryName, StringComparison.Ordinal) && line.Contains("No such file", StringComparison.OrdinalIgnoreCase)));
+            : lines.Skip(1).FirstOrDefault(line => !IsAbsence(line));
     }
+
+    private static bool IsAbsence(string line) =>
+        line.Contains(NativeLibraryName, StringComparison.Ordinal)
+        && line.Contains("No such file", StringComparison.OrdinalIgnoreCase);
 }

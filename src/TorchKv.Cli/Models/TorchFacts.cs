@@ -22,10 +22,14 @@ internal sealed record TorchFacts(string? Version, IReadOnlyList<string> Devices
         return Libtorch.Problem is null ? AskCuda() : 0;
     }
 
-    // Not inlined: a method that names TorchSharp's types loads its assembly when it is compiled, and the assembly may be missing.
+    // Not inlined: a method that names TorchSharp's types loads its assembly when it is compiled. The assembly may be
+    // missing.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static TorchFacts Ask() =>
-        new(System.Version.Parse(torch.__version__).ToString(3), ["cpu", .. Enumerable.Range(0, AskCuda()).Select(index => $"cuda:{index}")], null);
+    private static TorchFacts Ask()
+    {
+        var cuda = Enumerable.Range(0, AskCuda()).Select(index => $"cuda:{index}");
+        return new TorchFacts(System.Version.Parse(torch.__version__).ToString(3), ["cpu", .. cuda], null);
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int AskCuda() => torch.cuda.is_available() ? torch.cuda.device_count() : 0;

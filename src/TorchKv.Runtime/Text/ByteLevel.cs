@@ -9,7 +9,8 @@ namespace TorchKv.Runtime.Text;
 internal static class ByteLevel
 {
     private static readonly char[] s_characters = MakeCharacters();
-    private static readonly Dictionary<char, byte> s_bytes = Enumerable.Range(0, 256).ToDictionary(value => s_characters[value], value => (byte)value);
+    private static readonly Dictionary<char, byte> s_bytes =
+        Enumerable.Range(0, 256).ToDictionary(value => s_characters[value], value => (byte)value);
 
     /// <summary>The character that stands for a byte in a vocabulary.</summary>
     public static char ToCharacter(byte value) => s_characters[value];

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace TorchKv.Runtime.Text;
 
 /// <summary>
-/// The places of a piece where a pair begins that some merge joins, by that merge's rank. The places of one rank are a doubly linked
-/// list: a place is added and removed in constant time. The ranks that have places are in a heap.
+/// The places of a piece where a pair begins that some merge joins, by that merge's rank. The places of one rank are a
+/// doubly linked list: a place is added and removed in constant time. The ranks that have places are in a heap.
 /// </summary>
 internal sealed class RankedPairs : IDisposable
 {
@@ -84,7 +84,7 @@ internal sealed class RankedPairs : IDisposable
         return places;
     }
 
-    /// <summary>Whether a place has a rank.</summary>
+    /// <summary>Whether a place has this rank.</summary>
     public bool Has(int place, int rank) => _rank[place] == rank;
 
     /// <summary>Adds a place that has no rank.</summary>

@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Models;
 
-/// <summary>GELU by its tanh approximation, as GPT-2 has it (HuggingFace <c>gelu_new</c>); TorchSharp's <c>nn.GELU()</c> is the form with erf.</summary>
+/// <summary>
+/// GELU by its tanh approximation, as GPT-2 has it (HuggingFace <c>gelu_new</c>). <c>nn.GELU()</c> is the form with
+/// erf.
+/// </summary>
 public sealed class GELU : nn.Module<Tensor, Tensor>
 {
     /// <summary>Has no parameters.</summary>

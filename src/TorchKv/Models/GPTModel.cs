@@ -122,8 +122,8 @@ public sealed partial class GPTModel : nn.Module<Tensor, bool, Tensor>
         current_pos = 0;
     }
 
-    // nn.Embedding makes and fills its table on the CPU first. It keeps that memory even when its weight is replaced, which is
-    // what happens to every model on the meta device. So there it is made with a table of one number
+    // nn.Embedding makes and fills its table on the CPU first. It keeps that memory even when its weight is replaced,
+    // which is what happens to every model on the meta device. So there it is made with a table of one number
     private static Embedding embedding(long rows, long width, Device? device, ScalarType? dtype)
     {
         if (device?.type != DeviceType.META)

@@ -8,6 +8,8 @@ namespace TorchKv.Runtime.Tests.Text;
 /// <summary>Long pieces: the ids are the package's, and the work grows with the length.</summary>
 public class BytePairMergerTests
 {
+    private const string Letters = "abcdefghijklmnopqrstuvwxyz";
+
     public static TheoryData<string> Vocabularies { get; } = ["gpt2-vocab", "storyteller"];
 
     [Theory]
@@ -18,10 +20,15 @@ public class BytePairMergerTests
         var (merger, package) = (new BytePairMerger(vocabulary, merges), Package(vocabulary, merges));
         Assert.True(merger.HasEveryByte);
         var random = new Random(5);
-        string[] alphabets = ["a", "ab", "aA", "etaoin", "abcdefghijklmnopqrstuvwxyz", "0123456789", " ", " \n\t", "-=*_.", "\u00E9\u4E00\U0001F600x", "the and ing"];
+        string[] alphabets =
+        [
+            "a", "ab", "aA", "etaoin", Letters, "0123456789", " ", " \n\t", "-=*_.", "\u00E9\u4E00\U0001F600x",
+            "the and ing",
+        ];
         for (var round = 0; round < 400; round++)
         {
-            var piece = RandomText(random, alphabets[round % alphabets.Length], random.Next(1, round % 8 == 0 ? 4000 : 300));
+            var length = random.Next(1, round % 8 == 0 ? 4000 : 300);
+            var piece = RandomText(random, alphabets[round % alphabets.Length], length);
             Assert.Equal(package.EncodeToIds(piece, considerPreTokenization: false), Ids(merger, piece));
         }
     }
@@ -35,14 +42,17 @@ public class BytePairMergerTests
         var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Weights(folder));
         var random = new Random(6);
         string[] parts = ["\n", "\n\n", " ", "  ", " \u4E00", "it's", "'", "end.", "x", "12", "\u00A0 "];
+        string[] alphabets = ["a", "abc", "7", "=", " "];
         int[] lengths = [.. Enumerable.Range(Gpt2Tokenizer.LongestPackagePiece - 2, 5), 500];
         for (var round = 0; round < 600; round++)
         {
-            string Parts() => string.Concat(Enumerable.Range(0, random.Next(4)).Select(_ => parts[random.Next(parts.Length)]));
-            string Long() => RandomText(random, (string[])["a", "abc", "7", "=", " "] is var kinds ? kinds[random.Next(kinds.Length)] : "", lengths[random.Next(lengths.Length)]);
             var text = Parts() + Long() + Parts() + Long() + Parts();
             Assert.Equal(package.EncodeToIds(text), tokenizer.Encode(text));
         }
+
+        string Parts() => string.Concat(Enumerable.Range(0, random.Next(4)).Select(_ => AnyOf(parts)));
+        string Long() => RandomText(random, AnyOf(alphabets), AnyOf(lengths));
+        T AnyOf<T>(T[] values) => values[random.Next(values.Length)];
     }
 
     [Fact]
@@ -95,7 +105,9 @@ public class BytePairMergerTests
         var merger = new BytePairMerger(vocabulary, merges);
         foreach (var length in (int[])[10_000, 100_000, 1_000_000])
         {
-            var piece = unit == "" ? RandomText(new Random(8), "abcdefghijklmnopqrstuvwxyz", length) : string.Concat(Enumerable.Repeat(unit, length / unit.Length));
+            var piece = unit == ""
+                ? RandomText(new Random(8), Letters, length)
+                : string.Concat(Enumerable.Repeat(unit, length / unit.Length));
             var bytes = System.Text.Encoding.UTF8.GetByteCount(piece);
             var ids = new List<int>();
             Assert.InRange(merger.Encode(piece, ids), bytes - ids.Count, 3L * bytes);
@@ -130,7 +142,8 @@ public class BytePairMergerTests
         return (vocabulary, VocabularyFiles.ReadMerges(RepositoryFiles.Weights(folder, "merges.txt"), vocabulary));
     }
 
-    private static BpeTokenizer Package(Dictionary<string, int> vocabulary, List<string> merges, PreTokenizer? split = null) =>
+    private static BpeTokenizer Package(
+        Dictionary<string, int> vocabulary, List<string> merges, PreTokenizer? split = null) =>
         BpeTokenizer.Create(new BpeOptions(vocabulary) { Merges = merges, ByteLevel = true, PreTokenizer = split });
 
     private static List<int> Ids(BytePairMerger merger, string piece)

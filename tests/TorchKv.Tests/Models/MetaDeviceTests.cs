@@ -65,8 +65,9 @@ public class MetaDeviceTests
         Assert.Equal(ScalarType.BFloat16, model.forward(Ids(1, 4), use_cache: true).dtype);
     }
 
-    // libtorch's embedding and layer norm run on the meta device only in Python. So these modules, and they alone, compute on the
-    // CPU: zeros in place of their input, and in place of their output a tensor of its shape and dtype on the meta device.
+    // libtorch's embedding and layer norm run on the meta device only in Python. So these modules, and they alone,
+    // compute on the CPU, with zeros for their input. Their output becomes a tensor of its shape and dtype on the meta
+    // device.
     private static void RunOnTheCpu(GPTModel model)
     {
         foreach (var module in model.modules())
