@@ -407,7 +407,10 @@ def _config_of(model):
         config = getattr(model, "cfg", None)
     if hasattr(config, "to_dict"):
         config = config.to_dict()
-    return config if isinstance(config, dict) else {}
+    if isinstance(config, dict):
+        return config
+    parts = [part for part in model._modules.values() if part is not None]
+    return _config_of(parts[0]) if len(parts) == 1 else {}      # a wrapper's only part
 
 
 def _modules_of(model):

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using CsCheck;
 using TorchKv.PortChecking.Mapping;
 using TorchKv.PortChecking.Traces;
 using TorchKv.Runtime.Checkpoints;
@@ -84,6 +85,49 @@ public class TraceFormatTests
     [Fact]
     public void AFileThatIsNotThereIsRefused() =>
         Assert.Throws<CheckpointException>(() => MistakesInTracesTests.Open("nothing"));
+
+    [Fact]
+    public void AnyMetadataIsReadOrRefusedByName()
+    {
+        using var trace = RecordedTrace.Open(RepositoryFiles.Fixture("reports", "k-max30.safetensors"));
+        var activations = trace.Order.Select(trace.Read).ToArray();
+        string[] keys =
+            ["steps", "inputs", "flags", "past", "config", "modules", "parameters", "sampled", "max_elements", "root"];
+        string[] pieces =
+        [
+            "", "0", "-1", "1e400", "99999999999", "2147483647", "null", "true", "NaN", "[]", "{}", "[[1]]", "\"", ",", "[",
+            "}", ":", "\\", "\u2028",
+        ];
+        var gen = Gen.Select(
+            Gen.Int[0, keys.Length - 1], Gen.Int[0, pieces.Length - 1], Gen.Double[0, 1], Gen.Int[0, 12]);
+        var refused = 0;
+        gen.Sample(
+            (which, piece, place, length) =>
+            {
+                var key = keys[which];
+                var text = trace.Metadata.GetValueOrDefault(key, "[[1, 2, 3]]");
+                var start = (int)(place * text.Length);
+                var end = Math.Min(text.Length, start + length);
+                var metadata = new Dictionary<string, string>(trace.Metadata)
+                {
+                    [key] = text[..start] + pieces[piece] + text[end..],
+                };
+                try
+                {
+                    using var other = RecordedTrace.FromActivations(activations, metadata);
+                    Assert.NotNull(PortChecker.Compare(other, trace).ToString());
+                    Assert.NotNull(PortChecker.Compare(trace, other).ToString());
+                    _ = other.GetSteps().Select(step => step.PaddingMask()).Count();
+                }
+                catch (TraceException)
+                {
+                    refused++;
+                }
+            },
+            iter: 400, threads: 1, seed: "aEVZK8w8-ry2");
+
+        Assert.InRange(refused, 100, 390);
+    }
 
     [Fact]
     public void AMappingFillsStarsAndJoinsAndLeavesOut()

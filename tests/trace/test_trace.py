@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 
 from article_model import CONFIG, build  # noqa: E402
-from trace import sample, trace  # noqa: E402  (before the standard library's module of that name)
+from trace import MOST_FLOATS, sample, trace  # noqa: E402  (before the standard library's module of that name)
 
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
 
@@ -39,6 +39,17 @@ def load(path):
     assert 8 + size + end == len(data)
     assert all(isinstance(value, str) for value in metadata.values())
     return metadata, tensors
+
+
+class Wrapper(nn.Module):
+    """A module that passes on what it gets to its only part."""
+
+    def __init__(self, part):
+        super().__init__()
+        self.part = part
+
+    def forward(self, *args, **kwargs):
+        return self.part(*args, **kwargs)
 
 
 class TraceTests(unittest.TestCase):
@@ -210,6 +221,87 @@ class TraceTests(unittest.TestCase):
     def test_only_the_modules_that_were_asked_for(self):
         _, tensors = self.record(build(), lambda m: m(torch.tensor([[1]])), only=lambda name: name.endswith("att"))
         self.assertEqual(sorted(tensors), ["000.logits", "000.trf_blocks.0.att", "000.trf_blocks.1.att"])
+
+    def test_arguments_of_floats_are_seen_where_they_are_small(self):
+        class Model(nn.Module):
+            def forward(self, input_ids, attention_mask=None, inputs_embeds=None):
+                return input_ids * attention_mask
+
+        ids, mask = torch.tensor([[3, 5]]), torch.tensor([[0.0, -torch.inf]])
+        large = torch.zeros(MOST_FLOATS + 1)
+        metadata, _ = self.record(Model(), lambda m: m(ids, attention_mask=mask, inputs_embeds=large))
+        self.assertEqual(json.loads(metadata["inputs"]),
+                         [{"arg0": [[3, 5]], "attention_mask": [[0.0, "-Infinity"]]}])
+
+    def test_positional_arguments_have_their_names_and_the_ids_do_not(self):
+        class Model(nn.Module):
+            def forward(self, input_ids, past_key_values=None, attention_mask=None, labels=None, use_cache=False):
+                return input_ids
+
+        ids, mask = torch.tensor([[3, 5]]), torch.tensor([[0, 1]])
+        metadata, _ = self.record(Model(), lambda m: m(ids, None, mask, ids, True))
+        self.assertEqual(json.loads(metadata["inputs"]),
+                         [{"arg0": [[3, 5]], "attention_mask": [[0, 1]], "labels": [[3, 5]]}])
+        self.assertEqual(json.loads(metadata["flags"]), [{"use_cache": True}])
+
+    def test_labels_are_not_taken_for_the_ids(self):
+        class Model(nn.Module):
+            def forward(self, labels=None, ids=None):
+                return ids
+
+        ids, labels = torch.tensor([[3, 5]]), torch.tensor([[7, 8]])
+        metadata, _ = self.record(Model(), lambda m: m(labels=labels, ids=ids))
+        self.assertEqual(json.loads(metadata["steps"]), [[3, 5]])
+
+    def test_the_length_of_the_cache_that_is_an_argument_is_seen(self):
+        class Model(nn.Module):
+            def forward(self, ids, past_key_values=None):
+                return ids
+
+        keys = torch.zeros(1, 2, 4, 8)
+        ids = torch.tensor([[3]])
+        calls = [lambda m: m(ids), lambda m: m(ids, past_key_values=((keys, keys),)), lambda m: m(ids, ((keys, keys),))]
+        for model in (Model(), Wrapper(Model())):
+            metadata, _ = self.record(model, *calls)
+            self.assertEqual(json.loads(metadata["past"]), [0, 4, 4])
+        metadata, _ = self.record(build(), lambda m: m(ids))
+        self.assertEqual(json.loads(metadata["past"]), [None])
+
+    def test_the_logits_come_before_the_loss(self):
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.part = nn.Identity()
+
+            def forward(self, x):
+                return self.part(collections.OrderedDict(loss=x.sum(), logits=x))
+
+        metadata, tensors = self.record(Model(), lambda m: m(torch.ones(1, 2)))
+        self.assertEqual(json.loads(metadata["order"]), ["000.part", "000.part:loss", "000.logits", "000.logits:loss"])
+        self.assertEqual(tensors["000.logits"].shape, (1, 2))
+
+    def test_metadata_is_json_that_any_parser_reads(self):
+        model = nn.Sequential(nn.Linear(2, 2))
+        with torch.no_grad():
+            model[0].weight[0, 0] = torch.nan
+            model[0].bias[0] = torch.inf
+        metadata, _ = self.record(model, lambda m: m(torch.ones(1, 2)),
+                                  config={"a": float("nan"), "b": [float("-inf")], "c": torch.float32})
+        refuse = {"parse_constant": lambda text: self.fail(text + " is not JSON")}
+        parameters = json.loads(metadata["parameters"], **refuse)
+        self.assertEqual(parameters["0.weight"]["sum"], "NaN")
+        self.assertEqual(parameters["0.bias"]["norm"], "Infinity")
+        self.assertEqual(json.loads(metadata["config"], **refuse), {"a": "NaN", "b": ["-Infinity"], "c": "torch.float32"})
+
+    def test_a_wrapper_has_the_configuration_and_the_mode_of_its_part(self):
+        model = Wrapper(build())
+        model.part.config = CONFIG
+        model.training = True
+        metadata, _ = self.record(model, lambda m: m(torch.tensor([[1]])))
+        self.assertEqual(json.loads(metadata["config"]), CONFIG)
+        self.assertEqual(metadata["training"], "false")
+        metadata, _ = self.record(build().train(), lambda m: m(torch.tensor([[1]])))
+        self.assertEqual(metadata["training"], "true")
 
     def test_a_nonsense_limit_is_refused(self):
         with self.assertRaisesRegex(ValueError, "max_elements"):

@@ -26,13 +26,25 @@ internal sealed class CheckPortCommand : CliCommand
     private static readonly string[] s_articleKeys =
         ["vocab_size", "context_length", "emb_dim", "n_heads", "n_layers", "drop_rate", "qkv_bias", "kv_window_size"];
 
-    private readonly Option<string?> _trace = Values.Text("--trace", "FILE", "the trace of the original, from tools/trace.py");
+    private readonly Option<string?> _trace =
+        Values.Text("--trace", "FILE", "the trace of the original, from tools/trace.py");
+
     private readonly Option<string?> _model = Values.Text("--model", "DIR", "a checkpoint in HuggingFace's layout");
-    private readonly Option<bool> _article = Values.Flag("--article", "the article's model, with the trace's configuration and seed");
-    private readonly Option<string?> _config = Values.Text("--config", "FILE.json", "with --article: a configuration under the article's keys instead");
+
+    private readonly Option<bool> _article =
+        Values.Flag("--article", "the article's model, with the trace's configuration and seed");
+
+    private readonly Option<string?> _config =
+        Values.Text("--config", "FILE.json", "with --article: a configuration under the article's keys instead");
+
     private readonly Option<ulong?> _seed = Values.Seed("--seed", "with --article: another seed than the trace's");
-    private readonly Option<string?> _map = Values.Text("--map", "FILE.json", "the port's names for the original's modules");
-    private readonly Option<string?> _plot = Values.OutputFile("--plot", "FILE.svg", "draws the error of each module at each step");
+
+    private readonly Option<string?> _map =
+        Values.Text("--map", "FILE.json", "the port's names for the original's modules");
+
+    private readonly Option<string?> _plot =
+        Values.OutputFile("--plot", "FILE.svg", "draws the error of each module at each step");
+
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
     public CheckPortCommand(CliConsole console)
@@ -51,8 +63,12 @@ internal sealed class CheckPortCommand : CliCommand
 
     public override IReadOnlyList<string> Notes =>
     [
-        "Exit code 0: the same. 1: it differs, or the comparison could not be made. The first module in the order of execution that differs is named, with what the difference looks like; whatever finished before it agrees.",
-        "--map is a JSON object: {\"transformer.h.*.ln_1\": \"trf_blocks.*.norm1\"}; a list on the right joins outputs, null leaves a module out. HuggingFace's names for GPT-2 need none. docs/port-checker.md tells how to make a trace.",
+        "Exit code 0: the same. 1: it differs, or the comparison could not be made. The first module in the order "
+            + "of execution that differs is named, with what the difference looks like; whatever finished before it "
+            + "agrees.",
+        "--map is a JSON object: {\"transformer.h.*.ln_1\": \"trf_blocks.*.norm1\"}; a list on the right joins "
+            + "outputs, null leaves a module out. HuggingFace's names for GPT-2 need none. docs/port-checker.md tells "
+            + "how to make a trace.",
     ];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -70,7 +86,8 @@ internal sealed class CheckPortCommand : CliCommand
 
         if (!article && (parsed.GetValue(_config) is not null || parsed.GetValue(_seed) is not null))
         {
-            throw new UsageException("--config and --seed go with --article: a checkpoint brings its own configuration and weights.");
+            throw new UsageException(
+                "--config and --seed go with --article: a checkpoint brings its own configuration and weights.");
         }
 
         Libtorch.ThrowIfMissing();
@@ -83,7 +100,9 @@ internal sealed class CheckPortCommand : CliCommand
     {
         using var trace = RecordedTrace.Open(parsed.GetValue(_trace)!);
         var mapping = parsed.GetValue(_map) is { } map ? ModuleMapping.Load(map) : null;
-        using var model = parsed.GetValue(_model) is { } directory ? GPTModel.from_pretrained(directory) : Article(trace, parsed);
+        using var model = parsed.GetValue(_model) is { } directory
+            ? GPTModel.from_pretrained(directory)
+            : Article(trace, parsed);
         model.eval();
         var report = Gpt2PortCheck.Compare(trace, model, new PortCheckOptions { Mapping = mapping });
         if (parsed.GetValue(_plot) is { } plot)
@@ -109,7 +128,8 @@ internal sealed class CheckPortCommand : CliCommand
         var seed = parsed.GetValue(_seed) ?? (trace.Metadata.TryGetValue("seed", out var text)
             && ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var recorded)
                 ? recorded
-                : throw new TorchKvException($"{trace.Name} has no seed in its metadata; give the model's with --seed."));
+                : throw new TorchKvException(
+                    $"{trace.Name} has no seed in its metadata; give the model's with --seed."));
         var config = GPTConfig.from_json(json);
         manual_seed(unchecked((long)seed));
         return new GPTModel(config);
@@ -118,34 +138,24 @@ internal sealed class CheckPortCommand : CliCommand
     // A trace's configuration is the original's own dictionary and may hold more than the article's keys.
     private string ArticleConfig(RecordedTrace trace)
     {
-        if (!trace.Metadata.TryGetValue("config", out var text))
+        var config = trace.MetadataJson("config") ?? throw new TorchKvException(
+            $"{trace.Name} has no configuration in its metadata; give the model's with --config.");
+        JsonProperty[] members = config.ValueKind == JsonValueKind.Object ? [.. config.EnumerateObject()] : [];
+        JsonProperty[] known = [.. members.Where(member => s_articleKeys.Contains(member.Name))];
+        if (known.Length == 0)
         {
-            throw new TorchKvException($"{trace.Name} has no configuration in its metadata; give the model's with --config.");
+            throw new TorchKvException($"{trace.Name}: its configuration has none of the article's keys "
+                + $"({string.Join(", ", s_articleKeys)}); give the model's with --config.");
         }
 
-        try
+        string[] others = [.. members.Select(member => member.Name).Except(known.Select(member => member.Name))];
+        if (others.Length > 0)
         {
-            using var config = JsonDocument.Parse(text);
-            var known = config.RootElement.ValueKind == JsonValueKind.Object
-                ? config.RootElement.EnumerateObject().Where(member => s_articleKeys.Contains(member.Name)).ToArray()
-                : [];
-            if (known.Length == 0)
-            {
-                throw new TorchKvException($"{trace.Name}: its configuration has none of the article's keys ({string.Join(", ", s_articleKeys)}); give the model's with --config.");
-            }
-
-            var others = config.RootElement.EnumerateObject().Select(member => member.Name).Except(known.Select(member => member.Name)).ToArray();
-            if (others.Length > 0)
-            {
-                Console.Warn($"the trace's configuration also has {string.Join(", ", others.Take(6))}{(others.Length > 6 ? ", …" : "")}, which the article's model does not know.");
-            }
-
-            return "{" + string.Join(",", known.Select(member => $"\"{member.Name}\":{member.Value.GetRawText()}")) + "}";
+            Console.Warn($"the trace's configuration also has {string.Join(", ", others.Take(6))}"
+                + $"{(others.Length > 6 ? ", …" : "")}, which the article's model does not know.");
         }
-        catch (JsonException error)
-        {
-            throw new TorchKvException($"{trace.Name}: its configuration is not JSON: {error.Message}", error);
-        }
+
+        return "{" + string.Join(",", known.Select(member => $"\"{member.Name}\":{member.Value.GetRawText()}")) + "}";
     }
 
     private void WriteJson(PortCheckReport report) => Console.WriteJson(writer =>
@@ -207,23 +217,33 @@ internal sealed class CheckPortCommand : CliCommand
         if (report.Same)
         {
             var largest = report.Modules.Where(module => module.Within).Select(module => module.MaxRel).Max();
-            output.WriteLine($"{style.Green("The same.")} {report.Modules.Count(module => module.PortKey is not null)} outputs compared, largest relative error {Figure(largest)}.");
+            var compared = report.Modules.Count(module => module.PortKey is not null);
+            output.WriteLine($"{style.Green("The same.")} {compared} outputs compared, "
+                + $"largest relative error {Figure(largest)}.");
         }
         else
         {
-            output.WriteLine($"{style.Red("It differs")}, first at {style.Bold(report.First ?? "no module in particular")}.");
+            var first = style.Bold(report.First ?? "no module in particular");
+            output.WriteLine($"{style.Red("It differs")}, first at {first}.");
             Paragraph($"It looks like: {report.LooksLike}.");
             var table = Tables.Create("module", "max abs", "max rel", "allowed");
             foreach (var module in report.Neighbourhood())
             {
-                var mark = module.Key == report.First ? "→ " : module.PortKey is null ? "? " : module.Within ? "  " : "× ";
+                var mark = module.Key == report.First ? "→ "
+                    : module.PortKey is null ? "? "
+                    : module.Within ? "  "
+                    : "× ";
                 var color = module.PortKey is null ? "grey" : module.Within ? "green" : "red";
                 table.AddRow(
-                    new Markup($"[{color}]{Markup.Escape(mark + module.Key)}[/]"), new Text(Figure(module.MaxAbs)), new Text(Figure(module.MaxRel)), new Text(Figure(module.Bound)));
+                    new Markup($"[{color}]{Markup.Escape(mark + module.Key)}[/]"),
+                    new Text(Figure(module.MaxAbs)),
+                    new Text(Figure(module.MaxRel)),
+                    new Text(Figure(module.Bound)));
             }
 
             Tables.Write(Console, table);
-            output.WriteLine($"{report.Modules.Count(module => module.Within)} of {report.Modules.Count} outputs are within their bounds.");
+            var within = report.Modules.Count(module => module.Within);
+            output.WriteLine($"{within} of {report.Modules.Count} outputs are within their bounds.");
         }
 
         foreach (var note in report.Notes)

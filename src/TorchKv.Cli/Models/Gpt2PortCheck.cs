@@ -34,10 +34,10 @@ internal static class Gpt2PortCheck
                 + "trace the call of the model itself, whose input they are.");
         }
 
-        // A trace need not tell how the original counted positions under a mask, and which steps used its cache. The port is
-        // the same if one of the possible plans gives the same outputs. If none does, the plan that agrees longest is
-        // reported.
-        PortCheckReport? best = null;
+        // A trace need not tell how the original counted positions under a mask, and which steps used its cache. The
+        // port is the same if one of the possible plans gives the same outputs. If none does, the plan that agrees
+        // longest is reported, of those that follow what the trace tells.
+        PortCheckReport? best = null, first = null;
         TorchKvException? failed = null;
         foreach (var plan in Gpt2RunPlan.All(original, model.cfg.context_length))
         {
@@ -45,7 +45,12 @@ internal static class Gpt2PortCheck
             {
                 var run = new Gpt2Run(original, model, plan);
                 var report = PortChecker.Compare(original, model, run.Step, options);
-                best = best is null || Agreement(report) > Agreement(best) ? report : best;
+                first ??= report;
+                if (report.Same || (plan.FollowsTheTrace && Agreement(report) > Agreement(best)))
+                {
+                    best = report;
+                }
+
                 if (report.Same)
                 {
                     break;
@@ -57,19 +62,21 @@ internal static class Gpt2PortCheck
             }
         }
 
-        return best is null ? throw failed! : best with { Notes = [.. best.Notes, .. Notes(original)] };
+        best ??= first ?? throw failed!;
+        return best with { Notes = [.. best.Notes, .. Notes(original)] };
     }
 
     // The number of outputs before the first difference.
-    private static int Agreement(PortCheckReport report) =>
-        report.Same ? int.MaxValue : report.Modules.ToList().FindIndex(module => module.Key == report.First);
+    private static int Agreement(PortCheckReport? report) =>
+        report is null ? int.MinValue : report.Modules.ToList().FindIndex(module => module.Key == report.First);
 
     private static IEnumerable<string> Notes(RecordedTrace original)
     {
-        string[] unknown = [.. original.GetSteps().SelectMany(step => step.InputNames).Distinct().Except(s_knownInputs)];
+        var names = original.GetSteps().SelectMany(step => step.InputNames).Distinct();
+        var unknown = string.Join(", ", names.Except(s_knownInputs));
         if (unknown.Length > 0)
         {
-            yield return $"the original was also given {string.Join(", ", unknown)}, which TorchKv's GPT-2 does not take";
+            yield return $"the original was also given {unknown}, which TorchKv's GPT-2 does not take";
         }
     }
 }

@@ -24,7 +24,9 @@ internal sealed class Gpt2Run
 
     /// <summary>Runs a step.</summary>
     /// <returns>The logits, (rows, tokens, vocabulary).</returns>
-    /// <exception cref="TraceException">An id or a position is beyond the model's, or a mask is not of padding.</exception>
+    /// <exception cref="TraceException">
+    /// An id or a position is beyond the model's, or a mask is not of padding.
+    /// </exception>
     public Tensor Step(TraceStep step)
     {
         CheckRange(step, step.Ids.SelectMany(row => row), "id", _model.cfg.vocab_size, "vocabulary");

@@ -2,13 +2,20 @@ using TorchKv.PortChecking.Traces;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>How GPT-2 repeats a traced run: which steps continue from the cache, and how positions are counted.</summary>
-/// <param name="Continues">Whether each step continues the sequences of the steps before; else it begins new ones.</param>
-/// <param name="PositionsFromMask">
-/// Whether a step with an attention mask and without position ids counts the tokens that are not padding. Else it counts
-/// all, as HuggingFace's GPT-2 does.
+/// <summary>
+/// How GPT-2 repeats a traced run: which steps continue from the cache, and how positions are counted.
+/// </summary>
+/// <param name="Continues">
+/// Whether each step continues the sequences of the steps before; else it begins new ones.
 /// </param>
-internal sealed record Gpt2RunPlan(IReadOnlyList<bool> Continues, bool PositionsFromMask)
+/// <param name="PositionsFromMask">
+/// Whether a step with an attention mask and without position ids counts the tokens that are not padding. Else it
+/// counts all, as HuggingFace's GPT-2 does.
+/// </param>
+/// <param name="FollowsTheTrace">
+/// Whether no step contradicts what the trace tells about it, by a record or by its outputs.
+/// </param>
+internal sealed record Gpt2RunPlan(IReadOnlyList<bool> Continues, bool PositionsFromMask, bool FollowsTheTrace)
 {
     /// <summary>The plans that a trace allows, from the likeliest to the least likely.</summary>
     /// <param name="original">The trace.</param>
@@ -27,13 +34,16 @@ internal sealed record Gpt2RunPlan(IReadOnlyList<bool> Continues, bool Positions
             step.InputNames.Contains("attention_mask") && !step.InputNames.Contains("position_ids"));
         bool[] counts = isMasked ? [false, true] : [false];
         return [.. continues.DistinctBy(plan => string.Join(' ', plan))
-            .SelectMany(plan => counts.Select(count => new Gpt2RunPlan(plan, count)))];
+            .SelectMany(plan => counts.Select(count => new Gpt2RunPlan(plan, count, Follows(steps, plan))))];
     }
 
     /// <summary>
     /// Whether a step goes through the cache. It need not where no step continues, as in generation without a cache.
     /// </summary>
     public bool UsesCache => Continues.Count == 1 || Continues.Contains(true);
+
+    private static bool Follows(TraceStep[] steps, bool[] plan) =>
+        steps.Zip(plan).All(step => step.First.Continues is not { } told || told == step.Second);
 
     // A step that does not fit the context after the ones before it begins new sequences.
     private static bool[] Fit(TraceStep[] steps, int contextLength, Func<TraceStep, bool> continues)

@@ -12,11 +12,11 @@ internal sealed class KeptOutput
     private readonly RecordedTrace _trace;
     private readonly TraceKey[] _keys;
 
-    // The kept columns of each joined output, by their place in that output.
-    private readonly int[][] _columnsOfKeys;
+    // How often the rows are repeated, as if they were computed for each batch row.
+    private readonly int _times = 1;
 
     /// <summary>Finds what a trace kept. The numbers are not read.</summary>
-    /// <exception cref="TraceException">The outputs cannot be joined, or are not sampled as the trace says.</exception>
+    /// <exception cref="TraceException">The outputs cannot be joined.</exception>
     public KeptOutput(RecordedTrace trace, params TraceKey[] keys)
     {
         _trace = trace;
@@ -33,17 +33,24 @@ internal sealed class KeptOutput
         IsSampled = Array.Exists(keys, key => trace.Facts.Sampled.ContainsKey(key.ToString()));
         var kept = keys.Zip(shapes).Select(part => Positions(part.First, part.Second)).ToArray();
         Rows = kept[0].Rows;
-        _columnsOfKeys = [.. kept.Select(part => part.Columns)];
         var columns = new List<int>();
         var before = 0;
         for (var i = 0; i < keys.Length; i++)
         {
             var offset = before;
-            columns.AddRange(_columnsOfKeys[i].Select(column => offset + column));
+            columns.AddRange(kept[i].Columns.Select(column => offset + column));
             before += ColumnCount(shapes[i]);
         }
 
         Columns = [.. columns];
+    }
+
+    private KeptOutput(KeptOutput one, int times, int[] shape)
+    {
+        (_trace, _keys, _times) = (one._trace, one._keys, times);
+        (Shape, IsSampled, Columns) = (shape, one.IsSampled, one.Columns);
+        var rows = RowCount(one.Shape);
+        Rows = [.. Enumerable.Range(0, times).SelectMany(i => one.Rows.Select(row => (i * rows) + row))];
     }
 
     /// <summary>The shape of the whole output.</summary>
@@ -63,8 +70,24 @@ internal sealed class KeptOutput
         ? [.. Shape.SkipLast(1), columns.Length]
         : [rows.Length, columns.Length];
 
+    /// <summary>
+    /// This output, repeated for each batch row of a shape that has more of them. A model may compute once what is the
+    /// same in all batch rows, such as the embeddings of positions. This output itself where the shape is not such a
+    /// one.
+    /// </summary>
+    public KeptOutput RepeatedLike(int[] shape) => shape.Length >= 2 && shape[0] > 1
+        && shape.AsSpan(1).TrimStart(1).SequenceEqual(Shape.AsSpan().TrimStart(1))
+        && !ErrorMeasure.AreComparable(Shape, shape)
+            ? new(this, shape[0], shape)
+            : this;
+
     /// <summary>Reads all numbers that were kept.</summary>
-    public Activation Read() => JoinedOutputs.Join([.. _keys.Select(_trace.Read)]);
+    public Activation Read()
+    {
+        var one = JoinedOutputs.Join([.. _keys.Select(_trace.Read)]);
+        float[] values = [.. Enumerable.Repeat(one.Values, _times).SelectMany(values => values)];
+        return _times == 1 ? one : one with { Shape = ShapeOf(Rows, Columns), Values = values };
+    }
 
     /// <summary>Reads the numbers in some of the kept rows and columns.</summary>
     public Activation Read(int[] rows, int[] columns)
@@ -88,16 +111,8 @@ internal sealed class KeptOutput
     private (int[] Rows, int[] Columns) Positions(TraceKey key, int[] shape)
     {
         var isSampled = _trace.Facts.Sampled.ContainsKey(key.ToString());
-        var kept = isSampled ? TraceSampling.Positions(shape, _trace.Facts.MaxElements) : null;
-        if (isSampled && !(kept?.Shape ?? shape).SequenceEqual(_trace.ShapeOf(key)))
-        {
-            throw new TraceException($"{_trace.Name}: {key} is {Figures.ShapeText(_trace.ShapeOf(key))}, which is not "
-                + $"what \"max_elements\" = {_trace.Facts.MaxElements} keeps of {Figures.ShapeText(shape)}.");
-        }
-
-        return kept is var (rows, columns, _)
-            ? (rows, columns)
-            : ([.. Enumerable.Range(0, RowCount(shape))], [.. Enumerable.Range(0, ColumnCount(shape))]);
+        return (isSampled ? TraceSampling.Positions(shape, _trace.Facts.MaxElements) : null)
+            ?? ([.. Enumerable.Range(0, RowCount(shape))], [.. Enumerable.Range(0, ColumnCount(shape))]);
     }
 
     private static int ColumnCount(int[] shape) => shape.Length == 0 ? 1 : shape[^1];

@@ -8,7 +8,7 @@ namespace TorchKv.PortChecking.Comparison;
 /// </summary>
 internal sealed class PaddedRows
 {
-    // Whether each token is padding, (rows, tokens).
+    // Whether each token is one, and not padding, (rows, tokens).
     private readonly Dictionary<int, bool[][]> _byStep = [];
 
     private PaddedRows()
@@ -27,8 +27,8 @@ internal sealed class PaddedRows
                 && keys.Zip(ids).All(row => row.First.Length >= row.Second.Length))
             {
                 // A mask covers the cached tokens too; the step's own are the last.
-                bool[][] own = [.. keys.Zip(ids, (row, tokens) => Array.ConvertAll(row[^tokens.Length..], key => !key))];
-                if (own.Any(row => row.Contains(true)))
+                var own = keys.Zip(ids, (row, tokens) => row[^tokens.Length..]).ToArray();
+                if (Array.Exists(own, row => row.Contains(false)))
                 {
                     padded._byStep[step] = own;
                 }
@@ -51,7 +51,7 @@ internal sealed class PaddedRows
         }
 
         var rowsOfBatch = shape.Length == 4 ? shape[1] * shape[2] : shape[1];
-        return Array.ConvertAll(rows, row => padded[row / rowsOfBatch][row % shape[^2]]);
+        return Array.ConvertAll(rows, row => !padded[row / rowsOfBatch][row % shape[^2]]);
     }
 
     /// <summary>The port's numbers, with the original's in the place of padding.</summary>

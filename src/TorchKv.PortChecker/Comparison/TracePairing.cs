@@ -65,32 +65,30 @@ internal sealed record TracePairing(
         }
 
         var (expected, actual) = (new KeptOutput(original, key), new KeptOutput(port, entry.Port));
-        var (rows, columns) = (expected.Rows, expected.Columns);
-        var isSampled = (expected.IsSampled || actual.IsSampled)
-            && ErrorMeasure.AreComparable(expected.Shape, actual.Shape);
-        if (isSampled)
+        (expected, actual) = (expected.RepeatedLike(actual.Shape), actual.RepeatedLike(expected.Shape));
+        if (!(expected.IsSampled || actual.IsSampled) || !ErrorMeasure.AreComparable(expected.Shape, actual.Shape))
         {
-            // Only numbers that both traces kept can be compared.
-            rows = [.. rows.Intersect(actual.Rows)];
-            columns = [.. columns.Intersect(actual.Columns)];
+            var all = padding?.RowsOf(key, expected.Shape, expected.Rows);
+            var readPort = Hiding(all, expected.Read, actual.Read);
+            return new(key, entry.Port[0], expected.Shape, actual.Shape, expected.Read, readPort);
         }
 
-        if (rows.Length * columns.Length == 0 && expected.Rows.Length * expected.Columns.Length > 0)
+        // Only numbers that both traces kept can be compared.
+        int[] rows = [.. expected.Rows.Intersect(actual.Rows)];
+        int[] columns = [.. expected.Columns.Intersect(actual.Columns)];
+        if (rows.Length * columns.Length == 0)
         {
             return new(key, null, original.ShapeOf(key), null, () => original.Read(key), null);
         }
 
-        Func<Activation> readExpected = isSampled ? () => expected.Read(rows, columns) : expected.Read;
-        Func<Activation> readActual = isSampled ? () => actual.Read(rows, columns) : actual.Read;
+        var shape = expected.ShapeOf(rows, columns);
         var hidden = padding?.RowsOf(key, expected.Shape, rows);
-        return new(
-            key,
-            entry.Port[0],
-            isSampled ? expected.ShapeOf(rows, columns) : expected.Shape,
-            isSampled ? expected.ShapeOf(rows, columns) : actual.Shape,
-            readExpected,
-            hidden is null ? readActual : () => PaddedRows.Hide(hidden, readExpected(), readActual()));
+        Func<Activation> read = () => expected.Read(rows, columns);
+        return new(key, entry.Port[0], shape, shape, read, Hiding(hidden, read, () => actual.Read(rows, columns)));
     }
+
+    private static Func<Activation> Hiding(bool[]? rows, Func<Activation> original, Func<Activation> port) =>
+        rows is null ? port : () => PaddedRows.Hide(rows, original(), port());
 
     /// <summary>A key of the original, the port's keys whose outputs are joined, and its place in the order.</summary>
     internal sealed record Entry(TraceKey Key, TraceKey[] Port, double Place);

@@ -3,6 +3,9 @@ namespace TorchKv.PortChecking.Diagnosis;
 /// <summary>What a module is for, by its class where the trace tells it, else by the names that are usual.</summary>
 internal static class ModuleRoles
 {
+    /// <summary>The names of parameters that are compared.</summary>
+    public static IReadOnlyList<string> ParameterNames { get; } = ["weight", "bias", "scale", "shift"];
+
     /// <summary>Whether the module has weights.</summary>
     public static bool HasParameters(Mismatch mismatch)
     {

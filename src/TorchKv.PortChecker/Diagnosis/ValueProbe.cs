@@ -52,15 +52,17 @@ internal static class ValueProbe
         }
 
         var places = rows.Select(mismatch.Place).ToArray();
+        var badSide = inActual >= inExpected ? mismatch.ActualSide : mismatch.ExpectedSide;
         var isFloat16 = mismatch.Actual.DType == TensorDType.Float16 || mismatch.Expected.DType == TensorDType.Float16;
         return new ValueFinding.NotANumber(
-            inActual >= inExpected ? mismatch.ActualSide : mismatch.ExpectedSide,
+            badSide,
             infinite > 0,
             rows.Count,
             mismatch.Expected.Rows,
             [.. places.Select(place => place.Position).Distinct()],
             places.Any(place => place.Batch > 0) ? [.. places.Select(place => place.Batch).Distinct()] : [],
-            infinite > 0 && isFloat16 ? NotANumberCause.Float16Overflow
+            HasBadParameter(mismatch, badSide) ? NotANumberCause.Parameter
+                : infinite > 0 && isFloat16 ? NotANumberCause.Float16Overflow
                 : infinite > 0 ? NotANumberCause.Overflow
                 : wholeRows && rows.Count < mismatch.Expected.Rows ? NotANumberCause.MaskedRows
                 : NotANumberCause.Undefined);
@@ -117,6 +119,13 @@ internal static class ValueProbe
         }
 
         return null;
+    }
+
+    private static bool HasBadParameter(Mismatch mismatch, Side side)
+    {
+        var find = side == mismatch.ActualSide ? mismatch.ActualParameter : mismatch.ExpectedParameter;
+        return ModuleRoles.ParameterNames.Select(name => find($"{mismatch.Expected.Key.Module}.{name}"))
+            .Any(about => about is { } figures && !(double.IsFinite(figures.Sum) && double.IsFinite(figures.Norm)));
     }
 
     private static ValueFinding.DropoutOn? Dropped(Mismatch mismatch, float[] whole, float[] dropped, Side side)

@@ -8,8 +8,6 @@ internal static class WeightProbe
 {
     private const int MostRows = 64;
 
-    private static readonly string[] s_parameters = ["weight", "bias", "scale", "shift"];
-
     /// <summary>
     /// A square weight used transposed. With A = X·Wᵀ + b and B = X·W + b, and the mean row taken from each of X, A and
     /// B, A·Xᵀ = X·Wᵀ·Xᵀ is the transpose of B·Xᵀ for every W.
@@ -55,7 +53,7 @@ internal static class WeightProbe
     public static Finding? Explain(Mismatch mismatch)
     {
         var isDescribed = false;
-        foreach (var name in s_parameters)
+        foreach (var name in ModuleRoles.ParameterNames)
         {
             var parameter = $"{mismatch.Expected.Key.Module}.{name}";
             if (mismatch.ExpectedParameter(parameter) is { } expected

@@ -9,6 +9,9 @@ internal enum NotANumberCause
     /// <summary>Infinity in another type.</summary>
     Overflow,
 
+    /// <summary>A parameter of the module with NaN or infinity in it.</summary>
+    Parameter,
+
     /// <summary>NaN in whole rows and not in others: a softmax over masked keys only.</summary>
     MaskedRows,
 

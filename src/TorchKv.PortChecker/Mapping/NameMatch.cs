@@ -10,7 +10,11 @@ internal sealed class NameMatch
     private readonly string? _wrapper;
 
     private NameMatch(
-        ModuleMapping mapping, NameMatchSource source, HashSet<string> port, string? wrapper = null, string? root = null)
+        ModuleMapping mapping,
+        NameMatchSource source,
+        HashSet<string> port,
+        string? wrapper = null,
+        string? root = null)
     {
         _mapping = mapping;
         _port = port;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorchKv.PortChecking.Text;
 using TorchKv.Runtime.Checkpoints;
 
 namespace TorchKv.PortChecking.Traces;
@@ -34,6 +35,7 @@ public sealed class RecordedTrace : IDisposable
         Facts = TraceMetadata.Facts(name, metadata);
         Calls = TraceMetadata.Calls(name, metadata);
         _history = new(() => StepHistory.Of(this));
+        CheckSamples();
     }
 
     /// <summary>The file's path, or the name that was given.</summary>
@@ -173,6 +175,31 @@ public sealed class RecordedTrace : IDisposable
     };
 
     private static int[] ShapeOf(CheckpointTensor tensor) => [.. tensor.Shape.Select(size => checked((int)size))];
+
+    // A wrong shape would have the numbers compared in other places, and may be too large for any memory.
+    private void CheckSamples()
+    {
+        foreach (var key in Order)
+        {
+            if (Facts.Sampled.TryGetValue(key.ToString(), out var full) && !IsSampleOf(ShapeOf(key), full))
+            {
+                throw new TraceException($"{Name}: {key} is {Figures.ShapeText(ShapeOf(key))}, which is not what "
+                    + $"\"max_elements\" = {Facts.MaxElements} keeps of {Figures.ShapeText(full)}.");
+            }
+        }
+    }
+
+    private bool IsSampleOf(int[] kept, int[] full)
+    {
+        try
+        {
+            return (TraceSampling.KeptShape(full, Facts.MaxElements) ?? full).AsSpan().SequenceEqual(kept);
+        }
+        catch (OverflowException)
+        {
+            return false;
+        }
+    }
 
     // The numbers are float32 in memory; half floats fit their own type again.
     private static TensorSource ToSource(Activation activation) => TensorSource.FromSingles(

@@ -5,38 +5,35 @@ namespace TorchKv.PortChecking.Traces;
 /// </summary>
 internal sealed class StepHistory
 {
-    private readonly List<Step> _steps = [];
+    private readonly Dictionary<int, Step> _steps = [];
 
     private StepHistory()
     {
     }
 
-    /// <summary>The number of steps.</summary>
-    public int Count => _steps.Count;
-
     /// <summary>
     /// Whether a step continues the sequences of the steps before it, or begins new ones; null where the trace does not
     /// tell.
     /// </summary>
-    public bool? Continues(int step) => step < _steps.Count ? _steps[step].Continues : null;
+    public bool? Continues(int step) => _steps.GetValueOrDefault(step)?.Continues;
 
     /// <summary>Whether <see cref="Continues"/> is recorded, and not concluded from the outputs.</summary>
-    public bool IsCertain(int step) => step < _steps.Count && _steps[step].IsCertain;
+    public bool IsCertain(int step) => _steps.GetValueOrDefault(step) is { IsCertain: true };
 
     /// <summary>
     /// The number of tokens in each row before a step; a step continues where the trace does not tell.
     /// </summary>
-    public int Past(int step) => step < _steps.Count ? _steps[step].Past : 0;
+    public int Past(int step) => _steps.GetValueOrDefault(step)?.Past ?? 0;
 
     /// <summary>Reads the history of a run.</summary>
     public static StepHistory Of(RecordedTrace trace)
     {
         var history = new StepHistory();
         var outputs = trace.Order.ToLookup(key => key.Step);
-        var count = Math.Max(trace.Steps.Count, outputs.Select(step => step.Key + 1).DefaultIfEmpty(0).Max());
+        var steps = Enumerable.Range(0, trace.Steps.Count).Concat(outputs.Select(step => step.Key)).Distinct().Order();
         var positions = trace.Order.FirstOrDefault(IsPositionEmbedding);
         var total = 0;
-        for (var step = 0; step < count; step++)
+        foreach (var step in steps)
         {
             var ids = step < trace.Steps.Count ? trace.Steps[step] : null;
             var tokens = ids is { Length: > 0 } ? ids[0].Length : Tokens(trace, outputs[step]);
@@ -46,7 +43,7 @@ internal sealed class StepHistory
                     ? (recorded, true)
                     : (Conclude(trace, outputs[step], positions, step, tokens, total), false);
             total = continues == false ? 0 : total;
-            history._steps.Add(new(continues, isCertain, total));
+            history._steps[step] = new(continues, isCertain, total);
             total += tokens;
         }
 
@@ -95,7 +92,7 @@ internal sealed class StepHistory
     private static bool IsReturnedCache(RecordedTrace trace, TraceKey key) => key.Module == trace.Root
         && key.Part?.StartsWith("past_key_values.", StringComparison.Ordinal) is true;
 
-    // Attention weights are (batch, heads, tokens, keys). Rows that are sampled do not sum to one, so that the name must tell.
+    // Attention weights are (batch, heads, tokens, keys). Sampled rows do not sum to one, so that their name must tell.
     private static bool IsWeights(RecordedTrace trace, TraceKey key, int tokens) =>
         trace.FullShapeOf(key) is { Length: 4 } shape && shape[2] == tokens
         && (trace.Facts.Sampled.ContainsKey(key.ToString())

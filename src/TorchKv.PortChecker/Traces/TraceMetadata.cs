@@ -86,7 +86,7 @@ internal static class TraceMetadata
             Width = width,
             HeadDim = Number(config, "head_dim") ?? width / heads,
             Training = metadata.GetValueOrDefault("training") == "true",
-            MaxElements = limit,
+            MaxElements = Math.Max(0, limit),
             Modules = Members(name, "modules", metadata).Keys,
             Types = Types(name, metadata),
             Parameters = Parameters(name, metadata),
@@ -167,10 +167,8 @@ internal static class TraceMetadata
             // Without an entry the element is of no kind.
             var cached = past.ElementAtOrDefault(step);
             var usesCache = Members(flags.ElementAtOrDefault(step)).GetValueOrDefault("use_cache");
-            bool? continues = cached.ValueKind == JsonValueKind.Number && cached.TryGetInt64(out var tokens) ? tokens > 0
-                : usesCache.ValueKind == JsonValueKind.False ? false
-                : null;
-            calls.Add(new(tensors, continues));
+            bool? continues = usesCache.ValueKind == JsonValueKind.False ? false : null;
+            calls.Add(new(tensors, PythonJson.Number(cached) is { } tokens ? tokens > 0 : continues));
         }
 
         return calls;

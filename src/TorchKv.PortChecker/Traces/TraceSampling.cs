@@ -5,15 +5,14 @@ namespace TorchKv.PortChecking.Traces;
 /// </summary>
 internal static class TraceSampling
 {
-    /// <summary>
-    /// The rows and columns that are kept of a shape, and the shape of what is kept; null where all is kept.
-    /// </summary>
-    public static (int[] Rows, int[] Columns, int[] Shape)? Positions(ReadOnlySpan<int> shape, int limit)
+    /// <summary>The shape of what is kept of a shape; null where all is kept.</summary>
+    /// <exception cref="OverflowException">The shape has more rows than an array can have numbers.</exception>
+    public static int[]? KeptShape(ReadOnlySpan<int> shape, int limit)
     {
-        long count = 1;
+        Int128 count = 1;
         foreach (var size in shape)
         {
-            count *= size;
+            count = checked(count * size);
         }
 
         if (limit <= 0 || count <= limit || shape.Length == 0)
@@ -21,19 +20,32 @@ internal static class TraceSampling
             return null;
         }
 
-        var columns = shape[^1];
-        var rows = (int)(count / columns);
-        var kept = Math.Min(columns, Math.Max(1, limit / Math.Max(1, rows)));
-        var keptColumns = Spread(kept, columns);
-        return rows <= limit
-            ? (Spread(rows, rows), keptColumns, [.. shape[..^1], kept])
-            : (Spread(limit, rows), keptColumns, [limit, kept]);
+        var rows = checked((int)(count / shape[^1]));
+        var columns = Math.Min(shape[^1], Math.Max(1, limit / Math.Max(1, rows)));
+        return rows <= limit ? [.. shape[..^1], columns] : [limit, columns];
+    }
+
+    /// <summary>The rows and columns that are kept of a shape; null where all are kept.</summary>
+    public static (int[] Rows, int[] Columns)? Positions(ReadOnlySpan<int> shape, int limit)
+    {
+        if (KeptShape(shape, limit) is not { } kept)
+        {
+            return null;
+        }
+
+        var rows = 1;
+        foreach (var size in shape[..^1])
+        {
+            rows *= size;
+        }
+
+        return (Spread(Math.Min(rows, limit), rows), Spread(kept[^1], shape[^1]));
     }
 
     /// <summary>The numbers that are kept of a tensor.</summary>
     public static Activation Apply(Activation whole, int limit)
     {
-        if (Positions(whole.Shape, limit) is not var (rows, columns, shape))
+        if (Positions(whole.Shape, limit) is not var (rows, columns))
         {
             return whole;
         }
@@ -48,7 +60,7 @@ internal static class TraceSampling
             }
         }
 
-        return whole with { Shape = shape, Values = values };
+        return whole with { Shape = KeptShape(whole.Shape, limit)!, Values = values };
     }
 
     // kept of the indices 0 … of − 1, evenly spread.

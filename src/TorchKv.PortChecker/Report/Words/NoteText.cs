@@ -45,17 +45,21 @@ internal static class NoteText
         string[] missing = [.. comparison.Errors.Where(error => error.PortKey is null).Select(error => error.Key)];
         if (missing.Length > 0)
         {
-            notes.Add($"{missing.Length} outputs of the original have no counterpart in the port: {Some(missing)}");
+            notes.Add($"{Count(missing)} of the original {Have(missing)} no counterpart in the port: {Some(missing)}");
         }
 
         string[] extra = [.. comparison.Pairing.Extra.Select(key => key.ToString())];
         if (extra.Length > 0)
         {
-            notes.Add($"{extra.Length} outputs of the port have no counterpart in the original: {Some(extra)}");
+            notes.Add($"{Count(extra)} of the port {Have(extra)} no counterpart in the original: {Some(extra)}");
         }
 
         return notes;
     }
+
+    private static string Count(string[] keys) => keys.Length == 1 ? "1 output" : $"{keys.Length} outputs";
+
+    private static string Have(string[] keys) => keys.Length == 1 ? "has" : "have";
 
     private static string Some(string[] keys) =>
         string.Join(", ", keys.Take(MostKeys)) + (keys.Length > MostKeys ? ", …" : "");

@@ -33,6 +33,7 @@ internal static class ValueText
         NotANumberCause.Float16Overflow =>
             "float16 ends at 65504: an overflow, or a mask constant that it cannot hold",
         NotANumberCause.Overflow => "an overflow or a division by zero",
+        NotANumberCause.Parameter => "a parameter of this module has NaN or infinity there",
         NotANumberCause.MaskedRows => "whole rows: a softmax over keys that are all masked (0/0), as for padding; "
             + "such rows should give zeros",
         _ => "0/0, ∞ − ∞ or a number that was NaN already (memory that was never written)",
