@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using CsCheck;
 using TorchKv.Extensions.AI.Templates;
 using TorchKv.Server.Tests.Support;
@@ -103,32 +102,25 @@ public sealed class ChatStreamTests(Storyteller storyteller)
     }
 
     [Fact]
-    public void AnyStopTextEndsAStreamAsItEndsAWholeAnswer()
+    public async Task AnyStopTextEndsAStreamAsItEndsAWholeAnswer()
     {
         const string Says = "One fish two fish red fish blue fish, black fish old fish new fish.";
-        var server = RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer) { Says = Says, EndsByItself = true }, template: ChatTemplates.Plain).GetAwaiter().GetResult();
-        try
-        {
-            Gen.Select(Gen.Int[0, Says.Length - 1], Gen.Int[1, 9], Gen.Bool).Sample(
-                stop =>
-                {
-                    var (at, length, isInside) = stop;
-                    var text = Says.Substring(at, Math.Min(length, Says.Length - at)) + (isInside ? "" : "~");
-                    var body = $$"""{"model":"fake","messages":[{"role":"user","content":"x"}],"stop":[{{JsonSerializer.Serialize(text)}}]""";
-                    var whole = server.AskAsync(Path, body + "}").GetAwaiter().GetResult();
-                    var stream = server.StreamAsync(Path, body + ""","stream":true}""").GetAwaiter().GetResult();
-                    var expected = Says.IndexOf(text, StringComparison.Ordinal) is >= 0 and var found ? Says[..found] : Says;
-                    return stream.Text() == expected
-                        && (string?)whole["choices"]![0]!["message"]!["content"] == expected
-                        && stream.Reasons().Single() == "stop";
-                },
-                iter: 60,
-                threads: 1);
-        }
-        finally
-        {
-            server.DisposeAsync().AsTask().GetAwaiter().GetResult();
-        }
+        await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer) { Says = Says }, template: ChatTemplates.Plain);
+        await Gen.Select(Gen.Int[0, Says.Length - 1], Gen.Int[1, 9], Gen.Bool).SampleAsync(
+            async stop =>
+            {
+                var (at, length, isInside) = stop;
+                var text = Says.Substring(at, Math.Min(length, Says.Length - at)) + (isInside ? "" : "~");
+                var body = $$"""{"model":"fake","messages":[{"role":"user","content":"x"}],"stop":[{{JsonSerializer.Serialize(text)}}]""";
+                var whole = await server.AskAsync(Path, body + "}");
+                var stream = await server.StreamAsync(Path, body + ""","stream":true}""");
+                var expected = Says.IndexOf(text, StringComparison.Ordinal) is >= 0 and var found ? Says[..found] : Says;
+                return stream.Text() == expected
+                    && (string?)whole["choices"]![0]!["message"]!["content"] == expected
+                    && stream.Reasons().Single() == "stop";
+            },
+            iter: 60,
+            threads: 1);
     }
 
     [Fact]

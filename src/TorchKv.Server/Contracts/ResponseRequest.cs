@@ -111,5 +111,5 @@ internal sealed record ResponseRequest
 
     /// <summary>Fields that no version of the interface has.</summary>
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Unknown { get; init; }
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
