@@ -68,13 +68,20 @@ public static class TorchKvServer
         CancellationToken cancellationToken = default)
     {
         await using var app = Build(options, load, arguments, configure);
-        await ((IHost)app).RunAsync(cancellationToken).ConfigureAwait(false);
+        var loaded = app.Services.GetRequiredService<ModelHost>().Loaded;
+        try
+        {
+            await ((IHost)app).RunAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (loaded.IsFaulted)
+        {
+            // The model failed before the server had begun to listen.
+        }
 
         // A model that could not be loaded stops the host; its error is the caller's to see.
-        var host = app.Services.GetRequiredService<ModelHost>();
-        if (host.Loaded.IsFaulted)
+        if (loaded.IsFaulted)
         {
-            await host.Loaded.ConfigureAwait(false);
+            await loaded.ConfigureAwait(false);
         }
     }
 

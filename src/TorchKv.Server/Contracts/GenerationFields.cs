@@ -138,5 +138,5 @@ internal abstract record GenerationFields
 
     /// <summary>Fields that no version of the interface has.</summary>
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Unknown { get; init; }
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

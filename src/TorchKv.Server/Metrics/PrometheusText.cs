@@ -68,13 +68,18 @@ internal readonly struct PrometheusText(IBufferWriter<byte> output, string label
         var comma = labels.Length > 0 && more.Length > 0 ? "," : "";
         if (labels.Length + more.Length > 0)
         {
-            Write(string.Create(CultureInfo.InvariantCulture, $"{name}{{{labels}{comma}{more}}} {value:R}\n"));
+            Write(string.Create(CultureInfo.InvariantCulture, $"{name}{{{labels}{comma}{more}}} {Number(value)}\n"));
         }
         else
         {
-            Write(string.Create(CultureInfo.InvariantCulture, $"{name} {value:R}\n"));
+            Write(string.Create(CultureInfo.InvariantCulture, $"{name} {Number(value)}\n"));
         }
     }
+
+    private static string Number(double value) =>
+        double.IsPositiveInfinity(value) ? "+Inf"
+        : double.IsNegativeInfinity(value) ? "-Inf"
+        : value.ToString("R", CultureInfo.InvariantCulture);
 
     private void Write(string line)
     {

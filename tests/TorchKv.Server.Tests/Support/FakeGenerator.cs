@@ -9,6 +9,7 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
 {
     private readonly SemaphoreSlim _steps = new(0);
     private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _isArmed;
     private int _active;
     private int _started;
 
@@ -55,6 +56,9 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
     /// <summary>Done when a generation has begun.</summary>
     public Task Begun => _begun.Task;
 
+    /// <summary>From now on it does as told; until then, for the server's warming up, it only answers.</summary>
+    public void Arm() => _isArmed = true;
+
     public void Release(int tokens) => _steps.Release(tokens);
 
     public IAsyncEnumerable<GeneratedPiece> GenerateAsync(IReadOnlyList<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default)
@@ -62,14 +66,18 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
         options ??= new GenerationOptions();
         LastOptions = options;
         LastPrompt = promptIds;
-        return Refusal is { } refusal ? throw refusal : RunAsync([.. promptIds], options, cancellationToken);
+        return _isArmed && Refusal is { } refusal ? throw refusal : RunAsync([.. promptIds], options, cancellationToken);
     }
 
     private async IAsyncEnumerable<GeneratedPiece> RunAsync(int[] prompt, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _active);
-        Interlocked.Increment(ref _started);
-        _begun.TrySetResult();
+        if (_isArmed)
+        {
+            Interlocked.Increment(ref _started);
+            _begun.TrySetResult();
+        }
+
         try
         {
             var ids = tokenizer.Encode(Says);
@@ -81,7 +89,7 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
 
             for (var step = 0; rows.Any(row => !row.IsDone); step++)
             {
-                if (IsGated)
+                if (IsGated && _isArmed)
                 {
                     await _steps.WaitAsync(cancellationToken);
                 }
@@ -91,7 +99,7 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
                     cancellationToken.ThrowIfCancellationRequested();
                 }
 
-                if (Failure is { } failure && failure.At == step)
+                if (_isArmed && Failure is { } failure && failure.At == step)
                 {
                     throw failure.Error;
                 }

@@ -34,8 +34,12 @@ internal sealed class RunningServer : IAsyncDisposable
     public ModelHost Models => App.Services.GetRequiredService<ModelHost>();
 
     /// <summary>A server over a fake generator.</summary>
-    public static Task<RunningServer> StartAsync(FakeGenerator generator, Action<TorchKvServerOptions>? configure = null, IChatTemplate? template = null)
-        => StartAsync(new ServedModel("fake", generator, Storyteller.Tokenizer, template ?? ChatTemplates.Transcript), configure);
+    public static async Task<RunningServer> StartAsync(FakeGenerator generator, Action<TorchKvServerOptions>? configure = null, IChatTemplate? template = null)
+    {
+        var server = await StartAsync(new ServedModel("fake", generator, Storyteller.Tokenizer, template ?? ChatTemplates.Transcript), configure);
+        generator.Arm();
+        return server;
+    }
 
     /// <summary>A server whose model is ready.</summary>
     public static async Task<RunningServer> StartAsync(ServedModel model, Action<TorchKvServerOptions>? configure = null)
