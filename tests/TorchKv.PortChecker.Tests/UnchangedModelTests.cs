@@ -1,12 +1,14 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TorchKv.Cli.Models;
+using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.PortChecking.Findings;
 using TorchKv.PortChecking.Mapping;
 using TorchKv.PortChecking.Report;
 using TorchKv.PortChecking.Traces;
 using TorchKv.TestSupport;
+
 using static TorchSharp.torch;
 
 namespace TorchKv.PortChecking.Tests;

@@ -1,3 +1,5 @@
+using TorchKv.Runtime;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Tests.Support;
 
 namespace TorchKv.Server.Tests;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Tests.Support;

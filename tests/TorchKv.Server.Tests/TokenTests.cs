@@ -1,3 +1,4 @@
+using TorchKv.Runtime;
 using TorchKv.Server.Tests.Support;
 
 namespace TorchKv.Server.Tests;

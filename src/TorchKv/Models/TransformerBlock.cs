@@ -1,4 +1,5 @@
 using TorchKv.Caching;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

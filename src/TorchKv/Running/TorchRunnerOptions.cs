@@ -1,5 +1,6 @@
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -3,6 +3,7 @@ using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 using TorchKv.Testing;
 using static TorchSharp.torch;
