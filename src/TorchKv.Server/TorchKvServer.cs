@@ -9,6 +9,7 @@ using TorchKv.Extensions.AI.Templates;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 using TorchKv.Server.Models;
+using TorchKv.Server.Options;
 
 namespace TorchKv.Server;
 

@@ -16,6 +16,7 @@ using TorchKv.Server.Endpoints;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
+using TorchKv.Server.Options;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 using TorchKv.Server.Security;

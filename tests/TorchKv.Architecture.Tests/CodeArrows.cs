@@ -37,12 +37,12 @@ internal sealed class CodeArrows
     private void Add(TypeDefinition type)
     {
         var from = NamespaceOf(type);
-        if (from.Length == 0)
+        if (!from.StartsWith("TorchKv", StringComparison.Ordinal))
         {
+            // Made by the compiler or a source generator: it has no place in a folder.
             return;
         }
 
-        // The compiler's own types, such as those behind collection expressions, have no place in a folder.
         if (!type.Name.StartsWith('<') && type.DeclaringType is null)
         {
             Namespaces.Add(from);
@@ -182,7 +182,7 @@ internal sealed class CodeArrows
 
         var scope = type.Scope is ModuleDefinition module ? module.Assembly.Name.Name : type.Scope.Name;
         var to = NamespaceOf(type);
-        if (to.Length > 0 && to != from && _assemblies.Contains(scope))
+        if (to.StartsWith("TorchKv", StringComparison.Ordinal) && to != from && _assemblies.Contains(scope))
         {
             _examples.TryAdd((from, to), member);
         }

@@ -6,8 +6,8 @@ namespace TorchKv.Architecture.Tests;
 /// </summary>
 internal static class FloorTable
 {
-    // A line without indentation begins a group. An indented line is a floor and, after the colon, the floors that it may
-    // use. Names are relative to the group; "." is the group's own namespace, "/" begins a full name.
+    // A line without indentation begins an assembly. An indented line is a floor and, after the colon, the floors that it
+    // may use. Names are relative to the assembly's namespace, else to TorchKv; "." is the assembly's own namespace.
     private const string Table = """
         TorchKv.Runtime
             Contracts        :
@@ -25,6 +25,58 @@ internal static class FloorTable
             Cpu.Kernels      : Configuration
             Cpu              : Contracts, Model, Configuration, Checkpoints, Cpu.Kernels
             .                : Contracts, Files, Model, Text, Paging, Scheduling, Serving, Serving.Sessions, Cpu
+        TorchKv
+            Caching : Runtime.Contracts
+            Models  : Runtime.Contracts, Runtime.Configuration, Runtime.Sampling, Caching
+            Loading : Runtime.Contracts, Runtime.Configuration, Runtime.Checkpoints, Models
+            Running : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Models, Loading
+        TorchKv.Plotting
+            . :
+        TorchKv.Simulation
+            . : Runtime.Contracts, Runtime.Model, Runtime.Paging, Runtime.Scheduling, Runtime.Serving
+        TorchKv.PortChecking
+            Text         :
+            Findings     :
+            Traces       : Runtime.Contracts, Runtime.Checkpoints, Text
+            Mapping      : Traces
+            Comparison   : Runtime.Checkpoints, Text, Traces, Mapping
+            Diagnosis    : Runtime.Checkpoints, Findings, Traces, Mapping, Comparison
+            Report.Words : Text, Findings, Traces, Mapping, Comparison
+            Report       : Plotting, Text, Findings, Traces, Mapping, Comparison, Report.Words
+            .            : Runtime.Checkpoints, Findings, Traces, Mapping, Comparison, Diagnosis, Report, Report.Words
+        TorchKv.Extensions.AI
+            Options   : Runtime.Contracts
+            Templates : Runtime.Contracts, Runtime.Text
+            Chat      : Runtime.Contracts, Runtime.Text, Options, Templates
+            Hosting   : Runtime
+            .         : Runtime.Contracts, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Templates, Chat, Hosting
+        TorchKv.Server
+            Contracts :
+            Options   : Runtime.Contracts
+            Errors    : Runtime.Contracts, Contracts
+            Models    : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Errors
+            Security  : Runtime.Contracts, Options, Errors
+            Metrics   : Runtime.Contracts, Runtime.Serving, Runtime, Models
+            Running   : Options, Errors, Models, Security, Metrics
+            Requests  : Runtime.Contracts, Runtime.Text, Extensions.AI.Options, Extensions.AI.Templates, Contracts, Options, Errors, Models, Security
+            Answers   : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Options, Errors, Models, Metrics, Running, Requests
+            OpenApi   : Contracts, Running
+            Endpoints : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Options, Errors, Models, Security, Metrics, Running, Requests, Answers, OpenApi
+            .         : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Options, Models, Security, Metrics, Running, Requests, Answers, OpenApi, Endpoints
+        TorchKv.Cli
+            Terminal    : Runtime.Contracts, Runtime.Serving, Runtime
+            CommandLine : Runtime.Contracts, Runtime.Files, Terminal
+            Plotting    : Runtime.Serving, TorchKv.Plotting, Simulation
+            Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
+            Chat        : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Terminal, CommandLine, Models
+            Commands    : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
+            .           : Runtime.Contracts, Terminal, CommandLine, Commands
+        TorchKv.Benchmarks
+            Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints
+            Kernels   : Runtime.Model, Runtime.Configuration, Runtime.Cpu, Runtime.Cpu.Kernels, Measuring
+            Port      : Runtime.Files, Runtime.Configuration, Caching, TorchKv.Models, Loading, TorchKv.Plotting, Measuring
+            Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Simulation, TorchKv.Plotting, Measuring
+            Peers     : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Cpu, TorchKv.Plotting, Measuring
         """;
 
     /// <summary>The floors with the floors that each may use, all by full namespace.</summary>
@@ -32,28 +84,32 @@ internal static class FloorTable
 
     private static Dictionary<string, IReadOnlySet<string>> Read(string table)
     {
-        var arrows = new Dictionary<string, IReadOnlySet<string>>();
-        var group = "";
+        var lines = new List<(string Assembly, string Floor, string[] Uses)>();
+        var assembly = "";
         foreach (var line in table.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             if (!char.IsWhiteSpace(line[0]))
             {
-                group = line.Trim();
+                assembly = line.Trim();
                 continue;
             }
 
             var colon = line.IndexOf(':');
-            var uses = line[(colon + 1)..].Split(',', StringSplitOptions.RemoveEmptyEntries);
-            arrows.Add(FullName(group, line[..colon]), uses.Select(name => FullName(group, name)).ToHashSet());
+            var floor = line[..colon].Trim();
+            var uses = line[(colon + 1)..].Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            lines.Add((assembly, floor == "." ? assembly : $"{assembly}.{floor}", uses));
         }
 
-        return arrows;
+        var floors = lines.Select(line => line.Floor).ToHashSet();
+        return lines.ToDictionary(
+            line => line.Floor,
+            IReadOnlySet<string> (line) => line.Uses.Select(name => FullName(floors, line.Assembly, name)).ToHashSet());
     }
 
-    private static string FullName(string group, string name) => name.Trim() switch
+    private static string FullName(HashSet<string> floors, string assembly, string name)
     {
-        "." => group,
-        ['/', .. var full] => full,
-        var relative => $"{group}.{relative}",
-    };
+        string[] candidates = [$"{assembly}.{name}", $"TorchKv.{name}", name];
+        return candidates.FirstOrDefault(floors.Contains)
+            ?? throw new InvalidDataException($"The table names {name}, which is no floor.");
+    }
 }

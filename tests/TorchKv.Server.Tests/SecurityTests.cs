@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Scheduling;
+using TorchKv.Server.Options;
 using TorchKv.Server.Security;
 using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using TorchKv.Extensions.AI.Templates;
 using TorchKv.Server.Models;
+using TorchKv.Server.Options;
 using TorchKv.Server.Tests.Support;
 
 namespace TorchKv.Server.Tests;

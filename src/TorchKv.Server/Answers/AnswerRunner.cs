@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Metrics;
+using TorchKv.Server.Options;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 

@@ -7,6 +7,7 @@ using TorchKv.Server.Answers;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
+using TorchKv.Server.Options;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 

@@ -10,6 +10,7 @@ using TorchKv.Server.Errors;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
+using TorchKv.Server.Options;
 
 namespace TorchKv.Server.Endpoints;
 

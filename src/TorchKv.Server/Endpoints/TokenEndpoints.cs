@@ -4,6 +4,7 @@ using TorchKv.Server.Answers;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
+using TorchKv.Server.Options;
 using TorchKv.Server.Requests;
 
 namespace TorchKv.Server.Endpoints;

@@ -4,6 +4,7 @@ using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
+using TorchKv.Server.Options;
 
 namespace TorchKv.Server.Requests;
 

@@ -3,6 +3,7 @@ using TorchKv.Extensions.AI.Options;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
+using TorchKv.Server.Options;
 using TorchKv.Server.Security;
 
 namespace TorchKv.Server.Requests;

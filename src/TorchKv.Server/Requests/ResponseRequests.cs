@@ -5,6 +5,7 @@ using TorchKv.Runtime.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
+using TorchKv.Server.Options;
 
 namespace TorchKv.Server.Requests;
 

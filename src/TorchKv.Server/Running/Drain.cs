@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
+using TorchKv.Server.Options;
 
 namespace TorchKv.Server.Running;
 

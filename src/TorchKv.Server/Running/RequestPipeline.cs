@@ -4,6 +4,7 @@ using TorchKv.Runtime.Scheduling;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
+using TorchKv.Server.Options;
 using TorchKv.Server.Security;
 
 namespace TorchKv.Server.Running;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Server.Options;
 
 namespace TorchKv.Server.Security;
 

@@ -10,6 +10,7 @@ using Microsoft.Extensions.Logging;
 using TorchKv.Extensions.AI.Templates;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
+using TorchKv.Server.Options;
 
 namespace TorchKv.Server.Tests.Support;
 

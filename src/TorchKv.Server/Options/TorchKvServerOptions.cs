@@ -1,6 +1,6 @@
 using TorchKv.Runtime.Contracts;
 
-namespace TorchKv.Server;
+namespace TorchKv.Server.Options;
 
 /// <summary>How the server runs. Read from the configuration section <c>TorchKv</c>, the environment (<c>TorchKv__Port</c>) and code.</summary>
 public sealed class TorchKvServerOptions
