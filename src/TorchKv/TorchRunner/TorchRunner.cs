@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using TorchKv.Caching;
 using TorchKv.Models;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
@@ -40,7 +41,7 @@ public sealed class TorchRunner : IModelRunner
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blockCount);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxTokensPerStep);
         (this.model, this.ownsModel, BlockCount, MaxTokensPerStep) = (model, ownsModel, blockCount, maxTokensPerStep);
-        var weight = model.tok_emb.weight!;
+        var weight = model.out_head.weight!;
         device = weight.device;
         using var scope = NewDisposeScope();
         using var no_gradients = no_grad();
@@ -120,9 +121,12 @@ public sealed class TorchRunner : IModelRunner
 
         if (plan.WantedCount > 0)
         {
-            x = model.final_norm.call(x.index_select(0, part(plan.Wanted)));
-            var result = model.out_head.call(x).to(ScalarType.Float32).cpu().contiguous();           // (wanted, vocab_size)
-            MemoryMarshal.Cast<byte, float>(result.bytes).CopyTo(logits);
+            x = model.final_norm.call(Slots.select(x, part(plan.Wanted)));
+            var result = model.out_head.call(x).to(ScalarType.Float32);                              // (wanted, vocab_size)
+            if (!result.is_meta)
+            {
+                MemoryMarshal.Cast<byte, float>(result.cpu().contiguous().bytes).CopyTo(logits);
+            }
         }
     }
 
@@ -202,8 +206,8 @@ public sealed class TorchRunner : IModelRunner
 
         // (heads, rows, tokens, head_dim) and (heads, rows, seen, head_dim)
         queries = PerHead(queries, att).reshape(att.num_heads, rows, tokens, att.head_dim);
-        var keys = blocksK[layer].index_select(1, group.Table).view(att.num_heads, rows, seen, att.head_dim);
-        var values = blocksV[layer].index_select(1, group.Table).view(att.num_heads, rows, seen, att.head_dim);
+        var keys = Slots.select(blocksK[layer], group.Table, 1).view(att.num_heads, rows, seen, att.head_dim);
+        var values = Slots.select(blocksV[layer], group.Table, 1).view(att.num_heads, rows, seen, att.head_dim);
         if (att.upcast && queries.dtype != ScalarType.Float32)
         {
             (queries, keys) = (queries.to(ScalarType.Float32), keys.to(ScalarType.Float32));
