@@ -51,7 +51,7 @@ internal sealed class LineProcess : IDisposable
                 return process;
             }
 
-            reason = process._errors.Result.Trim().Split('\n')[^1];
+            reason = process.LastError;
             process.Dispose();
         }
         catch (Win32Exception error)
@@ -70,7 +70,7 @@ internal sealed class LineProcess : IDisposable
         _process.StandardInput.Flush();
         return Read()
             ?? throw new InvalidDataException(
-                $"A worker ended instead of answering '{line}': {_errors.Result.Trim().Split('\n')[^1]}");
+                $"A worker ended instead of answering '{line}': {LastError}");
     }
 
     /// <summary>Ends the process.</summary>
@@ -91,6 +91,16 @@ internal sealed class LineProcess : IDisposable
         }
 
         _process.Dispose();
+    }
+
+    // A program of benchmarks says first which program it is.
+    private string LastError
+    {
+        get
+        {
+            var line = _errors.Result.Trim().Split('\n')[^1];
+            return line.StartsWith("bench: ", StringComparison.Ordinal) ? line["bench: ".Length..] : line;
+        }
     }
 
     private JsonElement? Read()

@@ -28,4 +28,12 @@ internal sealed record TorchAnswer
     /// <summary>Bytes resident after each tenth of the tokens of a long run.</summary>
     [JsonPropertyName("resident")]
     public long[] Resident { get; init; } = [];
+
+    /// <summary>The device's limit: bytes copied a second.</summary>
+    [JsonPropertyName("bytes_per_second")]
+    public double BytesPerSecond { get; init; }
+
+    /// <summary>The device's limit: operations a second in the dtype's products.</summary>
+    [JsonPropertyName("operations_per_second")]
+    public double OperationsPerSecond { get; init; }
 }

@@ -1,6 +1,6 @@
 """GPT-2 with a KV cache as one writes it in eager PyTorch: the other side of `./run.sh bench port`, and a peer in `./run.sh bench peers`.
 
-usage: gpt2_pytorch.py CHECKPOINT THREADS
+usage: gpt2_pytorch.py CHECKPOINT THREADS [DEVICE] [DTYPE]      (cpu, float32)
 Reads one JSON request a line and answers with one JSON line; see `answer`. Needs torch and numpy.
 """
 import json, math, os, struct, sys, time
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 class ConcatCache:
     """Keys and values grow by torch.cat."""
 
-    def __init__(self, batch, heads, capacity, head_dim):
+    def __init__(self, batch, heads, capacity, head_dim, like):
         self.k = self.v = None
 
     def update(self, k, v):  # (b, heads, new, head_dim) -> (b, heads, all, head_dim)
@@ -26,9 +26,9 @@ class ConcatCache:
 class StaticCache:
     """Keys and values are written into room made beforehand."""
 
-    def __init__(self, batch, heads, capacity, head_dim):
-        self.k = torch.zeros(batch, heads, capacity, head_dim)
-        self.v = torch.zeros(batch, heads, capacity, head_dim)
+    def __init__(self, batch, heads, capacity, head_dim, like):
+        self.k = torch.zeros(batch, heads, capacity, head_dim, device=like.device, dtype=like.dtype)
+        self.v = torch.zeros(batch, heads, capacity, head_dim, device=like.device, dtype=like.dtype)
         self.length = 0
 
     def update(self, k, v):
@@ -86,8 +86,8 @@ class GPT2(nn.Module):
 
     def forward(self, ids, caches=None, past=0):
         t = ids.size(1)
-        mask = None if t == 1 else torch.ones(t, past + t, dtype=torch.bool).triu(past + 1)
-        x = self.tokens(ids) + self.positions(torch.arange(past, past + t))
+        mask = None if t == 1 else torch.ones(t, past + t, dtype=torch.bool, device=ids.device).triu(past + 1)
+        x = self.tokens(ids) + self.positions(torch.arange(past, past + t, device=ids.device))
         for i, block in enumerate(self.blocks):
             x = block(x, None if caches is None else caches[i], mask)
         return self.head(self.norm(x[:, -1]))  # (b, vocab): the next token's logits
@@ -135,9 +135,10 @@ def answer(model, request):
         torch.set_num_threads(request["threads"])
     batch, length = request["batch"], request["prompt"]
     rows = [[(7919 * (row + 1) + 104729 * i) % c["vocab_size"] for i in range(length)] for row in range(batch)]
-    ids = torch.tensor(rows)
+    weight = model.head.weight
+    ids = torch.tensor(rows, device=weight.device)
     kind = {"none": None, "concat": ConcatCache, "static": StaticCache}[request["cache"]]
-    caches = kind and [kind(batch, c["n_head"], c["n_positions"], c["n_embd"] // c["n_head"]) for _ in model.blocks]
+    caches = kind and [kind(batch, c["n_head"], c["n_positions"], c["n_embd"] // c["n_head"], weight) for _ in model.blocks]
     out, times, past = [], [], 0
     with torch.inference_mode():
         step = ids
@@ -156,9 +157,13 @@ def answer(model, request):
 
 
 def main():
-    torch.set_num_threads(int(sys.argv[2]))
-    model = load(sys.argv[1])
-    print(json.dumps({"ready": f"PyTorch {torch.__version__}, {torch.get_num_threads()} thread(s)"}), flush=True)
+    checkpoint, threads, device, dtype = (sys.argv[1:] + ["cpu", "float32"][len(sys.argv) - 3 :])[:4]
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        sys.exit(f"the torch {torch.__version__} of {sys.executable} sees no CUDA device")
+    torch.set_num_threads(int(threads))
+    model = load(checkpoint).to(device=device, dtype=getattr(torch, dtype))
+    where = f", {torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}" if device.startswith("cuda") else ""
+    print(json.dumps({"ready": f"PyTorch {torch.__version__}, {torch.get_num_threads()} thread(s){where}"}), flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(model, json.loads(line))), flush=True)
 

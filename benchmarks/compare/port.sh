@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The port beside the same work in eager PyTorch.
-# usage: port.sh [--quick] [--json FILE] [--plot FILE.svg] [--threads N]
+# The port beside the same work in eager PyTorch, on the CPU or on a GPU (--device cuda).
+# usage: port.sh [--device cpu|cuda|cuda:N] [--quick] [--json FILE] [--plot FILE.svg] [--threads N] [--model DIR]
+#                [--dtype float32,bfloat16,float16] [--cache none,concat,static,paged] [--batch N,N] [--prompt N]
 #        port.sh --operators [BenchmarkDotNet's options]      a decode step's operations one by one
 #   TORCHKV_PYTHON=PROGRAM  the Python with torch and numpy; else the first python3 that has them
 set -euo pipefail

@@ -1,22 +1,17 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text.Json;
 using TorchKv.Benchmarks.Measuring;
-using TorchKv.Plotting;
+using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Files;
 
 namespace TorchKv.Benchmarks.Port;
 
 /// <summary>
-/// <c>port</c>: GPT-2 124M through no cache, concat and static, batch 1 and 8, in eager PyTorch and in the port, on the
-/// same weights and threads. Both are loaded all along and run in turns, so that what else the machine does falls on
-/// both; figures are medians.
+/// <c>port</c>: GPT-2 124M through no cache, the port's caches and the engine's paged runner, in eager PyTorch and in
+/// the port, on the same weights and device. Figures are medians of runs in turns.
 /// </summary>
 internal sealed class PortCommand : Command
 {
-    private static readonly Gpt2Config s_model = new();
-
     // The same code with 32 times fewer parameters, so that thousands of tokens take seconds.
     private static readonly Gpt2Config s_soakModel = new()
     {
@@ -26,16 +21,33 @@ internal sealed class PortCommand : Command
         HeadCount = 6,
     };
 
+    private readonly Option<string> _device = new("--device")
+    {
+        Description = "cpu, cuda or cuda:N (cpu)",
+        HelpName = "DEVICE",
+        DefaultValueFactory = _ => "cpu",
+    };
+
     private readonly Option<bool> _quick = BenchOption.Quick();
     private readonly Option<string?> _json = BenchOption.Json();
     private readonly Option<string?> _plot = BenchOption.Plot();
     private readonly Option<int> _threads = BenchOption.Threads(
         Environment.ProcessorCount, "libtorch's threads on both sides; a Python whose BLAS has its own may want 1");
+    private readonly Option<string?> _model = BenchOption.Model();
+    private readonly Option<string[]> _dtypes = BenchOption.Several(
+        "--dtype", PortShapes.DTypes, [], "some of the dtypes (cpu: float32; cuda: all)");
+    private readonly Option<string[]> _caches = BenchOption.Several(
+        "--cache", PortShapes.Caches, PortShapes.Caches, "some of the caches");
+    private readonly Option<int[]?> _batches = BenchOption.Numbers(
+        "--batch", 1024, "sequences (cpu: 1,8; cuda: 1,8,32)");
+    private readonly Option<int> _prompt = BenchOption.Number(
+        "--prompt", 0, 1000, 0, "tokens of each prompt; 0: 48 on the CPU, else 512");
 
     public PortCommand()
         : base("port", "The port beside the same work in PyTorch.")
     {
-        foreach (var option in (Option[])[_quick, _json, _plot, _threads])
+        foreach (var option in
+            (Option[])[_device, _quick, _json, _plot, _threads, _model, _dtypes, _caches, _batches, _prompt])
         {
             Options.Add(option);
         }
@@ -43,86 +55,78 @@ internal sealed class PortCommand : Command
         SetAction(Run);
     }
 
-    private int Run(ParseResult parsed)
+    private void Run(ParseResult parsed)
     {
-        var (quick, threads) = (parsed.GetValue(_quick), parsed.GetValue(_threads));
-        var folder = FormulaModels.Folder("gpt2-formula", s_model);
-        string[] scriptArguments =
-        [
-            RepositoryFolder.At("benchmarks", "compare", "gpt2_pytorch.py"),
-            folder,
-            threads.ToString(CultureInfo.InvariantCulture),
-        ];
-        TorchReady? pythonReady = null, portReady = null;
-        var limit = 0.0;
-        var cases = Cases(quick);
-
-        // Twice, and once the one is started first and once the other: on some machines the later of two processes is
-        // some per cent faster for as long as it lives.
-        for (var session = 0; session < 2; session++)
+        var (device, quick, threads) = (parsed.GetValue(_device)!, parsed.GetValue(_quick), parsed.GetValue(_threads));
+        var model = Model(parsed.GetValue(_model));
+        var prompt = parsed.GetValue(_prompt) is > 0 and var given ? given : (int?)null;
+        var shapes = PortShapes.Of(device, quick, parsed.GetValue(_caches), parsed.GetValue(_batches), prompt);
+        var dtypes = parsed.GetValue(_dtypes) is { Length: > 0 } chosen ? chosen : PortShapes.StandardDTypes(device);
+        var rows = new List<PortRow>();
+        PortSides? sides = null;
+        foreach (var dtype in dtypes)
         {
-            using var early = session == 0 ? TorchProcess.Start(TorchProcess.Python, scriptArguments, out _) : null;
-            using var port = StartPort(folder, threads);
-            if (port is null)
+            sides = new PortSides(model, device, dtype, threads);
+            var cases = shapes.Select(shape => new PortCase(shape)).ToList();
+            sides.Run(cases, quick ? 2 : 4, Progress);
+            Progress("");
+            if (rows.Count == 0)
             {
-                return 1;
+                PrintHeader(model, device, sides);
             }
 
-            var why = "";
-            using var late = session == 1 || early is null
-                ? TorchProcess.Start(TorchProcess.Python, scriptArguments, out why)
-                : null;
-            var python = early ?? late;
-            limit = Math.Max(limit, MachinePeaks.BestRead(Environment.ProcessorCount));
-            if (session == 0)
-            {
-                pythonReady = python?.Ready;
-                portReady = port.Ready;
-                if (python is null)
-                {
-                    Console.Error.WriteLine(
-                        $"No PyTorch to compare with: {why} (Debian/Ubuntu: apt-get install python3-torch "
-                            + "python3-numpy; TORCHKV_PYTHON names another Python.)");
-                }
-
-                Console.WriteLine(
-                    python is null ? port.Ready.Ready : $"A: {python.Ready.Ready}. B: {port.Ready.Ready}.");
-            }
-
-            foreach (var measured in cases)
-            {
-                Progress($"{session + 1}/2 {measured}");
-                measured.Run(python, port, rounds: quick ? 2 : 4, first: session);
-            }
+            var measured = cases.Select(one => one.Row(dtype, model, sides.Limits)).ToList();
+            measured.ForEach(row => Console.WriteLine(row.Line()));
+            rows.AddRange(measured);
         }
 
-        Progress("");
-        Console.WriteLine(
-            $"GPT-2 124M, float32, {Environment.ProcessorCount} cores, {limit / 1e9:F1} GB/s read by all of them.");
-        Console.WriteLine();
-        Console.WriteLine(PortRow.Header);
-        var rows = cases.Select(measured => measured.Row(limit)).ToList();
-        rows.ForEach(row => Console.WriteLine(row.Line()));
-        var file = new FileInfo(Path.Combine(folder, "model.safetensors")).Length;
-        var loading = new LoadingMemory(file, portReady!.Before, portReady.Peak);
-        Console.WriteLine();
-        Console.WriteLine(
-            $"Loading: resident memory peaks at {loading.Peak / 1e6:F0} MB, of which {loading.Before / 1e6:F0} MB "
-                + $"are .NET and libtorch; the model adds {loading.Ratio:F2} x its file.");
-        var soaks = Soak(quick, threads);
+        // A checkpoint of another's choice is measured for its speed alone.
+        var onCpu = PortShapes.IsCpu(device) && parsed.GetValue(_model) is null;
+        var report = new PortReport
+        {
+            PyTorch = sides!.PyTorch?.Ready,
+            Port = sides.Port!.Ready,
+            Model = model.Name,
+            Device = device,
+            Threads = threads,
+            Rows = rows,
+            Loading = onCpu ? Loading(model, sides.Port) : null,
+            Soaks = onCpu ? Soak(quick, threads) : [],
+        };
         if (parsed.GetValue(_json) is { } json)
         {
-            AtomicFile.Write(
-                json,
-                stream => WriteJson(stream, threads, rows, loading, soaks, limit, pythonReady?.Ready, portReady.Ready));
+            AtomicFile.Write(json, report.Write);
         }
 
         if (parsed.GetValue(_plot) is { } plot)
         {
-            AtomicFile.WriteText(plot, Chart(rows));
+            AtomicFile.WriteText(plot, report.Chart());
+        }
+    }
+
+    private static PortModel Model(string? folder)
+    {
+        if (folder is null)
+        {
+            return new PortModel("GPT-2 124M", FormulaModels.Gpt2(), new Gpt2Config());
         }
 
-        return 0;
+        using var checkpoint = Checkpoint.Open(folder);
+        return new PortModel(
+            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), folder, checkpoint.Config);
+    }
+
+    private static void PrintHeader(PortModel model, string device, PortSides sides)
+    {
+        Console.WriteLine(
+            sides.PyTorch is null ? sides.Port!.Ready : $"A: {sides.PyTorch.Ready}. B: {sides.Port!.Ready}.");
+        var (bytes, operations) = (sides.Limits.BytesPerSecond / 1e9, sides.Limits.OperationsPerSecond / 1e9);
+        Console.WriteLine(
+            $"{model.Name} on {device}, {Environment.ProcessorCount} cores; at most {bytes:F1} GB/s"
+                + (double.IsFinite(operations) ? $" and {operations:F0} GFLOP/s. " : ". ")
+                + "Paged is the engine's runner beside PyTorch's static cache.");
+        Console.WriteLine();
+        Console.WriteLine(PortRow.Header);
     }
 
     private static void Progress(string what)
@@ -133,44 +137,27 @@ internal sealed class PortCommand : Command
         }
     }
 
-    private static List<PortCase> Cases(bool quick)
+    private static LoadingMemory Loading(PortModel model, TorchReady port)
     {
-        var cases = new List<PortCase>();
-        foreach (var batch in new[] { 1, 8 })
-        {
-            foreach (var cache in new[] { "none", "concat", "static" })
-            {
-                // Enough tokens for a median, few enough that the six take minutes.
-                var tokens = (cache, batch) switch
-                {
-                    ("none", 1) => 12,
-                    ("none", _) => 4,
-                    (_, 1) => 40,
-                    _ => 20,
-                };
-                var request = new TorchRequest(cache, batch, Prompt: 48, quick ? Math.Max(3, tokens / 2) : tokens);
-                cases.Add(
-                    new PortCase(
-                        request,
-                        cache == "none"
-                            ? null
-                            : ModelWork.DecodeBytes(
-                                s_model, request.Prompt + (request.New / 2), batch, sizeof(float))));
-            }
-        }
-
-        return cases;
+        var loading = new LoadingMemory(
+            new FileInfo(Path.Combine(model.Folder, "model.safetensors")).Length, port.Before, port.Peak);
+        Console.WriteLine();
+        Console.WriteLine(
+            $"Loading: resident memory peaks at {loading.Peak / 1e6:F0} MB, of which {loading.Before / 1e6:F0} MB "
+                + $"are .NET and libtorch; the model adds {loading.Ratio:F2} x its file.");
+        return loading;
     }
 
     private static List<SoakRow> Soak(bool quick, int threads)
     {
         var tokens = quick ? 2_000 : 10_000;
         var rows = new List<SoakRow>();
-        using var port = StartPort(FormulaModels.Folder("gpt2-small-formula", s_soakModel), threads);
+        using var port = PortSides.Start(
+            FormulaModels.Folder("gpt2-small-formula", s_soakModel), "cpu", "float32", threads);
         Console.WriteLine();
         foreach (var cache in new[] { "concat", "static" })
         {
-            var answer = port!.Ask(new TorchRequest("soak-" + cache, Batch: 1, Prompt: 16, tokens));
+            var answer = port.Ask(new TorchRequest(TorchRequest.Soak + cache, Batch: 1, Prompt: 16, tokens));
             rows.Add(
                 new SoakRow(
                     cache,
@@ -183,68 +170,5 @@ internal sealed class PortCommand : Command
         }
 
         return rows;
-    }
-
-    private static void WriteJson(
-        Stream stream,
-        int threads,
-        List<PortRow> rows,
-        LoadingMemory loading,
-        List<SoakRow> soaks,
-        double limit,
-        string? python,
-        string port)
-    {
-        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
-        json.WriteStartObject();
-        json.WriteString("pytorch", python);
-        json.WriteString("port", port);
-        json.WriteNumber("cores", Environment.ProcessorCount);
-        json.WriteNumber("threads", threads);
-        json.WriteNumber("bytes_per_second", Math.Round(limit));
-        json.WriteStartArray("rows");
-        rows.ForEach(row => row.Write(json));
-        json.WriteEndArray();
-        loading.Write(json);
-        json.WriteStartArray("soak");
-        soaks.ForEach(row => row.Write(json));
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
-
-    private static string Chart(List<PortRow> rows)
-    {
-        var bars = rows.Where(row => row.Ratio is not null)
-            .Select(
-                row => new RatioBar(
-                    $"{row.Cache}, batch {row.Batch}", row.Ratio!.Value, $"{row.Ratio:F2}")
-                {
-                    Detail = $"{row.Port:F1} : {row.PyTorch:F1} tok/s",
-                    Tone = row.Ratio >= 1 ? BarTone.Good : BarTone.Poor,
-                });
-        return new RatioChart(
-            "GPT-2 124M, float32: the port ÷ PyTorch",
-            "Bars to the right of 1: the port is faster",
-            [new RatioGroup("", [.. bars])]).ToSvg();
-    }
-
-    private static TorchProcess? StartPort(string folder, int threads)
-    {
-        var worker = TorchProcess.Start(
-            Environment.ProcessPath!,
-            [
-                PortWorkerCommand.CommandName,
-                "--model",
-                folder,
-                "--threads",
-                threads.ToString(CultureInfo.InvariantCulture)
-            ],
-            out var why);
-        if (worker is null)
-        {
-            Console.Error.WriteLine($"The port does not start: {why}");
-        }
-
-        return worker;
     }
 }

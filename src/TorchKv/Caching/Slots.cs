@@ -39,8 +39,16 @@ internal static class Slots
         return copy;
     }
 
-    /// <summary>A copy of the rows <paramref name="index"/>.</summary>
-    public static Tensor select(Tensor buffer, Tensor index) =>
+    /// <summary>A copy of what <paramref name="index"/> names along dimension <paramref name="dim"/>, 0 or 1.</summary>
+    public static Tensor select(Tensor buffer, Tensor index, long dim = 0)
+    {
+        if (!buffer.is_meta)
+        {
+            return buffer.index_select(dim, index);
+        }
+
         // libtorch has index_select for the meta device only in Python
-        buffer.is_meta ? buffer[TensorIndex.Tensor(index)] : buffer.index_select(0, index);
+        var named = TensorIndex.Tensor(index);
+        return dim == 0 ? buffer[named] : buffer[TensorIndex.Colon, named];
+    }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime.Configuration;
@@ -52,7 +53,7 @@ public sealed class TorchRunner : IModelRunner, IKvReader
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blockCount);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxTokensPerStep);
         (_model, _ownsModel, BlockCount, MaxTokensPerStep) = (model, ownsModel, blockCount, maxTokensPerStep);
-        var weight = model.tok_emb.weight!;
+        var weight = model.out_head.weight!;
         _device = weight.device;
         using var scope = NewDisposeScope();
         using var no_gradients = no_grad();
@@ -227,8 +228,13 @@ public sealed class TorchRunner : IModelRunner, IKvReader
         }
     }
 
-    private static void Download(Tensor t, Span<float> destination) =>
-        MemoryMarshal.Cast<byte, float>(t.to(ScalarType.Float32).cpu().contiguous().bytes).CopyTo(destination);
+    private static void Download(Tensor t, Span<float> destination)
+    {
+        if (!t.is_meta)
+        {
+            MemoryMarshal.Cast<byte, float>(t.to(ScalarType.Float32).cpu().contiguous().bytes).CopyTo(destination);
+        }
+    }
 
     private void Run(StepLayout layout, Span<float> logits, CancellationToken cancellationToken)
     {
@@ -253,7 +259,7 @@ public sealed class TorchRunner : IModelRunner, IKvReader
 
         if (layout.Wanted.Count > 0)
         {
-            x = _model.final_norm.call(x.index_select(0, Part(layout.Wanted)));
+            x = _model.final_norm.call(Slots.select(x, Part(layout.Wanted)));
             Download(_model.out_head.call(x), logits);                                                      // (wanted, vocab_size)
         }
     }
@@ -291,8 +297,8 @@ public sealed class TorchRunner : IModelRunner, IKvReader
 
         // (heads, rows, tokens, head_dim) and (heads, rows, seen, head_dim)
         queries = To(scoreType, PerHead(queries, att).reshape(att.num_heads, rows, tokens, att.head_dim));
-        var keys = To(scoreType, _blocksK[layer].index_select(1, group.Table).view(att.num_heads, rows, seen, att.head_dim));
-        var values = To(dtype, _blocksV[layer].index_select(1, group.Table).view(att.num_heads, rows, seen, att.head_dim));
+        var keys = To(scoreType, Slots.select(_blocksK[layer], group.Table, 1).view(att.num_heads, rows, seen, att.head_dim));
+        var values = To(dtype, Slots.select(_blocksV[layer], group.Table, 1).view(att.num_heads, rows, seen, att.head_dim));
 
         var scores = matmul(queries, keys.transpose(2, 3)).masked_fill_(group.Mask, double.NegativeInfinity);
         var weights = To(dtype, softmax(scores, dim: -1));

@@ -24,8 +24,7 @@ public class MetaDeviceTests
     {
         using var scope = NewDisposeScope();
         using var mode = inference_mode();
-        using var model = new GPTModel(Cfg, device: META);
-        RunOnTheCpu(model);
+        using var model = MetaModel.Make(Cfg);
         model.set_kv_cache(CacheKinds.All[kind]);
         foreach (var eval in new[] { true, false })
         {
@@ -60,42 +59,10 @@ public class MetaDeviceTests
     public void EveryConfigurationRunsThere(bool upcast)
     {
         using var scope = NewDisposeScope();
-        using var model = new GPTModel(
-            Cfg with { reorder_and_upcast_attn = upcast, n_inner = 24, tie_word_embeddings = true }, device: META, dtype: ScalarType.BFloat16);
-        RunOnTheCpu(model);
+        using var model = MetaModel.Make(
+            Cfg with { reorder_and_upcast_attn = upcast, n_inner = 24, tie_word_embeddings = true }, ScalarType.BFloat16);
         Assert.Equal(ScalarType.BFloat16, model.forward(Ids(1, 4), use_cache: true).dtype);
     }
-
-    // libtorch's embedding and layer norm run on the meta device only in Python. So these modules, and they alone,
-    // compute on the CPU, with zeros for their input. Their output becomes a tensor of its shape and dtype on the meta
-    // device.
-    private static void RunOnTheCpu(GPTModel model)
-    {
-        foreach (var module in model.modules())
-        {
-            switch (module)
-            {
-                case Embedding table:
-                    table.weight = OnTheCpu(table.weight!);
-                    break;
-                case TorchKv.Models.LayerNorm norm:
-                    (norm.scale, norm.shift) = (OnTheCpu(norm.scale), OnTheCpu(norm.shift));
-                    break;
-                default:
-                    continue;
-            }
-
-            var computing = (nn.Module<Tensor, Tensor>)module;
-            computing.register_forward_pre_hook((_, input) =>
-            {
-                Assert.Equal(DeviceType.META, input.device_type);
-                return zeros(input.shape, dtype: input.dtype);
-            });
-            computing.register_forward_hook((_, _, output) => empty_like(output, device: META));
-        }
-    }
-
-    private static Parameter OnTheCpu(Tensor weight) => nn.Parameter(zeros(weight.shape, dtype: weight.dtype));
 
     private static void Check(Tensor logits, long rows, long tokens)
     {
