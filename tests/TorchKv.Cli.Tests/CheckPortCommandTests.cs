@@ -90,6 +90,21 @@ public class CheckPortCommandTests
         Assert.Contains("shape", run.Out);
     }
 
+    [Theory]
+    [InlineData("k-rightpad")]
+    [InlineData("k-ddp")]
+    [InlineData("k-two")]
+    public async Task TheUnchangedModelIsTheSameHoweverItWasCalled(string trace)
+    {
+        var run = await Of(
+            "check-port",
+            "--trace", RepositoryFiles.Fixture("reports", trace + ".safetensors"),
+            "--model", RepositoryFiles.Fixture("reports", "c-base"));
+
+        Assert.Equal(ExitCodes.Done, run.ExitCode);
+        Assert.StartsWith("The same.", run.Out);
+    }
+
     [Fact]
     public async Task IdsBeyondTheVocabularyAreAFailure()
     {

@@ -126,6 +126,31 @@ public class PortCheckerTests
     }
 
     [Fact]
+    public void WhatIsTheSameInAllBatchRowsMayBeComputedOnce()
+    {
+        var one = Layer("000.pos_emb", 1) with { Shape = [1, 6, 24] };
+        var two = one with { Shape = [2, 6, 24], Values = [.. one.Values, .. one.Values] };
+        var other = two with { Values = [.. one.Values, .. Layer("000.pos_emb", 2).Values] };
+
+        Assert.True(Compare([one], [two]).Same);
+        Assert.True(Compare([two], [one]).Same);
+        Assert.False(Compare([one], [other]).Same);
+        Assert.False(Compare([other], [one]).Same);
+    }
+
+    [Fact]
+    public void ABoundIsThatOfTheLessPreciseSide()
+    {
+        var single = Layer("000.a", 1);
+        var twice = single with { DType = TensorDType.Float64 };
+        var close = twice with { Values = [.. single.Values.Select(value => value * (1 + 2e-6f))] };
+
+        Assert.True(Compare([close], [single]).Same);
+        Assert.True(Compare([single], [close]).Same);
+        Assert.False(Compare([close], [twice]).Same);
+    }
+
+    [Fact]
     public void ShapesThatDifferAreShown()
     {
         var report = Compare([Layer("000.a", 1)], [Layer("000.a", 1, 4, 8)]);

@@ -95,8 +95,8 @@ public class TraceFormatTests
             ["steps", "inputs", "flags", "past", "config", "modules", "parameters", "sampled", "max_elements", "root"];
         string[] pieces =
         [
-            "", "0", "-1", "1e400", "99999999999", "2147483647", "null", "true", "NaN", "[]", "{}", "[[1]]", "\"", ",", "[",
-            "}", ":", "\\", "\u2028",
+            "", "0", "-1", "1e400", "99999999999", "2147483647", "null", "true", "NaN", "[]", "{}", "[[1]]",
+            "\"", ",", "[", "}", ":", "\\", "\u2028",
         ];
         var gen = Gen.Select(
             Gen.Int[0, keys.Length - 1], Gen.Int[0, pieces.Length - 1], Gen.Double[0, 1], Gen.Int[0, 12]);

@@ -236,9 +236,11 @@ public class UnchangedModelTests
     public void ASampleThatIsNotWhatTheTraceSaysIsRefused()
     {
         using var original = Open("k-max30");
-        using var other = Edit(original, activation => activation, metadata => metadata["max_elements"] = "29");
 
-        Assert.Contains("max_elements", Assert.Throws<TraceException>(() => Compare(other)).Message);
+        var error = Assert.Throws<TraceException>(
+            () => Edit(original, activation => activation, metadata => metadata["max_elements"] = "29"));
+
+        Assert.Contains("(1, 6, 5), which is not what \"max_elements\" = 29 keeps of (1, 6, 8)", error.Message);
     }
 
     [Fact]
@@ -324,6 +326,22 @@ public class UnchangedModelTests
         using var original = Open(name);
 
         Assert.True(Within(Compare(original).AssertSame(), last));
+    }
+
+    [Theory]
+    [InlineData("k-two", false, false)]
+    [InlineData("k-continued-and-new", true, true)]
+    public void AStepTellsWhetherItContinuesTheOneBefore(string name, bool continues, bool isRecorded)
+    {
+        using var original = Open(name);
+        using var chunks = MistakesInTracesTests.Open("right-in-chunks");
+
+        var steps = original.GetSteps().ToArray();
+
+        Assert.Equal((false, true), (steps[0].Continues, steps[0].ContinuesIsRecorded));
+        Assert.Equal((continues, isRecorded), (steps[1].Continues, steps[1].ContinuesIsRecorded));
+        Assert.All(steps.Skip(2), step => Assert.False(step.Continues));
+        Assert.All(chunks.GetSteps().Skip(1), step => Assert.True(step.Continues));
     }
 
     [Fact]

@@ -1,9 +1,11 @@
+using System.Text.RegularExpressions;
+
 namespace TorchKv.PortChecking.Traces;
 
 /// <summary>
 /// Which steps of a run continue the sequences of the steps before, and how many tokens came before each.
 /// </summary>
-internal sealed class StepHistory
+internal sealed partial class StepHistory
 {
     private readonly Dictionary<int, Step> _steps = [];
 
@@ -89,8 +91,8 @@ internal sealed class StepHistory
             : null;
     }
 
-    private static bool IsReturnedCache(RecordedTrace trace, TraceKey key) => key.Module == trace.Root
-        && key.Part?.StartsWith("past_key_values.", StringComparison.Ordinal) is true;
+    private static bool IsReturnedCache(RecordedTrace trace, TraceKey key) =>
+        key.Module == trace.Root && key.Part is { } part && KeysOfCache().IsMatch(part);
 
     // Attention weights are (batch, heads, tokens, keys). Sampled rows do not sum to one, so that their name must tell.
     private static bool IsWeights(RecordedTrace trace, TraceKey key, int tokens) =>
@@ -136,6 +138,10 @@ internal sealed class StepHistory
         outputs.FirstOrDefault() is { } first && trace.FullShapeOf(first) is { Length: >= 2 } shape ? shape[^2] : 0;
 
     private static string LastPart(string module) => module[(module.LastIndexOf('.') + 1)..];
+
+    // A layer's keys in an output with names, past_key_values.0.k, or in a tuple, 1.0.k. Old caches have 0 for k.
+    [GeneratedRegex(@"^(?:past_key_values|\d+)\.\d+\.(?:k|0)$")]
+    private static partial Regex KeysOfCache();
 
     /// <summary>A step.</summary>
     private sealed record Step(bool? Continues, bool IsCertain, int Past);
