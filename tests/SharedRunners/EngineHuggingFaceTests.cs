@@ -113,9 +113,8 @@ public abstract class EngineHuggingFaceTests
     [Fact]
     public async Task TheDefaultModelTellsHuggingFacesStoriesAllAtOnce()
     {
-        using var golden = JsonDocument.Parse(File.ReadAllBytes(RepositoryFiles.Fixture("storyteller", "golden.json")));
-        await using var engine = await LoadAsync(RepositoryFiles.Weights("storyteller"), new EngineOptions(), blocks: 0);
-        await Task.WhenAll(golden.RootElement.GetProperty("prompts").EnumerateArray().Select(async prompt =>
+        await using var engine = await LoadAsync(Storyteller.Folder, new EngineOptions(), blocks: 0);
+        await Task.WhenAll(Storyteller.Golden.GetProperty("prompts").EnumerateArray().Select(async prompt =>
         {
             var expected = prompt.GetProperty("greedy_ids").EnumerateArray().Select(id => id.GetInt32()).ToArray();
             var told = "";

@@ -81,7 +81,7 @@ public abstract class RunnerContractTests
         Assert.Equal(before, AllBlocks(runner));
         runner.Step([good], logits);
         using var other = Small();
-        Close(RunnerSequence.For(other, size + 2).Run([.. ids, 5])[^vocabulary..], logits[..vocabulary]);
+        AssertClose(RunnerSequence.For(other, size + 2).Run([.. ids, 5])[^vocabulary..], logits[..vocabulary]);
     }
 
     /// <summary>Trap: a position past the context length.</summary>
@@ -104,7 +104,7 @@ public abstract class RunnerContractTests
         Assert.Equal(before, AllBlocks(runner));
         var last = sequence.Run(ids[^2..]);
         using var other = Make(blocks: 64, maxTokensPerStep: 64);
-        Close(RunnerSequence.For(other, context).Run(ids)[^last.Length..], last);
+        AssertClose(RunnerSequence.For(other, context).Run(ids)[^last.Length..], last);
     }
 
     [Fact]
@@ -135,8 +135,8 @@ public abstract class RunnerContractTests
                 new RunnerRow(ids.AsMemory(0, 2), 0, new[] { 0, 6 }, LogitsWanted.All),
             ],
             logits);
-        Close(expected[(2 * vocabulary)..(3 * vocabulary)], logits[..vocabulary]);
-        Close(expected[..(2 * vocabulary)], logits[vocabulary..(3 * vocabulary)]);
+        AssertClose(expected[(2 * vocabulary)..(3 * vocabulary)], logits[..vocabulary]);
+        AssertClose(expected[..(2 * vocabulary)], logits[vocabulary..(3 * vocabulary)]);
         Assert.All(logits[(3 * vocabulary)..], value => Assert.Equal(Untouched, value));
     }
 
@@ -156,8 +156,8 @@ public abstract class RunnerContractTests
             logits);
         using var alone = Small();
         var first = RunnerSequence.For(alone, 2 * size).Run([.. shared, 1, 2]);
-        Close(first[(size * vocabulary)..], logits[..(2 * vocabulary)]);
-        Close(RunnerSequence.For(alone, 2 * size).Run([.. shared, 3])[(size * vocabulary)..], logits[(2 * vocabulary)..]);
+        AssertClose(first[(size * vocabulary)..], logits[..(2 * vocabulary)]);
+        AssertClose(RunnerSequence.For(alone, 2 * size).Run([.. shared, 3])[(size * vocabulary)..], logits[(2 * vocabulary)..]);
     }
 
     [Fact]
@@ -172,7 +172,7 @@ public abstract class RunnerContractTests
 
         runner.CopyBlock(1, 2);
         runner.Step([new RunnerRow(ids.AsMemory(size + 3), size + 3, new[] { 0, 2 }, LogitsWanted.Last)], actual);
-        Close(expected, actual);
+        AssertClose(expected, actual);
 
         var saved = new byte[runner.BytesPerBlock];
         runner.ReadBlock(0, saved);
@@ -181,7 +181,7 @@ public abstract class RunnerContractTests
         runner.ReadBlock(4, again);
         Assert.Equal(saved, again);
         runner.Step([new RunnerRow(ids.AsMemory(size + 3), size + 3, new[] { 4, 2 }, LogitsWanted.Last)], actual);
-        Close(expected, actual);
+        AssertClose(expected, actual);
     }
 
     [Fact]
@@ -292,14 +292,6 @@ public abstract class RunnerContractTests
         return bytes;
     }
 
-    private void Close(float[] expected, float[] actual)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        for (var i = 0; i < expected.Length; i++)
-        {
-            // Written so that NaN on either side fails
-            var allowed = Tolerance * (1 + Math.Abs(expected[i]));
-            Assert.True(Math.Abs(actual[i] - expected[i]) <= allowed, $"element {i} is {actual[i]}, expected {expected[i]}");
-        }
-    }
+    private void AssertClose(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual) =>
+        Close.To(expected, actual, "logits", Tolerance, Tolerance);
 }

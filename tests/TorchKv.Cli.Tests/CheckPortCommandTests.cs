@@ -4,6 +4,7 @@ using static TorchKv.Cli.Tests.CommandLineRun;
 
 namespace TorchKv.Cli.Tests;
 
+[Collection(nameof(TorchGenerator))]
 public class CheckPortCommandTests
 {
     private static readonly string Right = RepositoryFiles.Fixture("trace", "right.safetensors");

@@ -27,7 +27,7 @@ public class GenerateCommandTests
     [MemberData(nameof(Caches))]
     public async Task EveryCacheGivesTheGoldenStory(string cache)
     {
-        var golden = Golden().GetProperty("prompts")[0];
+        var golden = Storyteller.Golden.GetProperty("prompts")[0];
         var json = (await Of("generate", "--model", s_storyteller, "--prompt", golden.GetProperty("prompt").GetString()!, "--max-new-tokens", "30", "--cache", cache, "--json")).Json;
         Assert.Equal(Ids(golden.GetProperty("prompt_ids")), Ids(json.GetProperty("prompt_ids")));
         Assert.Equal(Ids(golden.GetProperty("greedy_ids"))[..30], Ids(json.GetProperty("ids")));
@@ -49,7 +49,7 @@ public class GenerateCommandTests
     [Fact]
     public async Task InAPipeTheTextIsTheNewTextAloneAndNothingElseIsSaid()
     {
-        var golden = Golden().GetProperty("prompts")[0];
+        var golden = Storyteller.Golden.GetProperty("prompts")[0];
         var run = await WithInput(golden.GetProperty("prompt").GetString()!, "generate", "--model", s_storyteller, "-", "--max-new-tokens", "100", "--eos-token-id", "none");
         Assert.Equal((0, golden.GetProperty("greedy_text").GetString() + "\n", ""), (run.ExitCode, run.Out, run.Error));
     }
@@ -57,7 +57,7 @@ public class GenerateCommandTests
     [Fact]
     public async Task WithoutATokenizerIdsGoInAndIdsComeOut()
     {
-        var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(s_small, "golden.json"))).RootElement;
+        var golden = HuggingFaceCase.Load("gelu-new").Golden;
         var prompt = Ids(golden.GetProperty("prompt_ids")[0]);
         var run = await Of("generate", "--model", s_small, "--prompt-ids", string.Join(',', prompt), "--max-new-tokens", "24", "--eos-token-id", "none");
         var expected = Ids(golden.GetProperty("greedy").GetProperty("sequences")[0])[prompt.Length..];
@@ -67,7 +67,7 @@ public class GenerateCommandTests
     [Fact]
     public async Task AnEndOfTextIdStopsTheTextAndIsNotInIt()
     {
-        var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(s_small, "golden.json"))).RootElement;
+        var golden = HuggingFaceCase.Load("gelu-new").Golden;
         var prompt = Ids(golden.GetProperty("prompt_ids")[0]);
         var eos = golden.GetProperty("greedy_eos").GetProperty("eos_token_id").GetInt32();
         var json = (await Of("generate", "--model", s_small, "--prompt-ids", string.Join(',', prompt), "--max-new-tokens", "24", "--eos-token-id", $"{eos}", "--json")).Json;
@@ -108,7 +108,7 @@ public class GenerateCommandTests
     [Fact]
     public async Task BeamsAreAnsweredBestFirstWithHuggingFacesScores()
     {
-        var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(s_small, "golden.json"))).RootElement;
+        var golden = HuggingFaceCase.Load("gelu-new").Golden;
         var prompt = Ids(golden.GetProperty("prompt_ids")[0]);
         var beam = golden.GetProperty("beam")[1];
         var json = (await Of(
@@ -243,8 +243,6 @@ public class GenerateCommandTests
 
     [Fact]
     public Task ABadPromptIdIsNamed() => RefusesUsage("'x' is not one", "generate", "--prompt-ids", "1,x,3");
-
-    private static JsonElement Golden() => JsonDocument.Parse(File.ReadAllText(RepositoryFiles.Fixture("storyteller", "golden.json"))).RootElement;
 
     private static int[] Ids(JsonElement array) => [.. array.EnumerateArray().Select(id => id.GetInt32())];
 }

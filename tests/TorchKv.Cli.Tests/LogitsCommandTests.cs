@@ -16,8 +16,7 @@ public class LogitsCommandTests
     [InlineData("torch")]
     public async Task TheTenBestAreHuggingFaces(string runner)
     {
-        var golden = JsonDocument.Parse(File.ReadAllText(RepositoryFiles.Fixture("storyteller", "golden.json"))).RootElement;
-        foreach (var prompt in golden.GetProperty("prompts").EnumerateArray())
+        foreach (var prompt in Storyteller.Golden.GetProperty("prompts").EnumerateArray())
         {
             var json = (await Of("logits", "--model", s_storyteller, "--prompt", prompt.GetProperty("prompt").GetString()!, "--top", "10", "--json", "--runner", runner)).Json;
             Assert.Equal(["top", "tokens"], Keys(json));
@@ -41,23 +40,21 @@ public class LogitsCommandTests
     public async Task TheFileHoldsHuggingFacesLogitsAndCacheHoweverThePromptIsCut(string runner, string chunks)
     {
         using var folder = new TemporaryFolder();
-        var model = RepositoryFiles.Fixture("hf", "gelu-new");
-        var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(model, "golden.json"))).RootElement;
+        var golden = HuggingFaceCase.Load("gelu-new");
         for (var row = 0; row < 2; row++)
         {
-            var ids = string.Join(',', golden.GetProperty("batch_ids")[row].EnumerateArray());
+            var ids = string.Join(',', golden.Ids("batch_ids")[row]);
             var file = folder["logits.safetensors"];
-            var run = await Of("logits", "--model", model, "--prompt-ids", ids, "--chunks", chunks, "--output", file, "--with-cache", "--runner", runner);
+            var run = await Of("logits", "--model", golden.Folder, "--prompt-ids", ids, "--chunks", chunks, "--output", file, "--with-cache", "--runner", runner);
             Assert.Equal(new CommandLineRun(0, "", ""), run);
             using var ours = SafetensorsFile.Open(file);
-            using var theirs = SafetensorsFile.Open(Path.Combine(model, "golden.safetensors"));
             Assert.Equal([16, 211], ours["logits"].Shape.AsEnumerable());
-            AssertClose(Row(theirs["full.logits"], row), Values(ours["logits"]));
+            Close.To(golden.Tensors["full.logits"].Row(row), Values(ours["logits"]));
             for (var layer = 0; layer < 3; layer++)
             {
                 Assert.Equal([4, 16, 12], ours[$"cache_k.{layer}"].Shape.AsEnumerable());
-                AssertClose(Row(theirs[$"full.cache_k.{layer}"], row), Values(ours[$"cache_k.{layer}"]));
-                AssertClose(Row(theirs[$"full.cache_v.{layer}"], row), Values(ours[$"cache_v.{layer}"]));
+                Close.To(golden.Tensors[$"full.cache_k.{layer}"].Row(row), Values(ours[$"cache_k.{layer}"]));
+                Close.To(golden.Tensors[$"full.cache_v.{layer}"].Row(row), Values(ours[$"cache_v.{layer}"]));
             }
 
             Assert.Equal(7, ours.Tensors.Count);
@@ -85,21 +82,5 @@ public class LogitsCommandTests
         var values = new float[tensor.ElementCount];
         tensor.CopyTo(values);
         return values;
-    }
-
-    private static float[] Row(CheckpointTensor tensor, int row)
-    {
-        var all = Values(tensor);
-        var length = all.Length / (int)tensor.Shape[0];
-        return all[(row * length)..((row + 1) * length)];
-    }
-
-    private static void AssertClose(float[] expected, float[] actual)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        for (var i = 0; i < expected.Length; i++)
-        {
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= 1e-4 + (1e-4 * Math.Abs(expected[i])), $"element {i}: {actual[i]}, not {expected[i]}");
-        }
     }
 }

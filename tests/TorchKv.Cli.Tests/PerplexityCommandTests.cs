@@ -17,7 +17,7 @@ public class PerplexityCommandTests
     [InlineData("256", "torch")]
     public async Task HeldOutTextHasHuggingFacesPerplexity(string stride, string runner)
     {
-        var expected = JsonDocument.Parse(File.ReadAllText(RepositoryFiles.Fixture("storyteller", "golden.json"))).RootElement.GetProperty("heldout").GetProperty($"stride_{stride}");
+        var expected = Storyteller.Golden.GetProperty("heldout").GetProperty($"stride_{stride}");
         var json = (await Of("perplexity", "--model", s_storyteller, "--file", RepositoryFiles.Fixture("storyteller", "heldout.txt"), "--stride", stride, "--json", "--runner", runner)).Json;
         Assert.Equal(["nll", "perplexity", "tokens"], Keys(json));
         Assert.Equal(expected.GetProperty("nll").GetDouble(), json.GetProperty("nll").GetDouble(), 1e-5);
@@ -31,8 +31,7 @@ public class PerplexityCommandTests
     public async Task IdsOfAFileAreScoredAsHuggingFaceScoresThem(string runner)
     {
         using var folder = new TemporaryFolder();
-        var model = RepositoryFiles.Fixture("hf", "gelu-new");
-        var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(model, "golden.json"))).RootElement;
+        var (model, golden) = (HuggingFaceCase.Load("gelu-new").Folder, HuggingFaceCase.Load("gelu-new").Golden);
         for (var row = 0; row < 2; row++)
         {
             File.WriteAllText(folder["ids.json"], golden.GetProperty("batch_ids")[row].GetRawText());

@@ -13,7 +13,6 @@ namespace TorchKv.Cli.Tests;
 public sealed class WithoutLibtorchTests : IDisposable
 {
     private static readonly string s_storyteller = RepositoryFiles.Weights("storyteller");
-    private static readonly JsonElement s_golden = JsonDocument.Parse(File.ReadAllText(RepositoryFiles.Fixture("storyteller", "golden.json"))).RootElement;
 
     private const string Remedy = "; build the program again, or take --runner cpu, which needs no libtorch.\n";
 
@@ -27,7 +26,7 @@ public sealed class WithoutLibtorchTests : IDisposable
     [MemberData(nameof(TorchSharp))]
     public async Task GenerateGivesTheGoldenStory(bool torchSharp)
     {
-        var golden = s_golden.GetProperty("prompts")[0];
+        var golden = Storyteller.Golden.GetProperty("prompts")[0];
         var json = (await Run(torchSharp, "generate", "--model", s_storyteller, "--prompt", golden.GetProperty("prompt").GetString()!, "--max-new-tokens", "20", "--json")).Json;
         Assert.Equal(Numbers(golden.GetProperty("greedy_ids"))[..20], Numbers(json.GetProperty("ids")));
     }
@@ -36,12 +35,12 @@ public sealed class WithoutLibtorchTests : IDisposable
     [MemberData(nameof(TorchSharp))]
     public async Task LogitsAndPerplexityAreHuggingFaces(bool torchSharp)
     {
-        var golden = s_golden.GetProperty("prompts")[0];
+        var golden = Storyteller.Golden.GetProperty("prompts")[0];
         var top = (await Run(torchSharp, "logits", "--model", s_storyteller, "--prompt", golden.GetProperty("prompt").GetString()!, "--top", "1", "--json")).Json;
         Assert.Equal(golden.GetProperty("greedy_ids")[0].GetInt32(), top.GetProperty("top")[0].GetProperty("id").GetInt32());
 
         var perplexity = (await Run(torchSharp, "perplexity", "--model", s_storyteller, "--file", RepositoryFiles.Fixture("storyteller", "heldout.txt"), "--json")).Json;
-        Assert.Equal(s_golden.GetProperty("heldout").GetProperty("stride_512").GetProperty("perplexity").GetDouble(), perplexity.GetProperty("perplexity").GetDouble(), 1e-4);
+        Assert.Equal(Storyteller.Golden.GetProperty("heldout").GetProperty("stride_512").GetProperty("perplexity").GetDouble(), perplexity.GetProperty("perplexity").GetDouble(), 1e-4);
     }
 
     [Theory]

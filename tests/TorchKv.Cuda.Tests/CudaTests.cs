@@ -24,7 +24,7 @@ public class CudaTests : IDisposable
     private readonly IDisposable _scope = NewDisposeScope();
     private readonly IDisposable _mode = inference_mode();
 
-    public static TheoryData<string> Cases => [.. Golden.HuggingFaceCases];
+    public static TheoryData<string> Cases => [.. HuggingFaceCase.Names];
 
     public static TheoryData<string> Kinds => CacheKinds.Names;
 
@@ -39,20 +39,20 @@ public class CudaTests : IDisposable
     [MemberData(nameof(Cases))]
     public void LogitsThroughEveryCacheAreHuggingFaces(string name)
     {
-        using var golden = Golden.HuggingFace(name);
+        var golden = HuggingFaceCase.Load(name);
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", name), _device);
-        var ids = golden.Ids("batch_ids").to(_device);
-        Close.To(golden["full.logits"], model.forward(ids), "full.logits", Tolerance, Tolerance);
+        var ids = golden.IdTensor("batch_ids").to(_device);
+        Close.To(golden.Tensor("full.logits"), model.forward(ids), "full.logits", Tolerance, Tolerance);
         foreach (var kind in Enum.GetValues<KvCacheKind>())
         {
             model.set_kv_cache(kind);
             var pieces = new List<Tensor>();
-            foreach (var chunk in golden.Json.GetProperty("chunked.chunks").EnumerateArray())
+            foreach (var chunk in golden.Golden.GetProperty("chunked.chunks").EnumerateArray())
             {
                 pieces.Add(model.forward(ids.narrow(1, model.current_pos, chunk.GetInt64()), use_cache: true));
             }
 
-            Close.To(golden["chunked.logits"], cat(pieces, dim: 1), $"{kind} chunked.logits", Tolerance, Tolerance);
+            Close.To(golden.Tensor("chunked.logits"), cat(pieces, dim: 1), $"{kind} chunked.logits", Tolerance, Tolerance);
             Assert.All(model.named_buffers(), buffer => Assert.Equal(DeviceType.CUDA, buffer.buffer.device_type));
         }
     }
@@ -61,23 +61,23 @@ public class CudaTests : IDisposable
     [MemberData(nameof(Cases))]
     public void LeftPaddedRowsAreHuggingFaces(string name)
     {
-        using var golden = Golden.HuggingFace(name);
+        var golden = HuggingFaceCase.Load(name);
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", name), _device);
-        var logits = model.forward(golden.Ids("leftpad_ids").to(_device), use_cache: true, attention_mask: golden.Ids("leftpad_mask").to(_device));
-        Close.To(golden["leftpad.logits"][0], logits[0], "row 0", Tolerance, Tolerance);
-        Close.To(golden["leftpad.logits"][1].narrow(0, 7, 9), logits[1].narrow(0, 7, 9), "row 1 after its padding", Tolerance, Tolerance);
+        var logits = model.forward(golden.IdTensor("leftpad_ids").to(_device), use_cache: true, attention_mask: golden.IdTensor("leftpad_mask").to(_device));
+        Close.To(golden.Tensor("leftpad.logits")[0], logits[0], "row 0", Tolerance, Tolerance);
+        Close.To(golden.Tensor("leftpad.logits")[1].narrow(0, 7, 9), logits[1].narrow(0, 7, 9), "row 1 after its padding", Tolerance, Tolerance);
     }
 
     [Theory]
     [MemberData(nameof(Cases))]
     public void TheRunnersLogitsAreHuggingFaces(string name)
     {
-        using var golden = Golden.HuggingFace(name);
+        var golden = HuggingFaceCase.Load(name);
         using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), new TorchRunnerOptions { BlockCount = 8, Device = _device });
-        var rows = Golden.Rows(golden.Json.GetProperty("batch_ids")).Select(row => row.Select(id => (int)id).ToArray()).ToArray();
+        var rows = golden.Ids("batch_ids");
         var logits = new float[2 * 16 * runner.Config.VocabSize];
         runner.Step([new(rows[0], 0, new[] { 5 }, LogitsWanted.All), new(rows[1], 0, new[] { 2 }, LogitsWanted.All)], logits);
-        Close.To(Close.Values(golden["full.logits"]), logits, "full.logits", Tolerance, Tolerance);
+        Close.To(golden.Tensors["full.logits"].Values, logits, "full.logits", Tolerance, Tolerance);
     }
 
     [Theory]
@@ -99,9 +99,9 @@ public class CudaTests : IDisposable
     [MemberData(nameof(Kinds))]
     public void AModelMovesWithItsCacheToTheCpuAndBack(string kind)
     {
-        using var golden = Golden.HuggingFace("gelu-new");
+        var golden = HuggingFaceCase.Load("gelu-new");
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"), _device);
-        var ids = golden.Ids("batch_ids");
+        var ids = golden.IdTensor("batch_ids");
         var expected = model.forward(ids.to(_device)).cpu();
         model.set_kv_cache(CacheKinds.All[kind]);
         model.forward(ids.narrow(1, 0, 6).to(_device), use_cache: true);
@@ -122,10 +122,11 @@ public class CudaTests : IDisposable
     [InlineData(ScalarType.BFloat16)]
     public void SixteenBitLogitsStayNearFloat32(ScalarType dtype)
     {
-        using var golden = Golden.HuggingFace("gelu-new");
+        var golden = HuggingFaceCase.Load("gelu-new");
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"), _device, dtype);
-        var logits = model.forward(golden.Ids("leftpad_ids").to(_device), use_cache: true, attention_mask: golden.Ids("leftpad_mask").to(_device));
+        var (ids, mask) = (golden.IdTensor("leftpad_ids").to(_device), golden.IdTensor("leftpad_mask").to(_device));
+        var logits = model.forward(ids, use_cache: true, attention_mask: mask);
         Assert.True(logits.to(ScalarType.Float32).isfinite().all().item<bool>());
-        Close.To(golden["leftpad.logits"][0], logits[0], $"{dtype}", 0.5, 0.05);
+        Close.To(golden.Tensor("leftpad.logits")[0], logits[0], $"{dtype}", 0.5, 0.05);
     }
 }

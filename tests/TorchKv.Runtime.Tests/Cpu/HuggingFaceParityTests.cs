@@ -16,7 +16,7 @@ public sealed class HuggingFaceParityTests
         using var runner = CpuRunner.Load(golden.Folder);
         foreach (var (ids, row) in golden.Ids("batch_ids").Select((ids, row) => (ids, row)))
         {
-            Close(golden.Tensors["full.logits"].Row(row), RunnerSequence.For(runner, ids.Length).Run(ids));
+            Close.To(golden.Tensors["full.logits"].Row(row), RunnerSequence.For(runner, ids.Length).Run(ids));
         }
     }
 
@@ -33,7 +33,7 @@ public sealed class HuggingFaceParityTests
             foreach (var (ids, row) in golden.Ids("batch_ids").Select((ids, row) => (ids, row)))
             {
                 var logits = RunnerSequence.For(runner, ids.Length).Run(ids, pieces);
-                Close(golden.Tensors[$"{kind}.logits"].Row(row), logits);
+                Close.To(golden.Tensors[$"{kind}.logits"].Row(row), logits);
             }
         }
     }
@@ -55,7 +55,7 @@ public sealed class HuggingFaceParityTests
         {
             var count = rows[i].Length * runner.Config.VocabSize;
             var expected = golden.Tensors["leftpad.logits"].Row(i);
-            Close(expected[^count..], logits.AsSpan(start, count));
+            Close.To(expected[^count..], logits.AsSpan(start, count));
             start += count;
         }
     }
@@ -71,16 +71,5 @@ public sealed class HuggingFaceParityTests
         var expected = HuggingFaceCase.Rows(greedy.GetProperty("sequences"))[0];
         var tokens = RunnerSequence.For(runner, expected.Length).Greedy(prompt, expected.Length - prompt.Length);
         Assert.Equal(expected, prompt.Concat(tokens));
-    }
-
-    private static void Close(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        for (var i = 0; i < expected.Length; i++)
-        {
-            Assert.True(
-                Math.Abs(expected[i] - actual[i]) <= 1e-4f + (1e-4f * Math.Abs(expected[i])),
-                $"element {i}: expected {expected[i]:R}, got {actual[i]:R}");
-        }
     }
 }

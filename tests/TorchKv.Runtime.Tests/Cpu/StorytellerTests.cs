@@ -12,14 +12,11 @@ namespace TorchKv.Runtime.Tests.Cpu;
 /// </summary>
 public sealed class StorytellerTests
 {
-    private static readonly JsonElement Golden =
-        JsonDocument.Parse(File.ReadAllBytes(RepositoryFiles.Fixture("storyteller", "golden.json"))).RootElement;
-
     [Fact]
     public void BestNextTokensAndGreedyTextMatchHuggingFace()
     {
         using var runner = CpuRunner.Load(RepositoryFiles.Weights("storyteller"));
-        foreach (var prompt in Golden.GetProperty("prompts").EnumerateArray())
+        foreach (var prompt in Storyteller.Golden.GetProperty("prompts").EnumerateArray())
         {
             var ids = Ints(prompt.GetProperty("prompt_ids"));
             var logits = RunnerSequence.For(runner, ids.Length).Run(ids)[^runner.Config.VocabSize..];
@@ -42,7 +39,7 @@ public sealed class StorytellerTests
     {
         var weights = RepositoryFiles.Weights("storyteller");
         var losses = Enum.GetValues<CpuDType>().ToDictionary(dtype => dtype, dtype => HeldOutLoss(dtype, weights));
-        var expected = Golden.GetProperty("heldout").GetProperty("stride_512").GetProperty("nll").GetDouble();
+        var expected = Storyteller.Golden.GetProperty("heldout").GetProperty("stride_512").GetProperty("nll").GetDouble();
         Assert.Equal(expected, losses[CpuDType.Float32], 5);
         Assert.InRange(Cost(losses, CpuDType.BFloat16), -0.0005, 0.0005);
         Assert.InRange(Cost(losses, CpuDType.Int8), -0.003, 0.003);
@@ -107,7 +104,7 @@ public sealed class StorytellerTests
     {
         var text = File.ReadAllText(RepositoryFiles.Fixture("storyteller", "heldout.txt"));
         var ids = Gpt2Tokenizer.Load(RepositoryFiles.Weights("storyteller")).Encode(text).ToArray();
-        Assert.Equal(Golden.GetProperty("heldout").GetProperty("ids_count").GetInt32(), ids.Length);
+        Assert.Equal(Storyteller.Golden.GetProperty("heldout").GetProperty("ids_count").GetInt32(), ids.Length);
         using var runner = CpuRunner.Load(folder, new CpuRunnerOptions { DType = dtype });
         var vocabulary = runner.Config.VocabSize;
         double sum = 0;
@@ -130,7 +127,7 @@ public sealed class StorytellerTests
             }
         }
 
-        Assert.Equal(Golden.GetProperty("heldout").GetProperty("stride_512").GetProperty("tokens").GetInt32(), tokens);
+        Assert.Equal(Storyteller.Golden.GetProperty("heldout").GetProperty("stride_512").GetProperty("tokens").GetInt32(), tokens);
         return sum / tokens;
     }
 

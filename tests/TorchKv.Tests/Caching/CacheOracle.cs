@@ -1,4 +1,5 @@
 using TorchKv.Caching;
+using TorchKv.TestSupport;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Caching;

@@ -2,6 +2,7 @@ using TorchKv.Caching;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
+using TorchKv.TestSupport;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Caching;

@@ -11,7 +11,7 @@ namespace TorchKv.Tests.Loading;
 
 public class PretrainedTests
 {
-    public static TheoryData<string> Cases => [.. Golden.HuggingFaceCases];
+    public static TheoryData<string> Cases => [.. HuggingFaceCase.Names];
 
     [Theory]
     [MemberData(nameof(Cases))]

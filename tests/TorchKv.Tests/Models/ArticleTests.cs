@@ -1,6 +1,7 @@
 using System.Text.Json;
 using TorchKv.Caching;
 using TorchKv.Models;
+using TorchKv.TestSupport;
 using static TorchKv.Models.TextGeneration;
 using static TorchSharp.torch;
 
@@ -16,7 +17,7 @@ public class ArticleTests
     [MemberData(nameof(Cases))]
     public void TheSameSeedGivesTheSameWeightsBitForBit(string name)
     {
-        using var golden = Golden.Article(name);
+        var golden = ArticleCase.Load(name);
         using var model = Model(golden);
         var state = model.state_dict();
         var recorded = golden.TensorNames.Where(tensor => tensor.StartsWith("state.", StringComparison.Ordinal)).ToList();
@@ -24,7 +25,7 @@ public class ArticleTests
         foreach (var tensor in recorded)
         {
             Assert.True(
-                Close.Values(golden[tensor]).Select(BitConverter.SingleToInt32Bits).SequenceEqual(
+                Close.Values(golden.Tensor(tensor)).Select(BitConverter.SingleToInt32Bits).SequenceEqual(
                     Close.Values(state[tensor["state.".Length..]]).Select(BitConverter.SingleToInt32Bits)),
                 $"{tensor} differs");
         }
@@ -34,12 +35,12 @@ public class ArticleTests
     [MemberData(nameof(Cases))]
     public void StateDictHasTheArticlesKeysWhateverIsInTheCache(string name)
     {
-        using var golden = Golden.Article(name);
+        var golden = ArticleCase.Load(name);
         using var model = Model(golden);
-        var keys = golden.Json.GetProperty("state_dict_keys").GetProperty("gpt_with_kv_cache").EnumerateArray().Select(key => key.GetString()!).ToList();
+        var keys = golden.Golden.GetProperty("state_dict_keys").GetProperty("gpt_with_kv_cache").EnumerateArray().Select(key => key.GetString()!).ToList();
         Assert.Equal(keys.Order(StringComparer.Ordinal), model.state_dict().Keys.Order(StringComparer.Ordinal));
 
-        using var logits = model.forward(golden.Ids("prompt"), use_cache: true);
+        using var logits = model.forward(golden.IdTensor("prompt"), use_cache: true);
         Assert.Equal(keys.Order(StringComparer.Ordinal), model.state_dict().Keys.Order(StringComparer.Ordinal));
         Assert.Contains(model.named_buffers(), buffer => buffer.name.EndsWith("cache_k", StringComparison.Ordinal));
     }
@@ -48,7 +49,7 @@ public class ArticleTests
     [MemberData(nameof(Cases))]
     public void GenerationGivesTheArticlesIdsWithAndWithoutACache(string name)
     {
-        using var golden = Golden.Article(name);
+        var golden = ArticleCase.Load(name);
         using var model = Model(golden);
         model.eval();
         foreach (var (recorded, prompt) in new[]
@@ -57,12 +58,12 @@ public class ArticleTests
             ("static", "prompt"), ("static_no_cache", "prompt"), ("static_batch", "batch"),
         })
         {
-            var expected = Golden.Rows(golden.Json.GetProperty(recorded));
-            Assert.Equal(expected, Generate(model, golden.Ids(prompt), 24, use_cache: false));
+            var expected = HuggingFaceCase.Rows(golden.Golden.GetProperty(recorded));
+            Assert.Equal(expected, Generate(model, golden.IdTensor(prompt), 24, use_cache: false));
             foreach (var kind in Enum.GetValues<KvCacheKind>())
             {
                 model.set_kv_cache(kind);
-                Assert.Equal(expected, Generate(model, golden.Ids(prompt), 24, use_cache: true));
+                Assert.Equal(expected, Generate(model, golden.IdTensor(prompt), 24, use_cache: true));
             }
         }
     }
@@ -71,16 +72,16 @@ public class ArticleTests
     [MemberData(nameof(Cases))]
     public void AWindowGivesTheIdsOfTheArticlesKvWindowSize(string name)
     {
-        using var golden = Golden.Article(name);
-        foreach (var window in golden.Json.EnumerateObject().Where(property => property.Name.StartsWith("window_", StringComparison.Ordinal)))
+        var golden = ArticleCase.Load(name);
+        foreach (var window in golden.Golden.EnumerateObject().Where(property => property.Name.StartsWith("window_", StringComparison.Ordinal)))
         {
             var size = int.Parse(window.Name["window_".Length..]);
             using var model = Model(golden, size);
             model.eval();
-            var prompt = golden.Ids("prompt");
+            var prompt = golden.IdTensor("prompt");
             using var start = prompt.narrow(1, 0, Math.Min(size, prompt.size(1)));
             Assert.IsType<SlidingWindowKvCache>(model.kv_cache);
-            Assert.Equal(Golden.Rows(window.Value), Generate(model, start, 24, use_cache: true));
+            Assert.Equal(HuggingFaceCase.Rows(window.Value), Generate(model, start, 24, use_cache: true));
         }
     }
 
@@ -88,23 +89,23 @@ public class ArticleTests
     [MemberData(nameof(Cases))]
     public void PrefillStepCacheAndPositionAreTheArticles(string name)
     {
-        using var golden = Golden.Article(name);
+        var golden = ArticleCase.Load(name);
         using var model = Model(golden);
         model.eval();
         using var no_gradients = no_grad();
-        var batch = golden.Ids("batch");
-        Close.To(golden["no_cache.logits"], model.forward(batch), "no_cache.logits");
+        var batch = golden.IdTensor("batch");
+        Close.To(golden.Tensor("no_cache.logits"), model.forward(batch), "no_cache.logits");
 
-        Close.To(golden["prefill.logits"], model.forward(batch, use_cache: true), "prefill.logits");
-        Close.To(golden["step.logits"], model.forward(batch.narrow(1, 0, 1), use_cache: true), "step.logits");
+        Close.To(golden.Tensor("prefill.logits"), model.forward(batch, use_cache: true), "prefill.logits");
+        Close.To(golden.Tensor("step.logits"), model.forward(batch.narrow(1, 0, 1), use_cache: true), "step.logits");
 
-        Assert.Equal(golden.Json.GetProperty("current_pos_after_step").GetInt64(), model.current_pos);
+        Assert.Equal(golden.Golden.GetProperty("current_pos_after_step").GetInt64(), model.current_pos);
         for (var layer = 0; layer < model.cfg.n_layers; layer++)
         {
             // The article's first cached script keeps (batch, tokens, heads, head_dim)
             var att = model.trf_blocks[layer].att;
-            Close.To(golden[$"cache_k.{layer}"], att.cache_k!.transpose(1, 2), $"cache_k.{layer}");
-            Close.To(golden[$"cache_v.{layer}"], att.cache_v!.transpose(1, 2), $"cache_v.{layer}");
+            Close.To(golden.Tensor($"cache_k.{layer}"), att.cache_k!.transpose(1, 2), $"cache_k.{layer}");
+            Close.To(golden.Tensor($"cache_v.{layer}"), att.cache_v!.transpose(1, 2), $"cache_v.{layer}");
         }
 
         model.reset_kv_cache();
@@ -115,9 +116,9 @@ public class ArticleTests
     [Fact]
     public void DropoutActsInTrainingOnly()
     {
-        using var golden = Golden.Article("article-small");
+        var golden = ArticleCase.Load("article-small");
         using var model = Model(golden);
-        var batch = golden.Ids("batch");
+        var batch = golden.IdTensor("batch");
         Assert.True(model.training);
         Assert.NotEqual(Close.Values(model.forward(batch)), Close.Values(model.forward(batch)));
         model.eval();
@@ -127,9 +128,9 @@ public class ArticleTests
     [Fact]
     public void GradientsReachEveryParameter()
     {
-        using var golden = Golden.Article("article-biased");
+        var golden = ArticleCase.Load("article-biased");
         using var model = Model(golden);
-        var batch = golden.Ids("batch");
+        var batch = golden.IdTensor("batch");
         var logits = model.forward(batch);
         nn.functional.cross_entropy(logits.narrow(1, 0, 6).reshape(-1, model.cfg.vocab_size), batch.narrow(1, 1, 6).reshape(-1)).backward();
         foreach (var (name, parameter) in model.named_parameters())
@@ -138,16 +139,16 @@ public class ArticleTests
         }
     }
 
-    private static GPTModel Model(Golden golden, int? window = null)
+    private static GPTModel Model(ArticleCase golden, int? window = null)
     {
-        manual_seed(golden.Json.GetProperty("seed").GetInt64());
-        return new GPTModel(GPTConfig.from_json(golden.Json.GetProperty("config").GetRawText()) with { kv_window_size = window });
+        manual_seed(golden.Golden.GetProperty("seed").GetInt64());
+        return new GPTModel(GPTConfig.from_json(golden.Golden.GetProperty("config").GetRawText()) with { kv_window_size = window });
     }
 
-    private static long[][] Generate(GPTModel model, Tensor ids, int new_tokens, bool use_cache)
+    private static int[][] Generate(GPTModel model, Tensor ids, int new_tokens, bool use_cache)
     {
         using var scope = NewDisposeScope();
-        return Golden.ToRows(use_cache
+        return to_rows(use_cache
             ? generate_text_simple_cached(model, ids, new_tokens)
             : generate_text_simple(model, ids, new_tokens));
     }

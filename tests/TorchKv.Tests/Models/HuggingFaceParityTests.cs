@@ -2,6 +2,7 @@ using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.TestSupport;
+using static TorchKv.Models.TextGeneration;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Models;
@@ -9,14 +10,14 @@ namespace TorchKv.Tests.Models;
 /// <summary>The port against HuggingFace transformers 5.23, every configuration with every cache.</summary>
 public class HuggingFaceParityTests
 {
-    public static TheoryData<string> Cases => [.. Golden.HuggingFaceCases];
+    public static TheoryData<string> Cases => [.. HuggingFaceCase.Names];
 
     [Theory]
     [MemberData(nameof(Cases))]
     public void LogitsWithoutACache(string name)
     {
         using var run = new Run(name);
-        Close.To(run.Golden["full.logits"], run.Model.forward(run.Golden.Ids("batch_ids")), "full.logits");
+        Close.To(run.Golden.Tensor("full.logits"), run.Model.forward(run.Golden.IdTensor("batch_ids")), "full.logits");
     }
 
     [Theory]
@@ -26,15 +27,15 @@ public class HuggingFaceParityTests
         using var run = new Run(name);
         foreach (var _ in run.EveryCache())
         {
-            Close.To(run.Golden["full.logits"], run.Model.forward(run.Golden.Ids("batch_ids"), use_cache: true), "full.logits");
+            Close.To(run.Golden.Tensor("full.logits"), run.Model.forward(run.Golden.IdTensor("batch_ids"), use_cache: true), "full.logits");
             for (var layer = 0; layer < run.Model.cfg.n_layers; layer++)
             {
                 // What a token after them would attend to
                 var cache = run.Model.trf_blocks[layer].att.kv_cache;
                 var (b, h, d) = (2, run.Model.cfg.n_heads, run.Model.cfg.emb_dim / run.Model.cfg.n_heads);
                 var (keys, values) = cache.update(zeros(b, h, 1, d), zeros(b, h, 1, d));
-                Close.To(run.Golden[$"full.cache_k.{layer}"], keys.narrow(2, 0, 16), $"{cache.GetName()} full.cache_k.{layer}");
-                Close.To(run.Golden[$"full.cache_v.{layer}"], values.narrow(2, 0, 16), $"{cache.GetName()} full.cache_v.{layer}");
+                Close.To(run.Golden.Tensor($"full.cache_k.{layer}"), keys.narrow(2, 0, 16), $"{cache.GetName()} full.cache_k.{layer}");
+                Close.To(run.Golden.Tensor($"full.cache_v.{layer}"), values.narrow(2, 0, 16), $"{cache.GetName()} full.cache_v.{layer}");
             }
         }
     }
@@ -44,8 +45,8 @@ public class HuggingFaceParityTests
     public void LeftPaddedRowsWithPositionsGivenOrCounted(string name)
     {
         using var run = new Run(name);
-        var (ids, mask) = (run.Golden.Ids("leftpad_ids"), run.Golden.Ids("leftpad_mask"));
-        foreach (var positions in new[] { run.Golden.Ids("leftpad_position_ids"), null })
+        var (ids, mask) = (run.Golden.IdTensor("leftpad_ids"), run.Golden.IdTensor("leftpad_mask"));
+        foreach (var positions in new[] { run.Golden.IdTensor("leftpad_position_ids"), null })
         {
             Compare(run.Model.forward(ids, attention_mask: mask, position_ids: positions));
             foreach (var _ in run.EveryCache())
@@ -57,7 +58,7 @@ public class HuggingFaceParityTests
         void Compare(Tensor logits)
         {
             Assert.False(logits.isnan().any().item<bool>());
-            var expected = run.Golden["leftpad.logits"];
+            var expected = run.Golden.Tensor("leftpad.logits");
             Close.To(expected[0], logits[0], "leftpad.logits row 0");
             Close.To(expected[1].narrow(0, 7, 9), logits[1].narrow(0, 7, 9), "leftpad.logits row 1 after its padding");
         }
@@ -73,14 +74,14 @@ public class HuggingFaceParityTests
             foreach (var how in new[] { "incremental", "chunked" })
             {
                 run.Model.reset_kv_cache();
-                var ids = run.Golden.Ids("batch_ids");
+                var ids = run.Golden.IdTensor("batch_ids");
                 var pieces = new List<Tensor>();
-                foreach (var chunk in run.Golden.Json.GetProperty($"{how}.chunks").EnumerateArray())
+                foreach (var chunk in run.Golden.Golden.GetProperty($"{how}.chunks").EnumerateArray())
                 {
                     pieces.Add(run.Model.forward(ids.narrow(1, run.Model.current_pos, chunk.GetInt64()), use_cache: true));
                 }
 
-                Close.To(run.Golden[$"{how}.logits"], cat(pieces, dim: 1), $"{how}.logits");
+                Close.To(run.Golden.Tensor($"{how}.logits"), cat(pieces, dim: 1), $"{how}.logits");
             }
         }
     }
@@ -92,13 +93,13 @@ public class HuggingFaceParityTests
         using var run = new Run(name);
         foreach (var _ in run.EveryCache())
         {
-            var greedy = run.Golden.Json.GetProperty("greedy");
-            Assert.Equal(Golden.Rows(greedy.GetProperty("sequences")), Greedy(run.Model, run.Golden.Ids("prompt_ids"), null, greedy.GetProperty("max_new_tokens").GetInt32()));
+            var greedy = run.Golden.Golden.GetProperty("greedy");
+            Assert.Equal(HuggingFaceCase.Rows(greedy.GetProperty("sequences")), Greedy(run.Model, run.Golden.IdTensor("prompt_ids"), null, greedy.GetProperty("max_new_tokens").GetInt32()));
 
-            var padded = run.Golden.Json.GetProperty("greedy_batch_leftpad");
+            var padded = run.Golden.Golden.GetProperty("greedy_batch_leftpad");
             Assert.Equal(
-                Golden.Rows(padded.GetProperty("sequences")),
-                Greedy(run.Model, run.Golden.Ids("leftpad_ids"), run.Golden.Ids("leftpad_mask"), padded.GetProperty("max_new_tokens").GetInt32()));
+                HuggingFaceCase.Rows(padded.GetProperty("sequences")),
+                Greedy(run.Model, run.Golden.IdTensor("leftpad_ids"), run.Golden.IdTensor("leftpad_mask"), padded.GetProperty("max_new_tokens").GetInt32()));
         }
     }
 
@@ -107,8 +108,8 @@ public class HuggingFaceParityTests
     public void NegativeLogLikelihoodPerRow(string name)
     {
         using var run = new Run(name);
-        var ids = run.Golden.Ids("batch_ids");
-        var expected = run.Golden.Json.GetProperty("nll").EnumerateArray().Select(value => value.GetSingle()).ToArray();
+        var ids = run.Golden.IdTensor("batch_ids");
+        var expected = run.Golden.Golden.GetProperty("nll").EnumerateArray().Select(value => value.GetSingle()).ToArray();
         var actual = new float[expected.Length];
         for (var row = 0; row < expected.Length; row++)
         {
@@ -124,11 +125,11 @@ public class HuggingFaceParityTests
     public void LogitsToKeepAreTheLastOnes(string name)
     {
         using var run = new Run(name);
-        var ids = run.Golden.Ids("batch_ids");
-        Close.To(run.Golden["full.logits"].narrow(1, 13, 3), run.Model.forward(ids, logits_to_keep: 3), "logits_to_keep: 3");
+        var ids = run.Golden.IdTensor("batch_ids");
+        Close.To(run.Golden.Tensor("full.logits").narrow(1, 13, 3), run.Model.forward(ids, logits_to_keep: 3), "logits_to_keep: 3");
     }
 
-    private static long[][] Greedy(GPTModel model, Tensor ids, Tensor? mask, int new_tokens)
+    private static int[][] Greedy(GPTModel model, Tensor ids, Tensor? mask, int new_tokens)
     {
         model.reset_kv_cache();
         var piece = ids;
@@ -140,7 +141,7 @@ public class HuggingFaceParityTests
             mask = mask is null ? null : cat([mask, ones(piece.shape, dtype: ScalarType.Int64)], dim: 1);
         }
 
-        return Golden.ToRows(ids);
+        return to_rows(ids);
     }
 
     private sealed class Run : IDisposable
@@ -149,11 +150,11 @@ public class HuggingFaceParityTests
 
         public Run(string name)
         {
-            Golden = Golden.HuggingFace(name);
+            Golden = HuggingFaceCase.Load(name);
             Model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", name));
         }
 
-        public Golden Golden { get; }
+        public HuggingFaceCase Golden { get; }
 
         public GPTModel Model { get; }
 
@@ -174,7 +175,6 @@ public class HuggingFaceParityTests
         public void Dispose()
         {
             Model.Dispose();
-            Golden.Dispose();
             scope.Dispose();
         }
     }

@@ -13,28 +13,28 @@ namespace TorchKv.Tests.Running;
 /// <summary>The runner against HuggingFace's recordings and against the port alone.</summary>
 public class TorchRunnerTests
 {
-    public static TheoryData<string> Cases => [.. Golden.HuggingFaceCases];
+    public static TheoryData<string> Cases => [.. HuggingFaceCase.Names];
 
     [Theory]
     [MemberData(nameof(Cases))]
     public void LogitsOfWholePromptsAreHuggingFaces(string name)
     {
         using var scope = NewDisposeScope();
-        using var golden = Golden.HuggingFace(name);
+        var golden = HuggingFaceCase.Load(name);
         using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), new TorchRunnerOptions { BlockCount = 8 });
-        var rows = Golden.Rows(golden.Json.GetProperty("batch_ids")).Select(row => row.Select(id => (int)id).ToArray()).ToArray();
+        var rows = golden.Ids("batch_ids");
         var logits = new float[2 * 16 * runner.Config.VocabSize];
         runner.Step([new(rows[0], 0, new[] { 5 }, LogitsWanted.All), new(rows[1], 0, new[] { 2 }, LogitsWanted.All)], logits);
-        Close.To(Close.Values(golden["full.logits"]), logits, "full.logits");
+        Close.To(golden.Tensors["full.logits"].Values, logits, "full.logits");
     }
 
     [Theory]
     [MemberData(nameof(Cases))]
     public void GreedyTokensFromChunksAndDecodeAreHuggingFaces(string name)
     {
-        using var golden = Golden.HuggingFace(name);
+        var golden = HuggingFaceCase.Load(name);
         using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), new TorchRunnerOptions { BlockCount = 4 });
-        var ids = Golden.Rows(golden.Json.GetProperty("prompt_ids"))[0].Select(id => (int)id).ToList();
+        var ids = golden.Ids("prompt_ids")[0].ToList();
         int[] table = [3, 1];
         var logits = new float[runner.Config.VocabSize];
         runner.Step([new(ids.ToArray().AsMemory(0, 4), 0, table, LogitsWanted.None)], []);
@@ -48,7 +48,7 @@ public class TorchRunnerTests
             }
         }
 
-        Assert.Equal(Golden.Rows(golden.Json.GetProperty("greedy").GetProperty("sequences"))[0], ids.Select(id => (long)id));
+        Assert.Equal(HuggingFaceCase.Rows(golden.Golden.GetProperty("greedy").GetProperty("sequences"))[0], ids);
     }
 
     [Theory]
@@ -134,17 +134,17 @@ public class TorchRunnerTests
     [Fact]
     public void KeysAndValuesAreGivenAsNumbers()
     {
-        using var golden = Golden.HuggingFace("gelu-new");
+        var golden = HuggingFaceCase.Load("gelu-new");
         using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", "gelu-new"), new TorchRunnerOptions { BlockCount = 8 });
-        var rows = Golden.Rows(golden.Json.GetProperty("batch_ids")).Select(row => row.Select(id => (int)id).ToArray()).ToArray();
+        var rows = golden.Ids("batch_ids");
         int[] table = [6];
         runner.Step([new(rows[1], 0, table, LogitsWanted.None)], []);
         for (var layer = 0; layer < 3; layer++)
         {
             var (keys, values) = (new float[4 * 16 * 12], new float[4 * 16 * 12]);
             runner.ReadKeysAndValues(layer, table, 16, keys, values);
-            Close.To(Close.Values(golden[$"full.cache_k.{layer}"][1]), keys, $"keys of layer {layer}");
-            Close.To(Close.Values(golden[$"full.cache_v.{layer}"][1]), values, $"values of layer {layer}");
+            Close.To(golden.Tensors[$"full.cache_k.{layer}"].Row(1), keys, $"keys of layer {layer}");
+            Close.To(golden.Tensors[$"full.cache_v.{layer}"].Row(1), values, $"values of layer {layer}");
         }
 
         Assert.Throws<ArgumentOutOfRangeException>(() => runner.ReadKeysAndValues(3, table, 16, new float[768], new float[768]));
