@@ -15,7 +15,7 @@ internal sealed class MetricsPage(ServerMetrics metrics, TimeProvider time)
     /// <summary>Says how many tokens a block has, once it is known.</summary>
     public void SetBlockSize(int? blockSize, int totalBlocks) => _cacheLabels = string.Create(
         CultureInfo.InvariantCulture,
-        $"block_size=\"{blockSize}\",num_gpu_blocks=\"{totalBlocks}\",enable_prefix_caching=\"True\"");
+        $"{(blockSize is null ? "" : $"block_size=\"{blockSize}\",")}num_gpu_blocks=\"{totalBlocks}\"");
 
     /// <summary>Writes the page.</summary>
     /// <param name="output">Where it goes.</param>

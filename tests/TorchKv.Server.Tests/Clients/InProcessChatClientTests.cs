@@ -1,0 +1,10 @@
+using Microsoft.Extensions.AI;
+using TorchKv.Extensions.AI;
+using TorchKv.Server.Tests.Support;
+
+namespace TorchKv.Server.Tests.Clients;
+
+public sealed class InProcessChatClientTests(Storyteller storyteller) : ChatClientContract
+{
+    protected override IChatClient Client { get; } = storyteller.Engine.AsIChatClient(modelId: "storyteller");
+}
