@@ -1,10 +1,13 @@
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Benchmarks.Port;
+using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime.Configuration;
-using TorchKv.Testing;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
+using TorchKv.Testing;
 using TorchSharp;
+
 using static TorchSharp.torch;
 
 namespace TorchKv.Benchmarks.Tests;

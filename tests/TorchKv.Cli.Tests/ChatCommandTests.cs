@@ -168,16 +168,18 @@ public class ChatCommandTests
         Assert.Contains("* main  1 turns", later.Out);
     }
 
-    [Theory]
-    [InlineData("", "an empty name")]
-    [InlineData("/nowhere/at/all/x", "there is no folder /nowhere/at/all")]
-    public Task ASessionThatCannotBeSavedIsRefusedAtTheStart(string path, string words) =>
-        RefusesUsage(words, "chat", "--model", s_storyteller, "--session", path);
+    [Fact]
+    public Task AnEmptySessionNameIsRefusedAtTheStart() =>
+        RefusesUsage("'' is no name of a file", "chat", "--model", s_storyteller, "--session", "");
+
+    [Fact]
+    public Task ASessionInAMissingFolderIsRefusedAtTheStart() =>
+        Fails("/nowhere/at/all", "chat", "--model", s_storyteller, "--session", "/nowhere/at/all/x");
 
     [Fact]
     public async Task AFolderIsNoSession()
     {
         using var folder = new TemporaryFolder();
-        await RefusesUsage("the folder", "chat", "--model", s_storyteller, "--session", folder.Path);
+        await RefusesUsage("is a folder", "chat", "--model", s_storyteller, "--session", folder.Path);
     }
 }

@@ -1,3 +1,4 @@
 using TorchKv.Server.Tests.Support;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 [assembly: AssemblyFixture(typeof(Storyteller))]

@@ -4,6 +4,7 @@ using TorchKv.Extensions.AI.Templates;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Tests.Support;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

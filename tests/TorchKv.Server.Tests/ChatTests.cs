@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using TorchKv.Extensions.AI.Templates;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Tests.Support;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

@@ -1,6 +1,7 @@
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Tests.Support;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

@@ -8,6 +8,7 @@ using TorchKv.Runtime.Serving;
 using TorchKv.Server.Models;
 using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

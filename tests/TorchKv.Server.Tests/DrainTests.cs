@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using TorchKv.Server.Models;
 using TorchKv.Server.Tests.Support;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

@@ -1,4 +1,5 @@
 using TorchKv.Server.Tests.Support;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

@@ -7,6 +7,7 @@ using TorchKv.Runtime.Scheduling;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
 using TorchKv.Server.Tests.Support;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

@@ -9,6 +9,7 @@ using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
 using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

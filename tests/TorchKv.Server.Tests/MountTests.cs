@@ -9,7 +9,10 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TorchKv.Extensions.AI;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu;
 using TorchKv.Server.Models;
+using TorchKv.Server.Options;
 using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;
 

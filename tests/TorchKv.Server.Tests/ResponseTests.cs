@@ -1,5 +1,6 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Tests.Support;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

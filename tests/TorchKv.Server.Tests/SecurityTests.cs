@@ -10,6 +10,7 @@ using TorchKv.Server.Options;
 using TorchKv.Server.Security;
 using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

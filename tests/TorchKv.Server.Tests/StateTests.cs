@@ -5,6 +5,7 @@ using TorchKv.Extensions.AI.Templates;
 using TorchKv.Server.Models;
 using TorchKv.Server.Options;
 using TorchKv.Server.Tests.Support;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
 

@@ -1,5 +1,6 @@
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Models;
+using TorchKv.Running;
 using TorchKv.Runtime.Model;
 
 namespace TorchKv.Benchmarks.Port;

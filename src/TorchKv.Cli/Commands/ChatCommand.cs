@@ -3,6 +3,7 @@ using TorchKv.Cli.Chat;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.Commands;
 
@@ -14,7 +15,7 @@ internal sealed class ChatCommand : CliCommand
     private readonly GenerationOptionSet _generation = new();
     private readonly ModelOptions _model = new();
     private readonly PoolOptions _pool = new();
-    private readonly Option<string?> _session = Values.Text("--session", "FILE", "goes on from a saved conversation, and saves it at the end");
+    private readonly Option<string?> _session = Values.OutputFile("--session", "FILE", "goes on from a saved conversation, and saves it at the end");
     private readonly Option<bool> _json = Values.Flag("--json", "a line of JSON for each line of input");
 
     public ChatCommand(CliConsole console)
@@ -45,7 +46,11 @@ internal sealed class ChatCommand : CliCommand
         var options = _generation.Read(parsed);
         var request = _model.Read(parsed) with { Pool = _pool.Read(parsed) };
         var session = parsed.GetValue(_session);
-        CheckPath(session);
+        if (session is not null)
+        {
+            AtomicFile.Check(session);
+        }
+
         var model = await ModelLoader.LoadAsync(request, Console, cancellationToken).ConfigureAwait(false);
         await using (model.ConfigureAwait(false))
         {
@@ -58,24 +63,5 @@ internal sealed class ChatCommand : CliCommand
         }
 
         return ExitCodes.Done;
-    }
-
-    // Refused before the conversation, which could not be saved after it
-    private static void CheckPath(string? session)
-    {
-        if (session is null)
-        {
-            return;
-        }
-
-        if (session.Length == 0 || Directory.Exists(session))
-        {
-            throw new UsageException($"--session takes a file to save to, not {(session.Length == 0 ? "an empty name" : $"the folder {session}")}.");
-        }
-
-        if (Path.GetDirectoryName(Path.GetFullPath(session)) is { } folder && !Directory.Exists(folder))
-        {
-            throw new UsageException($"--session {session} cannot be saved: there is no folder {folder}.");
-        }
     }
 }

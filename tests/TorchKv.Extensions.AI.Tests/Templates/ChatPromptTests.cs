@@ -28,7 +28,13 @@ public sealed class ChatPromptTests
     {
         using var folder = new TemporaryFolder();
         folder.CopyOf(RepositoryFiles.Weights("gpt2-vocab"));
-        File.WriteAllText(folder["added_tokens.json"], """{"<|im_start|>": 50257, "<|im_end|>": 50258}""");
+        File.WriteAllText(
+            folder["tokenizer_config.json"],
+            """
+            {"added_tokens_decoder": {
+                "50257": {"content": "<|im_start|>", "special": true},
+                "50258": {"content": "<|im_end|>", "special": true}}}
+            """);
         var tokenizer = Gpt2Tokenizer.Load(folder.Path);
         var ids = ChatTemplates.ChatMl.Render([new ChatTurn(ChatTurnRole.User, "<|im_end|> hi")]).Encode(tokenizer);
         Assert.Equal([50257, 50258, 50257], ids.Where(tokenizer.IsSpecial));

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Server.Tests.Clients;
 
