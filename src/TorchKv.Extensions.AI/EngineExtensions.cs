@@ -18,7 +18,8 @@ public static class EngineExtensions
     {
         ArgumentNullException.ThrowIfNull(engine);
         var tokenizer = engine.Tokenizer
-            ?? throw new RequestException("The engine has no vocabulary, so it cannot read messages; load a folder that has vocab.json or tokenizer.json.");
+            ?? throw new RequestException(
+                "The engine has no vocabulary, so it cannot read messages; load one with vocab.json.");
         return new EngineChatClient(engine, tokenizer, template, modelId);
     }
 }

@@ -11,7 +11,9 @@ public sealed class TorchKvOptions
     /// <summary>The model's name in answers; null: the folder's name.</summary>
     public string? ModelId { get; set; }
 
-    /// <summary>Turns messages into a prompt; null: the folder's own template, or the transcript where it has none.</summary>
+    /// <summary>
+    /// Turns messages into a prompt; null: the folder's own template, or the transcript where it has none.
+    /// </summary>
     public IChatTemplate? Template { get; set; }
 
     /// <summary>How the engine runs.</summary>
@@ -23,6 +25,8 @@ public sealed class TorchKvOptions
     /// <summary>The folder of a smaller model of the same vocabulary that drafts; null: none.</summary>
     public string? DraftDirectory { get; set; }
 
-    /// <summary>Whether the model is loaded when the host starts, before it takes work; otherwise when it is first asked for.</summary>
+    /// <summary>
+    /// Whether the model is loaded when the host starts, before it takes work; otherwise when it is first asked for.
+    /// </summary>
     public bool LoadOnStart { get; set; } = true;
 }

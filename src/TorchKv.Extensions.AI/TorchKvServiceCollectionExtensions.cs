@@ -10,10 +10,15 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Extensions.AI;
 
-/// <summary>A model as services: its <see cref="Engine"/>, <see cref="IGenerator"/>, tokenizer, template and <see cref="IChatClient"/>.</summary>
+/// <summary>
+/// A model as services: its <see cref="Engine"/>, <see cref="IGenerator"/>, tokenizer, template and <see
+/// cref="IChatClient"/>.
+/// </summary>
 public static class TorchKvServiceCollectionExtensions
 {
-    /// <summary>Adds a model folder's services as singletons. The provider owns the engine: dispose it with <c>await using</c>.</summary>
+    /// <summary>
+    /// Adds a model folder's services as singletons. The provider owns the engine: dispose it with <c>await using</c>.
+    /// </summary>
     /// <param name="services">The services.</param>
     /// <param name="directory">The folder, in HuggingFace's layout.</param>
     /// <param name="configure">Changes how it is loaded; null: as <see cref="TorchKvOptions"/> has it.</param>
@@ -40,13 +45,18 @@ public static class TorchKvServiceCollectionExtensions
         return Add(services, serviceKey, directory, configure);
     }
 
-    private static IServiceCollection Add(IServiceCollection services, object? key, string directory, Action<TorchKvOptions>? configure)
+    private static IServiceCollection Add(
+        IServiceCollection services,
+        object? key,
+        string directory,
+        Action<TorchKvOptions>? configure)
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentException.ThrowIfNullOrEmpty(directory);
         var options = new TorchKvOptions();
         configure?.Invoke(options);
-        var modelId = options.ModelId ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)));
+        var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
+        var modelId = options.ModelId ?? Path.GetFileName(folder);
 
         Singleton<Engine>(services, key, _ => Engine
             .LoadAsync(directory, options.Engine, options.Cpu, options.DraftDirectory)
@@ -57,7 +67,9 @@ public static class TorchKvServiceCollectionExtensions
             ?? throw new RequestException($"{directory} has no vocabulary."));
         Singleton<IChatTemplate>(services, key, _ => options.Template ?? ChatTemplates.OfModel(directory));
         Singleton<IChatClient>(services, key, provider => EngineOf(provider, key).AsIChatClient(
-            key is null ? provider.GetRequiredService<IChatTemplate>() : provider.GetRequiredKeyedService<IChatTemplate>(key),
+            key is null
+                ? provider.GetRequiredService<IChatTemplate>()
+                : provider.GetRequiredKeyedService<IChatTemplate>(key),
             modelId));
         if (options.LoadOnStart)
         {

@@ -8,15 +8,19 @@ using Microsoft.Extensions.Hosting;
 using TorchKv.Extensions.AI.Templates;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 
 namespace TorchKv.Server;
 
 /// <summary>The server as a program: an application with nothing but OpenAI's interface.</summary>
 public static class TorchKvServer
 {
-    /// <summary>The options that the configuration has: <c>appsettings.json</c> in the working folder, then the environment (<c>TorchKv__Port</c>).</summary>
+    /// <summary>
+    /// The options that the configuration has: <c>appsettings.json</c> in the working folder, then the environment
+    /// (<c>TorchKv__Port</c>).
+    /// </summary>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     public static TorchKvServerOptions ReadOptions()
     {
@@ -31,7 +35,9 @@ public static class TorchKvServer
         return options;
     }
 
-    /// <summary>Serves a generator until the process is told to stop (SIGTERM, Ctrl+C); then lets running requests finish.</summary>
+    /// <summary>
+    /// Serves a generator until the process is told to stop (SIGTERM, Ctrl+C); then lets running requests finish.
+    /// </summary>
     /// <param name="options">How to serve.</param>
     /// <param name="generator">Generates the answers; it stays its owner's.</param>
     /// <param name="tokenizer">The generator's tokenizer.</param>
@@ -54,10 +60,14 @@ public static class TorchKvServer
         return RunAsync(options, _ => Task.FromResult(model), cancellationToken: cancellationToken);
     }
 
-    /// <summary>Serves a model that is loaded while the server listens already, so that probes see it come up.</summary>
+    /// <summary>
+    /// Serves a model that is loaded while the server listens already, so that probes see it come up.
+    /// </summary>
     /// <param name="options">How to serve.</param>
     /// <param name="load">Loads the model.</param>
-    /// <param name="arguments">Arguments of the command line in .NET's form, which configure the host; null: none.</param>
+    /// <param name="arguments">
+    /// Arguments of the command line in .NET's form, which configure the host; null: none.
+    /// </param>
     /// <param name="configure">Adds to the application before it is built; null: nothing.</param>
     /// <param name="cancellationToken">Stops the server too.</param>
     /// <exception cref="TorchKvException">An option, a key file, a template or the model cannot be used.</exception>
@@ -86,8 +96,14 @@ public static class TorchKvServer
         }
     }
 
-    /// <summary>The application that <see cref="RunAsync(TorchKvServerOptions, Func{CancellationToken, Task{ServedModel}}, string[], Action{WebApplicationBuilder}, CancellationToken)"/> runs.</summary>
-    /// <inheritdoc cref="RunAsync(TorchKvServerOptions, Func{CancellationToken, Task{ServedModel}}, string[], Action{WebApplicationBuilder}, CancellationToken)"/>
+    /// <summary>The application that <c>RunAsync</c> runs, for a caller who starts it.</summary>
+    /// <param name="options">How to serve.</param>
+    /// <param name="load">Loads the model.</param>
+    /// <param name="arguments">
+    /// Arguments of the command line in .NET's form, which configure the host; null: none.
+    /// </param>
+    /// <param name="configure">Adds to the application before it is built; null: nothing.</param>
+    /// <exception cref="OptionException">An option is out of its limits.</exception>
     public static WebApplication Build(
         TorchKvServerOptions options,
         Func<CancellationToken, Task<ServedModel>> load,
@@ -103,7 +119,9 @@ public static class TorchKvServer
         builder.WebHost.ConfigureKestrel(kestrel => Limit(kestrel, options));
         if (builder.Configuration["urls"] is null && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
         {
-            builder.WebHost.UseUrls(string.Create(CultureInfo.InvariantCulture, $"http://{BracketIfV6(options.Host)}:{options.Port}"));
+            builder.WebHost.UseUrls(string.Create(
+                CultureInfo.InvariantCulture,
+                $"http://{BracketIfV6(options.Host)}:{options.Port}"));
         }
 
         if (options.AllowedOrigins.Count > 0)
@@ -112,7 +130,11 @@ public static class TorchKvServer
                 .WithOrigins([.. options.AllowedOrigins])
                 .AllowAnyHeader()
                 .WithMethods("GET", "POST")
-                .WithExposedHeaders("x-request-id", "retry-after", "x-torchkv-chat-template", "x-torchkv-ignored-fields")));
+                .WithExposedHeaders(
+                    "x-request-id",
+                    "retry-after",
+                    "x-torchkv-chat-template",
+                    "x-torchkv-ignored-fields")));
         }
 
         configure?.Invoke(builder);
@@ -132,8 +154,11 @@ public static class TorchKvServer
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes;
         kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
-        kestrel.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: options.SlowReaderTimeout + TimeSpan.FromSeconds(2));
+        kestrel.Limits.MinResponseDataRate = new MinDataRate(
+            bytesPerSecond: 240,
+            gracePeriod: options.SlowReaderTimeout + TimeSpan.FromSeconds(2));
     }
 
-    private static string BracketIfV6(string host) => host.Contains(':', StringComparison.Ordinal) && host[0] != '[' ? $"[{host}]" : host;
+    private static string BracketIfV6(string host)
+        => host.Contains(':', StringComparison.Ordinal) && host[0] != '[' ? $"[{host}]" : host;
 }

@@ -12,11 +12,12 @@ using TorchKv.Extensions.AI.Templates;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 using TorchKv.Server.Answers;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Endpoints;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 using TorchKv.Server.Security;
@@ -55,8 +56,8 @@ public static class TorchKvServerExtensions
             provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<ILogger<ModelHost>>()));
         services.TryAddSingleton(provider => ApiKeys.Of(provider.GetRequiredService<TorchKvServerOptions>()));
-        services.TryAddSingleton(provider => new HostCheck(provider.GetRequiredService<TorchKvServerOptions>().AllowedHosts));
-        services.TryAddSingleton(provider => new RateLimits(provider.GetRequiredService<TorchKvServerOptions>().RequestsPerMinute));
+        services.TryAddSingleton<HostCheck>();
+        services.TryAddSingleton<RateLimits>();
         services.TryAddSingleton<ServerMetrics>();
         services.TryAddSingleton<MetricsPage>();
         services.TryAddSingleton<Drain>();
@@ -108,7 +109,9 @@ public static class TorchKvServerExtensions
         return group;
     }
 
-    /// <summary>Answers what no endpoint answers, as an error that OpenAI's clients read. It needs a key as all else does.</summary>
+    /// <summary>
+    /// Answers what no endpoint answers, as an error that OpenAI's clients read. It needs a key as all else does.
+    /// </summary>
     internal static void MapUnknown(this IEndpointRouteBuilder endpoints)
     {
         var pipeline = endpoints.ServiceProvider.GetRequiredService<RequestPipeline>();
@@ -123,7 +126,10 @@ public static class TorchKvServerExtensions
         // A model's id may have slashes.
         var pattern = route.Path.Replace("{id}", "{**id}", StringComparison.Ordinal);
         string[] methods = route.Method == "GET" ? ["GET", "HEAD"] : [route.Method];
-        group.MapMethods(pattern, methods, pipeline.Wrap(handler, route.Access, route.Path)).WithDisplayName($"TorchKv {route.Method} {route.Path}");
+        group.MapMethods(
+            pattern,
+            methods,
+            pipeline.Wrap(handler, route.Access, route.Path)).WithDisplayName($"TorchKv {route.Method} {route.Path}");
     }
 
     private static async Task<ServedModel> LoadAsync(

@@ -32,13 +32,20 @@ public sealed class AddTorchKvTests
     {
         await using var provider = new ServiceCollection()
             .AddKeyedTorchKv("large", Folder)
-            .AddKeyedTorchKv("small", RepositoryFiles.Weights("storyteller-draft"), o => o.Template = ChatTemplates.Plain)
+            .AddKeyedTorchKv(
+                "small",
+                RepositoryFiles.Weights("storyteller-draft"),
+                o => o.Template = ChatTemplates.Plain)
             .BuildServiceProvider();
-        Assert.NotSame(provider.GetRequiredKeyedService<Engine>("large"), provider.GetRequiredKeyedService<Engine>("small"));
+        Assert.NotSame(
+            provider.GetRequiredKeyedService<Engine>("large"),
+            provider.GetRequiredKeyedService<Engine>("small"));
         Assert.Null(provider.GetService<IChatClient>());
         var answer = await provider.GetRequiredKeyedService<IChatClient>("small").GetResponseAsync("Hi", Short);
         Assert.Equal("storyteller-draft", answer.ModelId);
-        Assert.Same(ChatTemplates.Plain, provider.GetRequiredKeyedService<IChatClient>("small").GetService<IChatTemplate>());
+        Assert.Same(
+            ChatTemplates.Plain,
+            provider.GetRequiredKeyedService<IChatClient>("small").GetService<IChatTemplate>());
     }
 
     [Fact]

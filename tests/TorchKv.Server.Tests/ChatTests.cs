@@ -10,7 +10,8 @@ public sealed class ChatTests(Storyteller storyteller)
 {
     private const string Path = "/v1/chat/completions";
 
-    private const string Hello = """{"model":"storyteller","messages":[{"role":"user","content":"Tell me a story."}],"max_tokens":12,"temperature":0}""";
+    private const string Hello = """{"model":"storyteller","messages":[{"role":"user","content":"Tell me a story."}]"""
+        + ""","max_tokens":12,"temperature":0}""";
 
     [Fact]
     public async Task AnAnswerHasEveryFieldOfOpenAIs()
@@ -42,7 +43,11 @@ public sealed class ChatTests(Storyteller storyteller)
     [Fact]
     public async Task TheTranscriptsStopEndsAnAnswerAndIsNotPartOfIt()
     {
-        var fake = new FakeGenerator(Storyteller.Tokenizer) { Says = " \n Hello.\nUser: and more", EndsByItself = false };
+        var fake = new FakeGenerator(Storyteller.Tokenizer)
+        {
+            Says = " \n Hello.\nUser: and more",
+            EndsByItself = false,
+        };
         await using var server = await RunningServer.StartAsync(fake);
         var answer = await server.AskAsync(Path, """{"model":"fake","messages":[{"role":"user","content":"Hi"}]}""");
         Assert.Equal("Hello.", (string?)answer["choices"]![0]!["message"]!["content"]);
@@ -61,13 +66,17 @@ public sealed class ChatTests(Storyteller storyteller)
 
     [Theory]
     [InlineData("""{"role":"developer","content":"Be kind."}""", "Be kind.\n\nAssistant:")]
-    [InlineData("""{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}""", "User: ab\nAssistant:")]
+    [InlineData(
+        """{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}""",
+        "User: ab\nAssistant:")]
     [InlineData("""{"role":"tool","content":"4","tool_call_id":"c"}""", "Tool: 4\nAssistant:")]
     [InlineData("""{"role":"assistant","content":null}""", "Assistant: \nAssistant:")]
     [InlineData("""{"role":"user","content":"x","name":"Ann"}""", "User: x\nAssistant:")]
     public async Task EveryKindOfMessageIsRead(string message, string prompt)
     {
-        var rendered = await storyteller.Server.AskAsync(Path + "/render", $$"""{"model":"storyteller","messages":[{{message}}]}""");
+        var rendered = await storyteller.Server.AskAsync(
+            Path + "/render",
+            $$"""{"model":"storyteller","messages":[{{message}}]}""");
         Assert.Equal(prompt, (string?)rendered["text"]);
     }
 
@@ -75,13 +84,18 @@ public sealed class ChatTests(Storyteller storyteller)
     [InlineData("""[]""", "messages")]
     [InlineData("""[{"role":"king","content":"x"}]""", "messages[0].role")]
     [InlineData("""[{"role":"user"}]""", "messages[0].content")]
-    [InlineData("""[{"role":"user","content":"x"},{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}}]}]""", "messages[1].content[0].type")]
+    [InlineData(
+        """[{"role":"user","content":"x"},{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}}]}]""",
+        "messages[1].content[0].type")]
     [InlineData("""[{"role":"user","content":[{"type":"text"}]}]""", "messages[0].content[0].text")]
     [InlineData("""[{"role":"user","content":5}]""", "messages[0].content")]
     [InlineData("""[null]""", "messages[0]")]
     public async Task AMessageThatCannotBeReadIsNamed(string messages, string param)
     {
-        var error = await storyteller.Server.RefusedAsync(Path, $$"""{"model":"storyteller","messages":{{messages}}}""", 400);
+        var error = await storyteller.Server.RefusedAsync(
+            Path,
+            $$"""{"model":"storyteller","messages":{{messages}}}""",
+            400);
         Assert.Equal(param, (string?)error["param"]);
         Assert.Equal("invalid_request_error", (string?)error["type"]);
     }
@@ -89,7 +103,8 @@ public sealed class ChatTests(Storyteller storyteller)
     [Fact]
     public async Task NAnswersAreDistinctAndAllFinish()
     {
-        var body = """{"model":"storyteller","messages":[{"role":"user","content":"Tell me a story."}],"max_tokens":16,"n":4,"seed":11,"temperature":1.2}""";
+        var body = """{"model":"storyteller","messages":[{"role":"user","content":"Tell me a story."}]"""
+            + ""","max_tokens":16,"n":4,"seed":11,"temperature":1.2}""";
         var choices = (await storyteller.Server.AskAsync(Path, body))["choices"]!.AsArray();
         Assert.Equal([0, 1, 2, 3], choices.Select(choice => (int)choice!["index"]!));
         Assert.Equal(4, choices.Select(choice => (string?)choice!["message"]!["content"]).Distinct().Count());
@@ -99,9 +114,12 @@ public sealed class ChatTests(Storyteller storyteller)
     [Fact]
     public async Task ASeedGivesTheSameAnswerStreamedOrNot()
     {
-        const string Seeded = """{"model":"storyteller","messages":[{"role":"user","content":"A dog"}],"max_tokens":20,"seed":-5,"temperature":0.9""";
+        const string Seeded = """{"model":"storyteller","messages":[{"role":"user","content":"A dog"}]"""
+            + ""","max_tokens":20,"seed":-5,"temperature":0.9""";
         var whole = await storyteller.Server.AskAsync(Path, Seeded + "}");
-        var streamed = await storyteller.Server.StreamAsync(Path, Seeded + ""","stream":true,"stream_options":{"include_usage":true}}""");
+        var streamed = await storyteller.Server.StreamAsync(
+            Path,
+            Seeded + ""","stream":true,"stream_options":{"include_usage":true}}""");
         Assert.Equal((string?)whole["choices"]![0]!["message"]!["content"], streamed.Text());
         Assert.Equal((int)whole["usage"]!["completion_tokens"]!, (int)streamed.Usage!["completion_tokens"]!);
         Assert.Equal((int)whole["usage"]!["prompt_tokens"]!, (int)streamed.Usage!["prompt_tokens"]!);
@@ -140,15 +158,19 @@ public sealed class ChatTests(Storyteller storyteller)
     [InlineData(-20000f, -9999)]
     public async Task ImpossibleTokensHaveAFiniteLogProbability(float given, double shown)
     {
-        await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer) { LogProbability = given });
-        var answer = await server.AskAsync(Path, """{"model":"fake","messages":[{"role":"user","content":"x"}],"logprobs":true,"top_logprobs":2}""");
+        var fake = new FakeGenerator(Storyteller.Tokenizer) { LogProbability = given };
+        await using var server = await RunningServer.StartAsync(fake);
+        var answer = await server.AskAsync(
+            Path,
+            """{"model":"fake","messages":[{"role":"user","content":"x"}],"logprobs":true,"top_logprobs":2}""");
         Assert.Equal(shown, (double)answer["choices"]![0]!["logprobs"]!["content"]![0]!["logprob"]!);
     }
 
     [Fact]
     public async Task TheLastMessageCanBeContinued()
     {
-        const string Open = """{"model":"storyteller","messages":[{"role":"assistant","content":"Once upon a"}],"add_generation_prompt":false,"continue_final_message":true}""";
+        const string Open = """{"model":"storyteller","messages":[{"role":"assistant","content":"Once upon a"}]"""
+            + ""","add_generation_prompt":false,"continue_final_message":true}""";
         var rendered = await storyteller.Server.AskAsync(Path + "/render", Open);
         Assert.Equal("Assistant: Once upon a", (string?)rendered["text"]);
     }
@@ -158,7 +180,10 @@ public sealed class ChatTests(Storyteller storyteller)
     {
         using var response = await storyteller.Server.PostAsync(Path, Hello[..^1] + ""","chat_template":"plain"}""");
         Assert.Equal("plain", response.Headers.GetValues("x-torchkv-chat-template").Single());
-        var error = await storyteller.Server.RefusedAsync(Path, Hello[..^1] + ""","chat_template":"{{ messages }}"}""", 400);
+        var error = await storyteller.Server.RefusedAsync(
+            Path,
+            Hello[..^1] + ""","chat_template":"{{ messages }}"}""",
+            400);
         Assert.Equal("chat_template", (string?)error["param"]);
     }
 
@@ -170,7 +195,10 @@ public sealed class ChatTests(Storyteller storyteller)
         await server.AskAsync(Path, """{"model":"fake","messages":[{"role":"user","content":"Hi"}]}""");
         Assert.Equal(512 - fake.LastPrompt!.Count, fake.LastOptions!.MaxNewTokens);
         Assert.Equal(1, fake.LastOptions.Temperature);
-        await server.AskAsync(Path, """{"model":"fake","messages":[{"role":"user","content":"Hi"}],"max_tokens":9,"max_completion_tokens":4}""");
+        await server.AskAsync(
+            Path,
+            """{"model":"fake","messages":[{"role":"user","content":"Hi"}]"""
+                + ""","max_tokens":9,"max_completion_tokens":4}""");
         Assert.Equal(4, fake.LastOptions!.MaxNewTokens);
     }
 

@@ -18,7 +18,9 @@ public sealed class CompletionTests(Storyteller storyteller)
             expected += piece.Text;
         }
 
-        var answer = await storyteller.Server.AskAsync(Path, """{"model":"storyteller","prompt":"Once upon a time","max_tokens":10,"temperature":0}""");
+        var answer = await storyteller.Server.AskAsync(
+            Path,
+            """{"model":"storyteller","prompt":"Once upon a time","max_tokens":10,"temperature":0}""");
         Assert.StartsWith("cmpl-", (string?)answer["id"]);
         Assert.Equal("text_completion", (string?)answer["object"]);
         Assert.Equal(expected, (string?)answer["choices"]![0]!["text"]);
@@ -29,7 +31,9 @@ public sealed class CompletionTests(Storyteller storyteller)
     [Fact]
     public async Task WithoutMaxTokensItIsSixteen()
     {
-        var answer = await storyteller.Server.AskAsync(Path, """{"model":"storyteller","prompt":"Once","temperature":0,"ignore_eos":true}""");
+        var answer = await storyteller.Server.AskAsync(
+            Path,
+            """{"model":"storyteller","prompt":"Once","temperature":0,"ignore_eos":true}""");
         Assert.Equal(16, (int)answer["usage"]!["completion_tokens"]!);
     }
 
@@ -40,7 +44,9 @@ public sealed class CompletionTests(Storyteller storyteller)
         const string Rest = ""","max_tokens":6,"temperature":0}""";
         var text = await storyteller.Server.AskAsync(Path, """{"model":"storyteller","prompt":"The cat sat" """ + Rest);
         var one = await storyteller.Server.AskAsync(Path, $$"""{"model":"storyteller","prompt":[{{ids}}]""" + Rest);
-        var mixed = await storyteller.Server.AskAsync(Path, $$"""{"model":"storyteller","prompt":[[{{ids}}],"The cat sat"]""" + Rest);
+        var mixed = await storyteller.Server.AskAsync(
+            Path,
+            $$"""{"model":"storyteller","prompt":[[{{ids}}],"The cat sat"]""" + Rest);
         var expected = (string?)text["choices"]![0]!["text"];
         Assert.Equal(expected, (string?)one["choices"]![0]!["text"]);
         Assert.Equal([expected, expected], mixed["choices"]!.AsArray().Select(choice => (string?)choice!["text"]));
@@ -53,8 +59,9 @@ public sealed class CompletionTests(Storyteller storyteller)
             Path,
             """{"model":"storyteller","prompt":["A fox","A hen","A pig"],"n":2,"max_tokens":4,"seed":3}""");
         Assert.Equal([0, 1, 2, 3, 4, 5], answer["choices"]!.AsArray().Select(choice => (int)choice!["index"]!));
-        var prompts = new[] { "A fox", "A hen", "A pig" }.Sum(prompt => storyteller.Engine.Tokenizer!.Encode(prompt).Count);
-        Assert.Equal(prompts, (int)answer["usage"]!["prompt_tokens"]!);
+        string[] prompts = ["A fox", "A hen", "A pig"];
+        var promptTokens = prompts.Sum(prompt => storyteller.Engine.Tokenizer!.Encode(prompt).Count);
+        Assert.Equal(promptTokens, (int)answer["usage"]!["prompt_tokens"]!);
         Assert.InRange((int)answer["usage"]!["completion_tokens"]!, 6, 24);
     }
 
@@ -63,7 +70,8 @@ public sealed class CompletionTests(Storyteller storyteller)
     {
         var stream = await storyteller.Server.StreamAsync(
             Path,
-            """{"model":"storyteller","prompt":["A fox","A hen"],"n":2,"max_tokens":5,"seed":3,"stream":true,"stream_options":{"include_usage":true}}""");
+            """{"model":"storyteller","prompt":["A fox","A hen"],"n":2,"max_tokens":5"""
+                + ""","seed":3,"stream":true,"stream_options":{"include_usage":true}}""");
         for (var i = 0; i < 4; i++)
         {
             Assert.Single(stream.Reasons(i));
@@ -81,7 +89,9 @@ public sealed class CompletionTests(Storyteller storyteller)
     public async Task AnEmptyPromptIsTheEndOfTextToken(string body)
     {
         var rendered = await storyteller.Server.AskAsync(Path + "/render", body);
-        Assert.Equal(storyteller.Engine.Tokenizer!.EndOfTextId, (int)Assert.Single(rendered[0]!["token_ids"]!.AsArray())!);
+        Assert.Equal(
+            storyteller.Engine.Tokenizer!.EndOfTextId,
+            (int)Assert.Single(rendered[0]!["token_ids"]!.AsArray())!);
         Assert.NotNull((await storyteller.Server.AskAsync(Path, body))["choices"]);
     }
 
@@ -90,7 +100,8 @@ public sealed class CompletionTests(Storyteller storyteller)
     {
         var answer = await storyteller.Server.AskAsync(
             Path,
-            """{"model":"storyteller","prompt":"Once upon a time there was","max_tokens":0,"echo":true,"logprobs":2}""");
+            """{"model":"storyteller","prompt":"Once upon a time there was","max_tokens":0"""
+                + ""","echo":true,"logprobs":2}""");
         var choice = answer["choices"]![0]!;
         Assert.Equal("Once upon a time there was", (string?)choice["text"]);
         Assert.Equal("length", (string?)choice["finish_reason"]);
@@ -100,7 +111,9 @@ public sealed class CompletionTests(Storyteller storyteller)
         Assert.Equal(count, scores["tokens"]!.AsArray().Count);
         Assert.Null(scores["token_logprobs"]![0]);
         Assert.All(scores["token_logprobs"]!.AsArray().Skip(1), score => Assert.InRange((double)score!, -9999, 0));
-        Assert.Equal("Once upon a time there was", string.Concat(scores["tokens"]!.AsArray().Select(token => (string?)token)));
+        Assert.Equal(
+            "Once upon a time there was",
+            string.Concat(scores["tokens"]!.AsArray().Select(token => (string?)token)));
         Assert.Equal(0, (int)scores["text_offset"]![0]!);
         Assert.All(Enumerable.Range(1, count - 1), i => Assert.Equal(
             (int)scores["text_offset"]![i - 1]! + ((string)scores["tokens"]![i - 1]!).Length,
@@ -133,13 +146,18 @@ public sealed class CompletionTests(Storyteller storyteller)
     [Fact]
     public async Task HalfCharactersAreNamedByTheirBytes()
     {
-        await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer) { Says = "🦊" });
+        var fake = new FakeGenerator(Storyteller.Tokenizer) { Says = "🦊" };
+        await using var server = await RunningServer.StartAsync(fake);
         var answer = await server.AskAsync(Path, """{"model":"fake","prompt":"x","logprobs":0}""");
         var tokens = answer["choices"]![0]!["logprobs"]!["tokens"]!.AsArray().Select(token => (string)token!).ToArray();
         Assert.Contains(tokens, token => token.StartsWith("bytes:\\xf0", StringComparison.Ordinal));
         Assert.Equal("🦊", (string?)answer["choices"]![0]!["text"]);
-        var byId = await server.AskAsync(Path, """{"model":"fake","prompt":"x","logprobs":0,"return_tokens_as_token_ids":true}""");
-        Assert.All(byId["choices"]![0]!["logprobs"]!["tokens"]!.AsArray(), token => Assert.StartsWith("token_id:", (string?)token));
+        var byId = await server.AskAsync(
+            Path,
+            """{"model":"fake","prompt":"x","logprobs":0,"return_tokens_as_token_ids":true}""");
+        Assert.All(
+            byId["choices"]![0]!["logprobs"]!["tokens"]!.AsArray(),
+            token => Assert.StartsWith("token_id:", (string?)token));
     }
 
     [Theory]
@@ -148,7 +166,9 @@ public sealed class CompletionTests(Storyteller storyteller)
     public async Task APromptIsCutWhereAsked(string fields, string side)
     {
         var ids = storyteller.Engine.Tokenizer!.Encode("one two three four");
-        var rendered = await storyteller.Server.AskAsync(Path + "/render", """{"model":"storyteller","prompt":"one two three four",""" + fields[1..]);
+        var rendered = await storyteller.Server.AskAsync(
+            Path + "/render",
+            """{"model":"storyteller","prompt":"one two three four",""" + fields[1..]);
         var expected = side == "left" ? ids.Skip(ids.Count - 2) : ids.Take(2);
         Assert.Equal(expected, rendered[0]!["token_ids"]!.AsArray().Select(id => (int)id!));
     }
@@ -156,11 +176,14 @@ public sealed class CompletionTests(Storyteller storyteller)
     [Fact]
     public async Task StopTokenIdsEndTheText()
     {
-        const string Body = """{"model":"storyteller","prompt":"Once upon a time","max_tokens":10,"temperature":0,"return_token_ids":true""";
+        const string Body = """{"model":"storyteller","prompt":"Once upon a time","max_tokens":10"""
+            + ""","temperature":0,"return_token_ids":true""";
         var whole = await storyteller.Server.AskAsync(Path, Body + "}");
         var ids = whole["choices"]![0]!["token_ids"]!.AsArray().Select(id => (int)id!).ToArray();
         var stopped = await storyteller.Server.AskAsync(Path, $$"""{{Body}},"stop_token_ids":[{{ids[4]}}]}""");
         Assert.Equal("stop", (string?)stopped["choices"]![0]!["finish_reason"]);
-        Assert.Equal(ids.TakeWhile(id => id != ids[4]), stopped["choices"]![0]!["token_ids"]!.AsArray().Select(id => (int)id!).Where(id => id != ids[4]));
+        Assert.Equal(
+            ids.TakeWhile(id => id != ids[4]),
+            stopped["choices"]![0]!["token_ids"]!.AsArray().Select(id => (int)id!).Where(id => id != ids[4]));
     }
 }

@@ -23,7 +23,9 @@ public sealed class DisconnectTests
     {
         var fake = new FakeGenerator(Storyteller.Tokenizer) { IsGated = true, EndsByItself = false };
         await using var server = await RunningServer.StartAsync(fake);
-        using var client = await SendAsync(server, $$"""{"model":"fake","prompt":"x","max_tokens":400,"stream":{{(streams ? "true" : "false")}}}""");
+        using var client = await SendAsync(
+            server,
+            $$"""{"model":"fake","prompt":"x","max_tokens":400,"stream":{{(streams ? "true" : "false")}}}""");
         await fake.Begun;
         fake.Release(3);
         Leave(client, resets);
@@ -36,7 +38,9 @@ public sealed class DisconnectTests
     {
         var fake = new FakeGenerator(Storyteller.Tokenizer) { IsGated = true, EndsByItself = false };
         await using var server = await RunningServer.StartAsync(fake);
-        using var client = await SendAsync(server, """{"model":"fake","prompt":["a","b","c"],"n":2,"max_tokens":400,"stream":true}""");
+        using var client = await SendAsync(
+            server,
+            """{"model":"fake","prompt":["a","b","c"],"n":2,"max_tokens":400,"stream":true}""");
         await UntilAsync(() => fake.Active == 3);
         fake.Release(5);
         Leave(client, resets: true);
@@ -64,11 +68,18 @@ public sealed class DisconnectTests
         await using var engine = await Engine.LoadAsync(
             RepositoryFiles.Weights("storyteller"),
             new EngineOptions { Scheduling = new SchedulingOptions { MaxRunningSequences = 1 } });
-        await using var server = await RunningServer.StartAsync(new ServedModel("m", engine, engine.Tokenizer!, ChatTemplates.Plain));
+        await using var server = await RunningServer.StartAsync(new ServedModel(
+            "m",
+            engine,
+            engine.Tokenizer!,
+            ChatTemplates.Plain));
         var clients = new List<TcpClient>();
         for (var i = 0; i < requests; i++)
         {
-            clients.Add(await SendAsync(server, $$"""{"model":"m","prompt":"Story {{i}}: once","max_tokens":490,"ignore_eos":true,"stream":{{(i % 2 == 0 ? "true" : "false")}}}"""));
+            clients.Add(await SendAsync(
+                server,
+                $$"""{"model":"m","prompt":"Story {{i}}: once","max_tokens":490"""
+                    + $$""","ignore_eos":true,"stream":{{(i % 2 == 0 ? "true" : "false")}}}"""));
         }
 
         await UntilAsync(() => engine.Stats.RunningRequests == 1 && engine.Stats.QueuedRequests == requests - 1);
@@ -88,12 +99,20 @@ public sealed class DisconnectTests
     public async Task BlocksComeBackFromPreemptedRequests()
     {
         // Blocks for one long answer and a part of a second.
-        await using var engine = await Engine.LoadAsync(RepositoryFiles.Weights("storyteller"), cpu: new CpuRunnerOptions { BlockCount = 40 });
-        await using var server = await RunningServer.StartAsync(new ServedModel("m", engine, engine.Tokenizer!, ChatTemplates.Plain));
+        await using var engine = await Engine.LoadAsync(
+            RepositoryFiles.Weights("storyteller"),
+            cpu: new CpuRunnerOptions { BlockCount = 40 });
+        await using var server = await RunningServer.StartAsync(new ServedModel(
+            "m",
+            engine,
+            engine.Tokenizer!,
+            ChatTemplates.Plain));
         var clients = new List<TcpClient>();
         for (var i = 0; i < 3; i++)
         {
-            clients.Add(await SendAsync(server, $$"""{"model":"m","prompt":"Tale {{i}}","max_tokens":490,"ignore_eos":true,"stream":true}"""));
+            clients.Add(await SendAsync(
+                server,
+                $$"""{"model":"m","prompt":"Tale {{i}}","max_tokens":490,"ignore_eos":true,"stream":true}"""));
         }
 
         await UntilAsync(() => engine.Stats.Preemptions > 0);
@@ -117,10 +136,20 @@ public sealed class DisconnectTests
         });
 
         // Some 5 KB a token: the buffers of both sockets fill long before the end.
-        var slow = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
+        var slow = new Socket(
+            AddressFamily.InterNetwork,
+            SocketType.Stream,
+            ProtocolType.Tcp)
+        { ReceiveBufferSize = 4096 };
         await slow.ConnectAsync(server.Address.Host, server.Address.Port);
-        await slow.SendAsync(Request(server, "/v1/chat/completions", """{"model":"fake","messages":[{"role":"user","content":"x"}],"max_tokens":480,"stream":true,"logprobs":true,"top_logprobs":100,"n":8}"""));
-        await UntilAsync(() => CountOf(server.Metrics.StreamAborts.Counts, "slow") + CountOf(server.Metrics.StreamAborts.Counts, "client") == 1);
+        await slow.SendAsync(Request(
+            server,
+            "/v1/chat/completions",
+            """{"model":"fake","messages":[{"role":"user","content":"x"}],"max_tokens":480"""
+                + ""","stream":true,"logprobs":true,"top_logprobs":100,"n":8}"""));
+        await UntilAsync(() => CountOf(server.Metrics.StreamAborts.Counts, "slow") + CountOf(
+            server.Metrics.StreamAborts.Counts,
+            "client") == 1);
         await UntilAsync(() => fake.Active == 0);
         slow.Dispose();
         await server.AskAsync("/v1/completions", """{"model":"fake","prompt":"x"}""");
@@ -128,7 +157,8 @@ public sealed class DisconnectTests
 
     private static long CountOf(RunningServer server, string reason) => CountOf(server.Metrics.Finished.Counts, reason);
 
-    private static long CountOf(IEnumerable<(string Label, long Count)> counts, string label) => counts.Single(count => count.Label == label).Count;
+    private static long CountOf(IEnumerable<(string Label, long Count)> counts, string label)
+        => counts.Single(count => count.Label == label).Count;
 
     private static async Task<TcpClient> SendAsync(RunningServer server, string body)
     {
@@ -139,7 +169,8 @@ public sealed class DisconnectTests
     }
 
     private static byte[] Request(RunningServer server, string path, string body) => Encoding.UTF8.GetBytes(
-        $"POST {path} HTTP/1.1\r\nHost: {server.Address.Authority}\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
+        $"POST {path} HTTP/1.1\r\nHost: {server.Address.Authority}\r\n"
+        + $"Content-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
 
     /// <summary>Closes a connection with a reset, or in order.</summary>
     private static void Leave(TcpClient client, bool resets)

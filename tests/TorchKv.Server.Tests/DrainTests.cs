@@ -51,7 +51,9 @@ public sealed class DrainTests
     public async Task AfterTheTimeOutStreamsEndWithAnErrorAndDone()
     {
         var fake = new FakeGenerator(Storyteller.Tokenizer) { IsGated = true };
-        await using var server = await RunningServer.StartAsync(fake, options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(100));
+        await using var server = await RunningServer.StartAsync(
+            fake,
+            options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(100));
         var begun = server.StreamAsync("/v1/completions", Stream);
         var waiting = server.PostAsync("/v1/completions", Stream);
         while (fake.Active < 2)
@@ -83,7 +85,9 @@ public sealed class DrainTests
         using var response = await waiting;
         if (response.StatusCode == HttpStatusCode.OK)
         {
-            Assert.Equal("unavailable", (string?)Sse.Error(Sse.Parse(await response.Content.ReadAsByteArrayAsync()).Events[^1])["code"]);
+            Assert.Equal(
+                "unavailable",
+                (string?)Sse.Error(Sse.Parse(await response.Content.ReadAsByteArrayAsync()).Events[^1])["code"]);
             ends.Add("frame");
         }
         else

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Tests.Support;
@@ -26,7 +25,10 @@ public sealed class ErrorTests(Storyteller storyteller)
     [InlineData("prompt", "\"\\ud800\"", "invalid_value")]
     public async Task APromptThatCannotBeIsNamed(string param, string prompt, string code)
     {
-        var error = await storyteller.Server.RefusedAsync(Completions, $$"""{"model":"storyteller","prompt":{{prompt}}}""", 400);
+        var error = await storyteller.Server.RefusedAsync(
+            Completions,
+            $$"""{"model":"storyteller","prompt":{{prompt}}}""",
+            400);
         Assert.Equal(param, (string?)error["param"]);
         Assert.Equal(code, (string?)error["code"]);
     }
@@ -58,7 +60,10 @@ public sealed class ErrorTests(Storyteller storyteller)
     [InlineData("presence_penalty", "-3")]
     public async Task AValueOutOfItsLimitsIsNamed(string param, string value)
     {
-        var error = await storyteller.Server.RefusedAsync(Completions, $$"""{"model":"storyteller","prompt":"x","{{param}}":{{value}}}""", 400);
+        var error = await storyteller.Server.RefusedAsync(
+            Completions,
+            $$"""{"model":"storyteller","prompt":"x","{{param}}":{{value}}}""",
+            400);
         Assert.Equal(param, (string?)error["param"]);
         Assert.Equal("invalid_request_error", (string?)error["type"]);
     }
@@ -74,7 +79,10 @@ public sealed class ErrorTests(Storyteller storyteller)
     [InlineData("stream_options", "true", "an object")]
     public async Task AFieldOfAnotherTypeIsNamed(string param, string value, string expected)
     {
-        var error = await storyteller.Server.RefusedAsync(Completions, $$"""{"model":"storyteller","prompt":"x","{{param}}":{{value}}}""", 400);
+        var error = await storyteller.Server.RefusedAsync(
+            Completions,
+            $$"""{"model":"storyteller","prompt":"x","{{param}}":{{value}}}""",
+            400);
         Assert.Equal(param, (string?)error["param"]);
         Assert.Equal("invalid_type", (string?)error["code"]);
         Assert.Contains(expected, (string?)error["message"]);
@@ -105,17 +113,26 @@ public sealed class ErrorTests(Storyteller storyteller)
     [Fact]
     public async Task ALargeBodyIsRefused()
     {
-        await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer), options => options.MaxBodyBytes = 1000);
-        var error = await server.RefusedAsync(Chats, """{"model":"fake","user":" """ + new string('x', 1000) + "\"}", 413);
+        await using var server = await RunningServer.StartAsync(
+            new FakeGenerator(Storyteller.Tokenizer),
+            options => options.MaxBodyBytes = 1000);
+        var error = await server.RefusedAsync(
+            Chats,
+            """{"model":"fake","user":" """ + new string('x', 1000) + "\"}",
+            413);
         Assert.Equal("request_too_large", (string?)error["code"]);
     }
 
     [Fact]
     public async Task AnotherContentTypeIsRefused()
     {
-        using var response = await storyteller.Server.Client.PostAsync(Chats, new StringContent("{}", Encoding.UTF8, "text/plain"));
+        using var response = await storyteller.Server.Client.PostAsync(
+            Chats,
+            new StringContent("{}", Encoding.UTF8, "text/plain"));
         Assert.Equal(HttpStatusCode.UnsupportedMediaType, response.StatusCode);
-        Assert.Equal("unsupported_media_type", (string?)Sse.Error(JsonNode.Parse(await response.Content.ReadAsStringAsync())!)["code"]);
+        Assert.Equal(
+            "unsupported_media_type",
+            (string?)Sse.Error(JsonNode.Parse(await response.Content.ReadAsStringAsync())!)["code"]);
     }
 
     [Fact]
@@ -124,7 +141,9 @@ public sealed class ErrorTests(Storyteller storyteller)
         var error = await storyteller.Server.RefusedAsync(Completions, """{"model":"gpt-9","prompt":"x"}""", 404);
         Assert.Equal("model_not_found", (string?)error["code"]);
         Assert.Equal("model", (string?)error["param"]);
-        Assert.Equal("model", (string?)(await storyteller.Server.RefusedAsync(Completions, """{"prompt":"x"}""", 400))["param"]);
+        Assert.Equal(
+            "model",
+            (string?)(await storyteller.Server.RefusedAsync(Completions, """{"prompt":"x"}""", 400))["param"]);
     }
 
     [Theory]
@@ -134,7 +153,9 @@ public sealed class ErrorTests(Storyteller storyteller)
     [InlineData("DELETE", "/v1/models/storyteller", 405, "method_not_allowed")]
     public async Task AnUnknownUrlIsAnError(string method, string path, int status, string code)
     {
-        using var response = await storyteller.Server.Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
+        using var response = await storyteller.Server.Client.SendAsync(new HttpRequestMessage(
+            new HttpMethod(method),
+            path));
         Assert.Equal(status, (int)response.StatusCode);
         Assert.Equal(code, (string?)Sse.Error(JsonNode.Parse(await response.Content.ReadAsStringAsync())!)["code"]);
     }
@@ -147,12 +168,16 @@ public sealed class ErrorTests(Storyteller storyteller)
         var stream = streams ? "true" : "false";
         var error = await storyteller.Server.RefusedAsync(
             Chats,
-            $$"""{"model":"storyteller","messages":[{"role":"user","content":"x"}],"max_tokens":600,"stream":{{stream}}}""",
+            """{"model":"storyteller","messages":[{"role":"user","content":"x"}]"""
+                + $$""","max_tokens":600,"stream":{{stream}}}""",
             400);
         Assert.Equal("context_length_exceeded", (string?)error["code"]);
         Assert.Equal("messages", (string?)error["param"]);
         var text = string.Concat(Enumerable.Repeat("word ", 2000));
-        error = await storyteller.Server.RefusedAsync(Completions, $$"""{"model":"storyteller","prompt":"{{text}}","max_tokens":1,"stream":{{stream}}}""", 400);
+        error = await storyteller.Server.RefusedAsync(
+            Completions,
+            $$"""{"model":"storyteller","prompt":"{{text}}","max_tokens":1,"stream":{{stream}}}""",
+            400);
         Assert.Equal("context_length_exceeded", (string?)error["code"]);
         Assert.Equal("prompt", (string?)error["param"]);
     }
@@ -160,7 +185,10 @@ public sealed class ErrorTests(Storyteller storyteller)
     [Fact]
     public async Task AHugeTextIsRefusedWithoutTokenizingIt()
     {
-        var error = await storyteller.Server.RefusedAsync(Completions, $$"""{"model":"storyteller","prompt":"{{new string('a', 3_000_000)}}"}""", 400);
+        var error = await storyteller.Server.RefusedAsync(
+            Completions,
+            $$"""{"model":"storyteller","prompt":"{{new string('a', 3_000_000)}}"}""",
+            400);
         Assert.Equal("context_length_exceeded", (string?)error["code"]);
     }
 
@@ -170,7 +198,11 @@ public sealed class ErrorTests(Storyteller storyteller)
     public async Task AllFactorsAreBoundedTogether(string body, string param)
     {
         await using var server = await RunningServer.StartAsync(
-            new Models.ServedModel("storyteller", storyteller.Engine, Storyteller.Tokenizer, Extensions.AI.Templates.ChatTemplates.Plain),
+            new Models.ServedModel(
+                "storyteller",
+                storyteller.Engine,
+                Storyteller.Tokenizer,
+                Extensions.AI.Templates.ChatTemplates.Plain),
             options => options.MaxWork = 1_000_000);
         var error = await server.RefusedAsync(Completions, body, 400);
         Assert.Equal("request_too_large", (string?)error["code"]);
@@ -195,7 +227,9 @@ public sealed class ErrorTests(Storyteller storyteller)
         {
             var fake = new FakeGenerator(Storyteller.Tokenizer) { Failure = (0, Make(kind)) };
             await using var server = await RunningServer.StartAsync(fake);
-            using var response = await server.PostAsync(Chats, $$"""{"model":"fake","messages":[{"role":"user","content":"x"}],"stream":{{stream}}}""");
+            using var response = await server.PostAsync(
+                Chats,
+                $$"""{"model":"fake","messages":[{"role":"user","content":"x"}],"stream":{{stream}}}""");
             Assert.Equal(status, (int)response.StatusCode);
             Assert.Equal(hasRetryAfter, response.Headers.RetryAfter is not null);
             var error = Sse.Error(JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
@@ -214,7 +248,9 @@ public sealed class ErrorTests(Storyteller storyteller)
         {
             var fake = new FakeGenerator(Storyteller.Tokenizer) { Failure = (4, Make(kind)) };
             await using var server = await RunningServer.StartAsync(fake);
-            var stream = await server.StreamAsync(path, """{"model":"fake","prompt":"x","messages":[{"role":"user","content":"x"}],"stream":true}""");
+            var stream = await server.StreamAsync(
+                path,
+                """{"model":"fake","prompt":"x","messages":[{"role":"user","content":"x"}],"stream":true}""");
             Assert.Equal(code, (string?)Sse.Error(stream.Events[^1])["code"]);
             Assert.Empty(stream.Reasons());
             Assert.NotEmpty(stream.Text());
@@ -227,7 +263,12 @@ public sealed class ErrorTests(Storyteller storyteller)
     [Fact]
     public async Task AFailureInTheMiddleOfAWholeAnswerHasAStatus()
     {
-        await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer) { Failure = (4, Make("deadline")) });
+        await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer)
+        {
+            Failure = (
+            4,
+            Make("deadline"))
+        });
         await server.RefusedAsync(Chats, """{"model":"fake","messages":[{"role":"user","content":"x"}]}""", 504);
     }
 
@@ -236,13 +277,16 @@ public sealed class ErrorTests(Storyteller storyteller)
     {
         // Sessions are not served over HTTP.
         var types = typeof(TorchKvException).Assembly.GetTypes()
-            .Where(type => type.IsSubclassOf(typeof(TorchKvException)) && type.Namespace == typeof(TorchKvException).Namespace)
-            .Where(type => type != typeof(SessionFileException));
+            .Where(type => type != typeof(SessionFileException))
+            .Where(type => type.IsSubclassOf(typeof(TorchKvException)))
+            .Where(type => type.Namespace == typeof(TorchKvException).Namespace);
         Assert.All(types, type =>
         {
             var error = (Exception)System.Runtime.CompilerServices.RuntimeHelpers.GetUninitializedObject(type);
             var answer = ErrorMap.Of(error is OptionException ? new OptionException("a", "b", "c") : error);
-            Assert.True(answer.Status is 400 or 503 or 504 || type == typeof(RequestFailedException), $"{type} is {answer.Status}");
+            Assert.True(
+                answer.Status is 400 or 503 or 504 || type == typeof(RequestFailedException),
+                $"{type} is {answer.Status}");
         });
     }
 

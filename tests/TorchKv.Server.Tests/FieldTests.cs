@@ -96,8 +96,13 @@ public sealed class FieldTests(Storyteller storyteller)
     [Fact]
     public async Task StrictFieldsRefuseThem()
     {
-        await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer), options => options.StrictFields = true);
-        var error = await server.RefusedAsync(Chats, Body("frobnicate", "1").Replace("storyteller", "fake", StringComparison.Ordinal), 400);
+        await using var server = await RunningServer.StartAsync(
+            new FakeGenerator(Storyteller.Tokenizer),
+            options => options.StrictFields = true);
+        var error = await server.RefusedAsync(
+            Chats,
+            Body("frobnicate", "1").Replace("storyteller", "fake", StringComparison.Ordinal),
+            400);
         Assert.Equal("frobnicate", (string?)error["param"]);
         Assert.Equal("unknown_field", (string?)error["code"]);
     }
@@ -106,13 +111,18 @@ public sealed class FieldTests(Storyteller storyteller)
     public async Task HonouredFieldsReachTheGenerator()
     {
         var fake = new FakeGenerator(Storyteller.Tokenizer);
-        await using var server = await RunningServer.StartAsync(fake, options => options.RequestTimeout = TimeSpan.FromSeconds(77));
+        await using var server = await RunningServer.StartAsync(
+            fake,
+            options => options.RequestTimeout = TimeSpan.FromSeconds(77));
         await server.AskAsync("/v1/completions", """
-            {"model":"fake","prompt":"x","max_tokens":7,"temperature":0.5,"top_p":0.25,"top_k":-1,"min_p":0.125,"n":2,"seed":-1,
-             "repetition_penalty":1.5,"stop":["a","b"],"priority":-3,"cache_salt":"salt","logprobs":4,"ignore_eos":true,"stop_token_ids":[9]}
+            {"model":"fake","prompt":"x","max_tokens":7,"temperature":0.5,"top_p":0.25,"top_k":-1,"min_p":0.125,"n":2,
+             "seed":-1,"repetition_penalty":1.5,"stop":["a","b"],"priority":-3,"cache_salt":"salt","logprobs":4,
+             "ignore_eos":true,"stop_token_ids":[9]}
             """);
         var options = fake.LastOptions!;
-        Assert.Equal((7, 0.5f, 0.25f, 0, 0.125f, 2), (options.MaxNewTokens, options.Temperature, options.TopP, options.TopK, options.MinP, options.Samples));
+        Assert.Equal(
+            (7, 0.5f, 0.25f, 0, 0.125f, 2),
+            (options.MaxNewTokens, options.Temperature, options.TopP, options.TopK, options.MinP, options.Samples));
         Assert.Equal(ulong.MaxValue, options.Seed);
         Assert.Equal(1.5f, options.RepetitionPenalty);
         Assert.Equal(["a", "b"], options.Stop);
@@ -122,5 +132,6 @@ public sealed class FieldTests(Storyteller storyteller)
     }
 
     private static string Body(string field, string value)
-        => $$"""{"model":"storyteller","messages":[{"role":"user","content":"Hi"}],"max_tokens":1,"{{field}}":{{value}}}""";
+        => """{"model":"storyteller","messages":[{"role":"user","content":"Hi"}]"""
+            + $$""","max_tokens":1,"{{field}}":{{value}}}""";
 }

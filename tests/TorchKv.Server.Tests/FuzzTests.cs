@@ -13,9 +13,16 @@ namespace TorchKv.Server.Tests;
 
 public sealed class FuzzTests(Storyteller storyteller)
 {
-    private static readonly string[] Paths = ["/v1/completions", "/v1/chat/completions", "/v1/responses", "/tokenize", "/detokenize", "/v1/completions/render", "/v1/chat/completions/render"];
+    private static readonly string[] Paths =
+    [
+        "/v1/completions", "/v1/chat/completions", "/v1/responses", "/tokenize", "/detokenize",
+        "/v1/completions/render", "/v1/chat/completions/render",
+    ];
 
-    private static readonly string[] Fields = [.. JsonNode.Parse(OpenApiDocument.Json)!["components"]!["schemas"]!.AsObject()
+    private static readonly JsonObject Schemas =
+        JsonNode.Parse(OpenApiDocument.Json)!["components"]!["schemas"]!.AsObject();
+
+    private static readonly string[] Fields = [.. Schemas
         .Where(schema => schema.Key.EndsWith("Request", StringComparison.Ordinal))
         .SelectMany(schema => schema.Value!["properties"]!.AsObject().Select(field => field.Key))
         .Append("nobody_knows")
@@ -23,14 +30,22 @@ public sealed class FuzzTests(Storyteller storyteller)
 
     private static readonly string[] Values =
     [
-        "null", "true", "false", "0", "1", "-1", "3", "0.5", "1e999", "-1e999", "99999999999999999999", "2147483648", "1e-300", "\"\"", "\"x\"", "\"\\ud800\"",
-        "\"text\"", "\"auto\"", "\"user\"", "\"<|endoftext|>\"", "[]", "{}", "[[]]", "[{}]", "[null]", "[1,2,3]", "[[1],[2]]", "[4096]", "[-1]", "[1.5]", "[\"a\",\"b\"]",
-        "[\"a\",[1]]", "{\"1\":2}", "{\"x\":1}", "{\"5\":1e999}", "{\"type\":\"text\"}", "{\"type\":\"json_schema\"}", "{\"include_usage\":true}",
-        "[{\"role\":\"user\",\"content\":\"hi\"}]", "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}]", "[{\"role\":5}]",
-        "[{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"a\"}]}]", "\"\u0000\"", "\"\\u0000\"", "\"🦊\"", "[[[[[[]]]]]]",
+        "null", "true", "false", "0", "1", "-1", "3", "0.5", "1e999", "-1e999", "99999999999999999999",
+        "2147483648", "1e-300", "\"\"", "\"x\"", "\"\\ud800\"",
+        "\"text\"", "\"auto\"", "\"user\"", "\"<|endoftext|>\"", "[]", "{}", "[[]]", "[{}]", "[null]", "[1,2,3]",
+        "[[1],[2]]", "[4096]", "[-1]", "[1.5]", "[\"a\",\"b\"]",
+        "[\"a\",[1]]", "{\"1\":2}", "{\"x\":1}", "{\"5\":1e999}", "{\"type\":\"text\"}",
+        "{\"type\":\"json_schema\"}", "{\"include_usage\":true}",
+        "[{\"role\":\"user\",\"content\":\"hi\"}]",
+        "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}]", "[{\"role\":5}]",
+        "[{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"a\"}]}]",
+        "\"\u0000\"", "\"\\u0000\"", "\"🦊\"", "[[[[[[]]]]]]",
     ];
 
-    private static readonly Gen<string> Field = Gen.Select(Gen.Int[0, Fields.Length - 1], Gen.Int[0, Values.Length - 1], (f, v) => $"\"{Fields[f]}\":{Values[v]}");
+    private static readonly Gen<string> Field = Gen.Select(
+        Gen.Int[0, Fields.Length - 1],
+        Gen.Int[0, Values.Length - 1],
+        (f, v) => $"\"{Fields[f]}\":{Values[v]}");
 
     private static readonly Gen<(int Path, byte[] Body)> Request = Gen.Select(
         Gen.Int[0, Paths.Length - 1],
@@ -45,7 +60,8 @@ public sealed class FuzzTests(Storyteller storyteller)
         await using var server = await RunningServer.StartAsync(
             new ServedModel("m", storyteller.Engine, Storyteller.Tokenizer, ChatTemplates.Transcript),
             options => options.MaxWork = 2_000);
-        const string Steady = """{"model":"storyteller","prompt":"Once upon a time","max_tokens":200,"temperature":0.8,"seed":5,"ignore_eos":true,"stream":true}""";
+        const string Steady = """{"model":"storyteller","prompt":"Once upon a time","max_tokens":200"""
+            + ""","temperature":0.8,"seed":5,"ignore_eos":true,"stream":true}""";
         var expected = (await storyteller.Server.StreamAsync("/v1/completions", Steady)).Text();
         using var stop = new CancellationTokenSource();
         var steady = Task.Run(async () =>

@@ -36,11 +36,17 @@ public sealed class MetricsTests(Storyteller storyteller)
     [Fact]
     public async Task TheFamiliesOfTheEndpointPickerAreThereFromTheStart()
     {
-        await using var server = await RunningServer.StartLoadingAsync(_ => new TaskCompletionSource<ServedModel>().Task);
+        var never = new TaskCompletionSource<ServedModel>().Task;
+        await using var server = await RunningServer.StartLoadingAsync(_ => never);
         using var response = await server.Client.GetAsync("/metrics");
         Assert.Equal("text/plain; version=0.0.4; charset=utf-8", response.Content.Headers.ContentType!.ToString());
         var page = await response.Content.ReadAsStringAsync();
-        foreach (var family in new[] { "num_requests_waiting", "num_requests_running", "kv_cache_usage_perc", "cache_config_info", "lora_requests_info" })
+        string[] families =
+        [
+            "num_requests_waiting", "num_requests_running", "kv_cache_usage_perc",
+            "cache_config_info", "lora_requests_info",
+        ];
+        foreach (var family in families)
         {
             Assert.Matches($@"(?m)^# TYPE vllm:{family} gauge$", page);
             Assert.Matches($@"(?m)^vllm:{family}\{{[^}}]*\}} [0-9.]+$", page);
@@ -51,26 +57,44 @@ public sealed class MetricsTests(Storyteller storyteller)
     public async Task AfterNRequestsTheCountsAreN()
     {
         await using var engine = await Engine.LoadAsync(RepositoryFiles.Weights("storyteller"));
-        await using var server = await RunningServer.StartAsync(new ServedModel("storyteller", engine, engine.Tokenizer!, ChatTemplates.Plain));
+        await using var server = await RunningServer.StartAsync(new ServedModel(
+            "storyteller",
+            engine,
+            engine.Tokenizer!,
+            ChatTemplates.Plain));
         var before = await ReadAsync(server);
         const int Requests = 6;
         await Parallel.ForEachAsync(Enumerable.Range(0, Requests), async (i, _) =>
         {
             var stream = i % 2 == 0 ? "true" : "false";
-            using var response = await server.PostAsync("/v1/completions", $$"""{"model":"storyteller","prompt":"A story about {{i}}","max_tokens":5,"stream":{{stream}},"ignore_eos":true}""");
+            using var response = await server.PostAsync(
+                "/v1/completions",
+                $$"""{"model":"storyteller","prompt":"A story about {{i}}","max_tokens":5"""
+                    + $$""","stream":{{stream}},"ignore_eos":true}""");
             await response.Content.ReadAsStringAsync();
         });
         var after = await ReadAsync(server);
         double Grown(string name) => after[name] - before.GetValueOrDefault(name);
-        Assert.Equal(Requests, Grown("""vllm:request_success_total{model_name="storyteller",engine="0",finished_reason="length"}"""));
-        foreach (var histogram in new[] { "time_to_first_token_seconds", "e2e_request_latency_seconds", "request_prompt_tokens", "request_generation_tokens", "request_params_n", "request_decode_time_seconds" })
+        Assert.Equal(
+            Requests,
+            Grown("""vllm:request_success_total{model_name="storyteller",engine="0",finished_reason="length"}"""));
+        string[] histograms =
+        [
+            "time_to_first_token_seconds", "e2e_request_latency_seconds", "request_prompt_tokens",
+            "request_generation_tokens", "request_params_n", "request_decode_time_seconds",
+        ];
+        foreach (var histogram in histograms)
         {
             Assert.Equal(Requests, Grown($$"""vllm:{{histogram}}_count{model_name="storyteller",engine="0"}"""));
         }
 
-        Assert.Equal(Requests * 5, Grown("""vllm:request_generation_tokens_sum{model_name="storyteller",engine="0"}"""));
+        Assert.Equal(
+            Requests * 5,
+            Grown("""vllm:request_generation_tokens_sum{model_name="storyteller",engine="0"}"""));
         Assert.Equal(Requests * 5, Grown("""vllm:generation_tokens_total{model_name="storyteller",engine="0"}"""));
-        Assert.Equal(Requests * 4, Grown("""vllm:inter_token_latency_seconds_count{model_name="storyteller",engine="0"}"""));
+        Assert.Equal(
+            Requests * 4,
+            Grown("""vllm:inter_token_latency_seconds_count{model_name="storyteller",engine="0"}"""));
         Assert.Equal(0, after["""vllm:num_requests_running{model_name="storyteller",engine="0"}"""]);
         Assert.Equal(0, after["""vllm:num_requests_waiting{model_name="storyteller",engine="0"}"""]);
         Assert.Equal(0, after["""vllm:kv_cache_usage_perc{model_name="storyteller",engine="0"}"""]);
@@ -86,8 +110,12 @@ public sealed class MetricsTests(Storyteller storyteller)
     public void LabelsAreEscaped()
     {
         var output = new ArrayBufferWriter<byte>();
-        new PrometheusText(output, $"model_name=\"{PrometheusText.Escape("a\"b\\c\nd")}\"").Gauge("m", "Help.", double.PositiveInfinity);
-        Assert.Equal("# HELP m Help.\n# TYPE m gauge\nm{model_name=\"a\\\"b\\\\c\\nd\"} +Inf\n", Encoding.UTF8.GetString(output.WrittenSpan));
+        new PrometheusText(
+            output,
+            $"model_name=\"{PrometheusText.Escape("a\"b\\c\nd")}\"").Gauge("m", "Help.", double.PositiveInfinity);
+        Assert.Equal(
+            "# HELP m Help.\n# TYPE m gauge\nm{model_name=\"a\\\"b\\\\c\\nd\"} +Inf\n",
+            Encoding.UTF8.GetString(output.WrittenSpan));
     }
 
     [Fact]
@@ -102,5 +130,9 @@ public sealed class MetricsTests(Storyteller storyteller)
     private static async Task<Dictionary<string, double>> ReadAsync(RunningServer server)
         => (await server.Client.GetStringAsync("/metrics")).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Where(line => line[0] != '#')
-            .ToDictionary(line => line[..line.LastIndexOf(' ')], line => double.Parse(line[(line.LastIndexOf(' ') + 1)..].Replace("+Inf", "Infinity", StringComparison.Ordinal), CultureInfo.InvariantCulture));
+            .ToDictionary(
+                line => line[..line.LastIndexOf(' ')],
+                line => double.Parse(
+                    line[(line.LastIndexOf(' ') + 1)..].Replace("+Inf", "Infinity", StringComparison.Ordinal),
+                    CultureInfo.InvariantCulture));
 }

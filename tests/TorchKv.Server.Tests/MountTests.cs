@@ -9,10 +9,8 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TorchKv.Extensions.AI;
-using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
 using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;
 
@@ -26,7 +24,10 @@ public sealed class MountTests
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["TorchKv:ApiKey"] = "sk-configured", ["TorchKv:ModelAliases:0"] = "gpt-4" });
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string,
+            string?>
+            { ["TorchKv:ApiKey"] = "sk-configured", ["TorchKv:ModelAliases:0"] = "gpt-4" });
         builder.Services.AddTorchKv(RepositoryFiles.Weights("storyteller"));
         builder.Services.AddTorchKvServer(options => options.StrictFields = true);
         await using var app = builder.Build();
@@ -40,14 +41,18 @@ public sealed class MountTests
             await Task.Yield();
         }
 
-        using var client = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()) };
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+        using var client = new HttpClient { BaseAddress = new Uri(addresses.Single()) };
         Assert.Equal("mine", await client.GetStringAsync("/"));
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/ai/ready")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/ai/v1/models")).StatusCode);
         client.DefaultRequestHeaders.Authorization = new("Bearer", "sk-configured");
         using var answer = await client.PostAsync(
             "/ai/v1/completions",
-            new StringContent("""{"model":"gpt-4","prompt":"Once","max_tokens":3}""", Encoding.UTF8, "application/json"));
+            new StringContent(
+                """{"model":"gpt-4","prompt":"Once","max_tokens":3}""",
+                Encoding.UTF8,
+                "application/json"));
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Contains("\"storyteller\"", await answer.Content.ReadAsStringAsync());
         await app.StopAsync();
@@ -65,5 +70,7 @@ public sealed class MountTests
     [Fact]
     public void AnOptionOutOfItsLimitsIsNamed() => Assert.Equal(
         "port",
-        Assert.Throws<Runtime.Contracts.OptionException>(() => TorchKvServer.Build(new TorchKvServerOptions { Port = 70_000 }, _ => throw new InvalidOperationException())).Option);
+        Assert.Throws<Runtime.Contracts.OptionException>(() => TorchKvServer.Build(
+            new TorchKvServerOptions { Port = 70_000 },
+            _ => throw new InvalidOperationException())).Option);
 }

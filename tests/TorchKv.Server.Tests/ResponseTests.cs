@@ -7,12 +7,15 @@ namespace TorchKv.Server.Tests;
 public sealed class ResponseTests(Storyteller storyteller)
 {
     private const string Path = "/v1/responses";
-    private const string Hello = """{"model":"storyteller","input":"Tell me a story.","max_output_tokens":8,"temperature":0""";
+    private const string Hello = """{"model":"storyteller","input":"Tell me a story.","max_output_tokens":8"""
+        + ""","temperature":0""";
 
     [Fact]
     public async Task ATextIsAnswered()
     {
-        var response = await storyteller.Server.AskAsync(Path, Hello + ""","instructions":"Be kind.","metadata":{"a":"b"}}""");
+        var response = await storyteller.Server.AskAsync(
+            Path,
+            Hello + ""","instructions":"Be kind.","metadata":{"a":"b"}}""");
         Assert.Equal("response", (string?)response["object"]);
         Assert.StartsWith("resp_", (string?)response["id"]);
         Assert.Equal("incomplete", (string?)response["status"]);
@@ -29,8 +32,11 @@ public sealed class ResponseTests(Storyteller storyteller)
     [Fact]
     public async Task AnAnswerThatEndsByItselfIsCompleted()
     {
-        await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer) { Says = " Hi." });
-        var response = await server.AskAsync(Path, """{"model":"fake","input":[{"role":"user","content":[{"type":"input_text","text":"Hello"}]}]}""");
+        var fake = new FakeGenerator(Storyteller.Tokenizer) { Says = " Hi." };
+        await using var server = await RunningServer.StartAsync(fake);
+        var response = await server.AskAsync(
+            Path,
+            """{"model":"fake","input":[{"role":"user","content":[{"type":"input_text","text":"Hello"}]}]}""");
         Assert.Equal("completed", (string?)response["status"]);
         Assert.Equal("Hi.", (string?)response["output"]![0]!["content"]![0]!["text"]);
         Assert.Null(response["incomplete_details"]);
@@ -45,11 +51,14 @@ public sealed class ResponseTests(Storyteller storyteller)
         Assert.Equal(Enumerable.Range(0, stream.Events.Count), stream.Events.Select(e => (int)e["sequence_number"]!));
         Assert.Equal(
             [
-                "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added", "response.output_text.delta",
-                "response.output_text.done", "response.content_part.done", "response.output_item.done", "response.incomplete",
+                "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
+                "response.output_text.delta",
+                "response.output_text.done", "response.content_part.done",
+                "response.output_item.done", "response.incomplete",
             ],
             stream.Names.Distinct());
-        var text = string.Concat(stream.Events.Where(e => (string?)e["type"] == "response.output_text.delta").Select(e => (string?)e["delta"]));
+        var deltas = stream.Events.Where(e => (string?)e["type"] == "response.output_text.delta");
+        var text = string.Concat(deltas.Select(e => (string?)e["delta"]));
         Assert.Equal((string?)whole["output"]![0]!["content"]![0]!["text"], text);
         Assert.Equal(text, (string?)stream.Events[^1]["response"]!["output"]![0]!["content"]![0]!["text"]);
         Assert.False(stream.IsDone);
@@ -58,7 +67,12 @@ public sealed class ResponseTests(Storyteller storyteller)
     [Fact]
     public async Task AFailureInTheMiddleIsAnEvent()
     {
-        var fake = new FakeGenerator(Storyteller.Tokenizer) { Failure = (3, new Runtime.Contracts.DeadlineExceededException(TimeSpan.FromSeconds(1), 3)) };
+        var fake = new FakeGenerator(Storyteller.Tokenizer)
+        {
+            Failure = (
+            3,
+            new Runtime.Contracts.DeadlineExceededException(TimeSpan.FromSeconds(1), 3))
+        };
         await using var server = await RunningServer.StartAsync(fake);
         var stream = await server.StreamAsync(Path, """{"model":"fake","input":"x","stream":true}""");
         Assert.Equal("response.failed", stream.Names[^2]);
@@ -81,14 +95,20 @@ public sealed class ResponseTests(Storyteller storyteller)
     [InlineData("temperature", "3")]
     public async Task WhatCannotBeHonouredIsRefusedByName(string field, string value)
     {
-        var error = await storyteller.Server.RefusedAsync(Path, $$"""{"model":"storyteller","input":"x","{{field}}":{{value}}}""", 400);
+        var error = await storyteller.Server.RefusedAsync(
+            Path,
+            $$"""{"model":"storyteller","input":"x","{{field}}":{{value}}}""",
+            400);
         Assert.Equal(field == "max_output_tokens" ? "input" : field, (string?)error["param"]);
     }
 
     [Fact]
     public async Task AnotherFormatOfTextIsRefused()
     {
-        var error = await storyteller.Server.RefusedAsync(Path, Hello + ""","text":{"format":{"type":"json_object"}}}""", 400);
+        var error = await storyteller.Server.RefusedAsync(
+            Path,
+            Hello + ""","text":{"format":{"type":"json_object"}}}""",
+            400);
         Assert.Equal("text.format", (string?)error["param"]);
         await storyteller.Server.AskAsync(Path, Hello + ""","text":{"format":{"type":"text"},"verbosity":"low"}}""");
     }
@@ -112,7 +132,9 @@ public sealed class ResponseTests(Storyteller storyteller)
     {
         var text = string.Concat(Enumerable.Repeat("word ", 700));
         await storyteller.Server.RefusedAsync(Path, $$"""{"model":"storyteller","input":"{{text}}"}""", 400);
-        var response = await storyteller.Server.AskAsync(Path, $$"""{"model":"storyteller","input":"{{text}}","truncation":"auto","max_output_tokens":2}""");
+        var response = await storyteller.Server.AskAsync(
+            Path,
+            $$"""{"model":"storyteller","input":"{{text}}","truncation":"auto","max_output_tokens":2}""");
         Assert.Equal(510, (int)response["usage"]!["input_tokens"]!);
     }
 }

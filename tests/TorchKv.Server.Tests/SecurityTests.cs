@@ -3,10 +3,8 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Scheduling;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Security;
 using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;
@@ -21,14 +19,24 @@ public sealed class SecurityTests(Storyteller storyteller)
     [Fact]
     public async Task EveryEndpointButHealthAndReadyNeedsAKey()
     {
-        await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer), options => options.ApiKey = "sk-right");
-        var endpoints = server.App.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().ToArray();
+        await using var server = await RunningServer.StartAsync(
+            new FakeGenerator(Storyteller.Tokenizer),
+            options => options.ApiKey = "sk-right");
+        var source = server.App.Services.GetRequiredService<EndpointDataSource>();
+        var endpoints = source.Endpoints.OfType<RouteEndpoint>().ToArray();
         Assert.True(endpoints.Length >= 14);
         var open = new List<string>();
         foreach (var endpoint in endpoints)
         {
-            var path = "/" + endpoint.RoutePattern.RawText!.TrimStart('/').Replace("{**id}", "fake", StringComparison.Ordinal).Replace("{**path}", "x/y", StringComparison.Ordinal);
-            foreach (var method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET", "POST", "PUT"])
+            var path = "/" + endpoint.RoutePattern.RawText!.TrimStart('/').Replace(
+                "{**id}",
+                "fake",
+                StringComparison.Ordinal).Replace(
+                "{**path}",
+                "x/y",
+                StringComparison.Ordinal);
+            var methods = endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET", "POST", "PUT"];
+            foreach (var method in methods)
             {
                 foreach (var key in new string?[] { null, "sk-wrong", "sk-righ", "sk-right2", "" })
                 {
@@ -48,7 +56,9 @@ public sealed class SecurityTests(Storyteller storyteller)
                     Assert.Equal("Bearer", response.Headers.WwwAuthenticate.Single().Scheme);
                     if (method != "HEAD")
                     {
-                        Assert.Equal("invalid_api_key", (string?)Sse.Error(JsonNode.Parse(await response.Content.ReadAsStringAsync())!)["code"]);
+                        Assert.Equal(
+                            "invalid_api_key",
+                            (string?)Sse.Error(JsonNode.Parse(await response.Content.ReadAsStringAsync())!)["code"]);
                     }
                 }
             }
@@ -95,7 +105,8 @@ public sealed class SecurityTests(Storyteller storyteller)
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["keys"], content);
-        var error = Assert.Throws<RequestException>(() => ApiKeys.Of(new TorchKvServerOptions { ApiKeyFile = folder["keys"] }));
+        var error = Assert.Throws<RequestException>(() => ApiKeys.Of(
+            new TorchKvServerOptions { ApiKeyFile = folder["keys"] }));
         Assert.Contains(named, error.Message);
         Assert.DoesNotContain("sk-a", error.Message);
     }
@@ -106,7 +117,11 @@ public sealed class SecurityTests(Storyteller storyteller)
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["keys"], "ann sk-ann\nbob sk-bob\n");
         await using var server = await RunningServer.StartAsync(
-            new Models.ServedModel("fake", storyteller.Engine, Storyteller.Tokenizer, Extensions.AI.Templates.ChatTemplates.Plain),
+            new Models.ServedModel(
+                "fake",
+                storyteller.Engine,
+                Storyteller.Tokenizer,
+                Extensions.AI.Templates.ChatTemplates.Plain),
             options => options.ApiKeyFile = folder["keys"]);
         var text = string.Concat(Enumerable.Repeat("A secret that belongs to Ann alone. ", 8));
         string Body(string salt) => $$"""{"model":"fake","prompt":"{{text}}","max_tokens":1{{salt}}}""";
@@ -116,7 +131,10 @@ public sealed class SecurityTests(Storyteller storyteller)
         Assert.Equal(0, await CachedAsync(server, Body(""","cache_salt":"x" """), "sk-ann"));
         Assert.Equal(0, await CachedAsync(server, Body(""","cache_salt":"x" """), "sk-bob"));
         Assert.True(await CachedAsync(server, Body(""","cache_salt":"x" """), "sk-bob") >= 16);
-        var effective = new ApiKey("ann", System.Security.Cryptography.SHA256.HashData("sk-ann"u8), null).CacheSalt(null);
+        var effective = new ApiKey(
+            "ann",
+            System.Security.Cryptography.SHA256.HashData("sk-ann"u8),
+            null).CacheSalt(null);
         Assert.Equal(0, await CachedAsync(server, Body($",\"cache_salt\":\"{effective}\""), "sk-bob"));
     }
 
@@ -133,7 +151,9 @@ public sealed class SecurityTests(Storyteller storyteller)
         using var response = await server.PostAsync("/v1/chat/completions", Chat, "sk-right");
         Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
         Assert.InRange(response.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
-        Assert.Equal("rate_limit_exceeded", (string?)Sse.Error(JsonNode.Parse(await response.Content.ReadAsStringAsync())!)["code"]);
+        Assert.Equal(
+            "rate_limit_exceeded",
+            (string?)Sse.Error(JsonNode.Parse(await response.Content.ReadAsStringAsync())!)["code"]);
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/health")).StatusCode);
     }
 
@@ -152,7 +172,9 @@ public sealed class SecurityTests(Storyteller storyteller)
     [Fact]
     public async Task AllowedHostsCanBeNamed()
     {
-        await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer), options => options.AllowedHosts = ["api.example"]);
+        await using var server = await RunningServer.StartAsync(
+            new FakeGenerator(Storyteller.Tokenizer),
+            options => options.AllowedHosts = ["api.example"]);
         using var named = new HttpRequestMessage(HttpMethod.Get, "/version");
         named.Headers.Host = "api.example";
         Assert.Equal(HttpStatusCode.OK, (await server.Client.SendAsync(named)).StatusCode);
@@ -183,5 +205,8 @@ public sealed class SecurityTests(Storyteller storyteller)
     }
 
     private static async Task<int> CachedAsync(RunningServer server, string body, string key)
-        => (int)(await server.AskAsync("/v1/completions", body, key))["usage"]!["prompt_tokens_details"]!["cached_tokens"]!;
+        => (int)(await server.AskAsync(
+            "/v1/completions",
+            body,
+            key))["usage"]!["prompt_tokens_details"]!["cached_tokens"]!;
 }

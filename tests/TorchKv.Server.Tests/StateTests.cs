@@ -2,8 +2,9 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using TorchKv.Extensions.AI.Templates;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
@@ -27,7 +28,11 @@ public sealed class StateTests(Storyteller storyteller)
         Assert.Equal("unavailable", (string?)error["code"]);
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/metrics")).StatusCode);
 
-        loading.SetResult(new ServedModel("fake", new FakeGenerator(Storyteller.Tokenizer), Storyteller.Tokenizer, ChatTemplates.Plain));
+        loading.SetResult(new ServedModel(
+            "fake",
+            new FakeGenerator(Storyteller.Tokenizer),
+            Storyteller.Tokenizer,
+            ChatTemplates.Plain));
         await server.Models.Loaded;
         while (server.Models.State == ServerState.Loading)
         {
@@ -57,26 +62,42 @@ public sealed class StateTests(Storyteller storyteller)
         Assert.Equal("storyteller", (string?)card["id"]);
         Assert.Equal("model", (string?)card["object"]);
         Assert.Equal(512, (int)card["max_model_len"]!);
-        Assert.Equal("storyteller", (string?)JsonNode.Parse(await storyteller.Server.Client.GetStringAsync("/v1/models/storyteller"))!["id"]);
-        Assert.Equal("storyteller", (string?)JsonNode.Parse(await storyteller.Server.Client.GetStringAsync("/v1/models/gpt-4"))!["id"]);
-        Assert.Equal(HttpStatusCode.NotFound, (await storyteller.Server.Client.GetAsync("/v1/models/org/other")).StatusCode);
+        Assert.Equal(
+            "storyteller",
+            (string?)JsonNode.Parse(await storyteller.Server.Client.GetStringAsync("/v1/models/storyteller"))!["id"]);
+        Assert.Equal(
+            "storyteller",
+            (string?)JsonNode.Parse(await storyteller.Server.Client.GetStringAsync("/v1/models/gpt-4"))!["id"]);
+        Assert.Equal(
+            HttpStatusCode.NotFound,
+            (await storyteller.Server.Client.GetAsync("/v1/models/org/other")).StatusCode);
     }
 
     [Fact]
     public async Task AnIdMayHaveSlashes()
     {
-        await using var server = await RunningServer.StartAsync(new ServedModel("org/model", new FakeGenerator(Storyteller.Tokenizer), Storyteller.Tokenizer, ChatTemplates.Plain));
-        Assert.Equal("org/model", (string?)JsonNode.Parse(await server.Client.GetStringAsync("/v1/models/org/model"))!["id"]);
+        await using var server = await RunningServer.StartAsync(new ServedModel(
+            "org/model",
+            new FakeGenerator(Storyteller.Tokenizer),
+            Storyteller.Tokenizer,
+            ChatTemplates.Plain));
+        Assert.Equal(
+            "org/model",
+            (string?)JsonNode.Parse(await server.Client.GetStringAsync("/v1/models/org/model"))!["id"]);
     }
 
     [Fact]
     public async Task TheVersionIsTold()
-        => Assert.Matches(@"^\d+\.\d+\.\d+", (string?)JsonNode.Parse(await storyteller.Server.Client.GetStringAsync("/version"))!["version"]);
+        => Assert.Matches(
+            @"^\d+\.\d+\.\d+",
+            (string?)JsonNode.Parse(await storyteller.Server.Client.GetStringAsync("/version"))!["version"]);
 
     [Fact]
     public async Task HeadIsGetWithoutABody()
     {
-        using var response = await storyteller.Server.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, "/health"));
+        using var response = await storyteller.Server.Client.SendAsync(new HttpRequestMessage(
+            HttpMethod.Head,
+            "/health"));
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Empty(await response.Content.ReadAsByteArrayAsync());
     }

@@ -29,7 +29,8 @@ internal static class ChatTurns
         : role == ChatRole.Assistant ? ChatTurnRole.Assistant
         : role == ChatRole.Tool ? ChatTurnRole.Tool
         : role == ChatRole.System || role == new ChatRole("developer") ? ChatTurnRole.System
-        : throw new NotSupportedException($"A message has the role '{role}'; these are known: system, developer, user, assistant, tool.");
+        : throw new NotSupportedException(
+            $"A message has the role '{role}'; these are known: system, developer, user, assistant, tool.");
 
     private static string TextOf(AIContent content) => content switch
     {

@@ -9,9 +9,9 @@ namespace TorchKv.Extensions.AI.Chat;
 
 /// <summary>A generator as a chat client: messages become a prompt by a template, and pieces become updates.</summary>
 /// <remarks>
-/// Thread-safe. It keeps no conversation: each call sends all messages, and the prefix cache makes that cheap. Options that
-/// a call leaves out are OpenAI's: temperature 1, and as many tokens as the context has room for. Tools are not called;
-/// with <see cref="ChatToolMode.Auto"/> the model answers with text.
+/// Thread-safe. It keeps no conversation: each call sends all messages, and the prefix cache makes that cheap. Options
+/// that a call leaves out are OpenAI's: temperature 1, and as many tokens as the context has room for. Tools are not
+/// called; with <see cref="ChatToolMode.Auto"/> the model answers with text.
 /// </remarks>
 public sealed class EngineChatClient : IChatClient
 {
@@ -25,7 +25,11 @@ public sealed class EngineChatClient : IChatClient
     /// <param name="tokenizer">The generator's tokenizer.</param>
     /// <param name="template">Turns messages into a prompt; null: <see cref="ChatTemplates.Transcript"/>.</param>
     /// <param name="modelId">The model's name; null: answers name none, and requests may name any.</param>
-    public EngineChatClient(IGenerator generator, Gpt2Tokenizer tokenizer, IChatTemplate? template = null, string? modelId = null)
+    public EngineChatClient(
+        IGenerator generator,
+        Gpt2Tokenizer tokenizer,
+        IChatTemplate? template = null,
+        string? modelId = null)
     {
         ArgumentNullException.ThrowIfNull(generator);
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -37,8 +41,12 @@ public sealed class EngineChatClient : IChatClient
 
     /// <inheritdoc/>
     /// <exception cref="OptionException">An option has a value that it cannot have.</exception>
-    /// <exception cref="ContextLengthException">The messages and the tokens asked for do not fit the context.</exception>
-    /// <exception cref="NotSupportedException">A message holds something else than text, or an option asks for what the client cannot do.</exception>
+    /// <exception cref="ContextLengthException">
+    /// The messages and the tokens asked for do not fit the context.
+    /// </exception>
+    /// <exception cref="NotSupportedException">
+    /// A message holds something else than text, or an option asks for what the client cannot do.
+    /// </exception>
     public Task<ChatResponse> GetResponseAsync(
         IEnumerable<ChatMessage> messages,
         ChatOptions? options = null,
@@ -46,7 +54,10 @@ public sealed class EngineChatClient : IChatClient
         => GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
 
     /// <inheritdoc/>
-    /// <remarks>Errors are <see cref="GetResponseAsync"/>'s; what can be checked is checked before the first update is asked for.</remarks>
+    /// <remarks>
+    /// Errors are <see cref="GetResponseAsync"/>'s; what can be checked is checked before the first update is asked
+    /// for.
+    /// </remarks>
     public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
         IEnumerable<ChatMessage> messages,
         ChatOptions? options = null,
@@ -57,7 +68,10 @@ public sealed class EngineChatClient : IChatClient
         var ids = prompt.Encode(_tokenizer);
         var requested = ChatOptionsMapping.Map(options, this, _metadata.DefaultModelId);
         requested = requested with { Stop = [.. prompt.Stop, .. requested.Stop ?? []] };
-        var pieces = _generator.GenerateAsync(ids, requested.ToGenerationOptions(_generator.Model, ids.Count), cancellationToken);
+        var pieces = _generator.GenerateAsync(
+            ids,
+            requested.ToGenerationOptions(_generator.Model, ids.Count),
+            cancellationToken);
         return ReadAsync(pieces, new AnswerStart(prompt.TrimsAnswerStart), cancellationToken);
     }
 

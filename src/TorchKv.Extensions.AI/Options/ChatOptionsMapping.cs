@@ -55,15 +55,19 @@ internal static class ChatOptionsMapping
 
         if (options.ToolMode is RequiredChatToolMode)
         {
-            throw new OptionException("tool_choice", "required", "auto or none: this engine cannot be made to call a tool");
+            throw new OptionException(
+                "tool_choice",
+                "required",
+                "auto or none: this engine cannot be made to call a tool");
         }
 
         if (options.ConversationId is not null)
         {
-            throw new NotSupportedException("The client keeps no conversations: send all messages each time, without ConversationId.");
+            throw new NotSupportedException(
+                "The client keeps no conversations: send all messages each time, without ConversationId.");
         }
 
-#pragma warning disable MEAI001 // The members are experimental; asking for what they mean must not be passed over in silence.
+#pragma warning disable MEAI001 // The members are experimental, but what they ask for must not be ignored silently.
         if (options.AllowBackgroundResponses == true || options.ContinuationToken is not null)
         {
             throw new NotSupportedException("The client has no background responses.");

@@ -3,13 +3,15 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Extensions.AI.Options;
 
 /// <summary>
-/// What a chat client's caller or an HTTP request asks of a generation, in OpenAI's and vLLM's terms; null where it says
-/// nothing. The one place that says what each field becomes in <see cref="GenerationOptions"/>.
+/// What a chat client's caller or an HTTP request asks of a generation, in OpenAI's and vLLM's terms; null where it
+/// says nothing. The one place that says what each field becomes in <see cref="GenerationOptions"/>.
 /// </summary>
 /// <remarks>Names in errors are the fields' names in JSON.</remarks>
 internal sealed record RequestedOptions
 {
-    /// <summary>OpenAI's default, where neither temperature nor another option that makes the choice random is given.</summary>
+    /// <summary>
+    /// OpenAI's default, where neither temperature nor another option that makes the choice random is given.
+    /// </summary>
     public const float DefaultTemperature = 1;
 
     /// <summary>Options that stand where the request leaves a field out; null: none.</summary>
@@ -67,8 +69,12 @@ internal sealed record RequestedOptions
     /// <summary>The options of one prompt's generation.</summary>
     /// <param name="model">The model.</param>
     /// <param name="promptTokens">Tokens of the prompt.</param>
-    /// <exception cref="OptionException">A field has a value that it cannot have, or that is not implemented.</exception>
-    /// <exception cref="ContextLengthException">Prompt and <see cref="MaxTokens"/> together do not fit the context.</exception>
+    /// <exception cref="OptionException">
+    /// A field has a value that it cannot have, or that is not implemented.
+    /// </exception>
+    /// <exception cref="ContextLengthException">
+    /// Prompt and <see cref="MaxTokens"/> together do not fit the context.
+    /// </exception>
     public GenerationOptions ToGenerationOptions(ModelShape model, int promptTokens)
     {
         RefuseWhatTheEngineLacks();

@@ -21,7 +21,9 @@ public sealed record ChatPrompt
     /// <summary>The prompt's token ids.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <returns>The ids; the end-of-text id alone where the prompt is empty and the vocabulary has one.</returns>
-    /// <remarks>Ordinary text of neighbouring parts is encoded together, so that merges work across their borders.</remarks>
+    /// <remarks>
+    /// Ordinary text of neighbouring parts is encoded together, so that merges work across their borders.
+    /// </remarks>
     public IReadOnlyList<int> Encode(Gpt2Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);

@@ -8,7 +8,9 @@ public static class ChatTemplates
     /// <summary>The names of the built-in templates.</summary>
     public static IReadOnlyList<string> Names { get; } = ["transcript", "plain", "chatml"];
 
-    /// <summary>A written conversation, <c>User: …</c> and <c>Assistant: …</c>; for models that were not trained on chats.</summary>
+    /// <summary>
+    /// A written conversation, <c>User: …</c> and <c>Assistant: …</c>; for models that were not trained on chats.
+    /// </summary>
     public static IChatTemplate Transcript { get; } = new TranscriptTemplate();
 
     /// <summary>The turns' texts with an empty line between them: the model continues the text.</summary>
@@ -41,7 +43,9 @@ public static class ChatTemplates
 
     /// <summary>The template of a model folder: its own, or the transcript where it has none.</summary>
     /// <param name="directory">The folder, in HuggingFace's layout.</param>
-    /// <exception cref="ChatTemplateException">The folder has a template that is not implemented; the message names the file.</exception>
+    /// <exception cref="ChatTemplateException">
+    /// The folder has a template that is not implemented; the message names the file.
+    /// </exception>
     public static IChatTemplate OfModel(string directory)
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
@@ -57,7 +61,9 @@ public static class ChatTemplates
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(config));
-            if (json.RootElement.ValueKind != JsonValueKind.Object || !json.RootElement.TryGetProperty("chat_template", out var template))
+            if (json.RootElement.ValueKind != JsonValueKind.Object || !json.RootElement.TryGetProperty(
+                "chat_template",
+                out var template))
             {
                 return null;
             }

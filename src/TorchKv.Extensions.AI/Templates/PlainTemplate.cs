@@ -1,6 +1,8 @@
 namespace TorchKv.Extensions.AI.Templates;
 
-/// <summary>The turns' texts with an empty line between them, and nothing else: the model continues the last one.</summary>
+/// <summary>
+/// The turns' texts with an empty line between them, and nothing else: the model continues the last one.
+/// </summary>
 internal sealed class PlainTemplate : IChatTemplate
 {
     private const string Separator = "\n\n";

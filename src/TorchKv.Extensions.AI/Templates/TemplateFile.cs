@@ -27,7 +27,13 @@ internal sealed class TemplateFile : IChatTemplate
     private readonly string[] _stop;
     private readonly bool _trims;
 
-    private TemplateFile(string name, Dictionary<ChatTurnRole, (string, string)> turns, string answer, string[] stop, bool trims)
+    private TemplateFile(
+        string name,
+        Dictionary<ChatTurnRole,
+        (string, string)> turns,
+        string answer,
+        string[] stop,
+        bool trims)
     {
         Name = name;
         _turns = turns;
@@ -51,7 +57,9 @@ internal sealed class TemplateFile : IChatTemplate
         try
         {
             using var json = JsonDocument.Parse(text);
-            return json.RootElement.TryGetProperty("chat_template", out var jinja) && jinja.ValueKind == JsonValueKind.String
+            return json.RootElement.TryGetProperty(
+                "chat_template",
+                out var jinja) && jinja.ValueKind == JsonValueKind.String
                 ? OfJinja(path, jinja.GetString()!)
                 : Of(path, json.RootElement);
         }
@@ -70,7 +78,7 @@ internal sealed class TemplateFile : IChatTemplate
             ? ChatTemplates.ChatMl
             : throw new ChatTemplateException(
                 path,
-                "it is Jinja, which is not interpreted, and not ChatML's; name transcript, plain, chatml or a template file in JSON.");
+                "it is Jinja other than ChatML's, which is not interpreted; name a built-in template or a JSON file.");
     }
 
     public ChatPrompt Render(IReadOnlyList<ChatTurn> turns, ChatEnding ending)
@@ -93,7 +101,8 @@ internal sealed class TemplateFile : IChatTemplate
             parts.Add(new PromptPart(_answer, IsTemplate: true));
         }
 
-        return new ChatPrompt { Parts = parts, Stop = _stop, TrimsAnswerStart = _trims && ending == ChatEnding.NewAnswer };
+        var trims = _trims && ending == ChatEnding.NewAnswer;
+        return new ChatPrompt { Parts = parts, Stop = _stop, TrimsAnswerStart = trims };
     }
 
     private static bool IsJinja(ReadOnlySpan<char> text)
@@ -118,11 +127,15 @@ internal sealed class TemplateFile : IChatTemplate
         string[] known = ["name", "system", "user", "assistant", "tool", "answer", "stop", "trim"];
         foreach (var field in json.EnumerateObject().Where(field => !known.Contains(field.Name)))
         {
-            throw new ChatTemplateException(path, $"'{field.Name}' is no field of a template; these are: {string.Join(", ", known)}.");
+            throw new ChatTemplateException(
+                path,
+                $"'{field.Name}' is no field of a template; these are: {string.Join(", ", known)}.");
         }
 
         var user = Turn(path, json, "user") ?? throw new ChatTemplateException(path, "it has no field 'user'.");
-        var assistant = Turn(path, json, "assistant") ?? throw new ChatTemplateException(path, "it has no field 'assistant'.");
+        var assistant = Turn(path, json, "assistant") ?? throw new ChatTemplateException(
+            path,
+            "it has no field 'assistant'.");
         return new TemplateFile(
             Text(path, json, "name") ?? Path.GetFileNameWithoutExtension(path),
             new Dictionary<ChatTurnRole, (string, string)>

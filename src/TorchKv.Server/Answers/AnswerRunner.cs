@@ -1,9 +1,10 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Metrics;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 
@@ -22,7 +23,12 @@ internal sealed partial class AnswerRunner(
     public async Task AnswerAsync(HttpContext context, GenerationPlan plan, IAnswer answer)
     {
         SetHeaders(context, plan);
-        var meter = new GenerationMeter(metrics, time, plan.Prompts.Count, plan.Samples, plan.Prompts[0].Options.MaxNewTokens);
+        var meter = new GenerationMeter(
+            metrics,
+            time,
+            plan.Prompts.Count,
+            plan.Samples,
+            plan.Prompts[0].Options.MaxNewTokens);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Cut);
         try
         {
@@ -48,7 +54,12 @@ internal sealed partial class AnswerRunner(
         }
     }
 
-    private static async Task WholeAsync(HttpContext context, GenerationPlan plan, IAnswer answer, GenerationMeter meter, CancellationToken stop)
+    private static async Task WholeAsync(
+        HttpContext context,
+        GenerationPlan plan,
+        IAnswer answer,
+        GenerationMeter meter,
+        CancellationToken stop)
     {
         await foreach (var piece in GenerationRun.Start(plan, stop).ConfigureAwait(false))
         {
@@ -59,7 +70,12 @@ internal sealed partial class AnswerRunner(
         await JsonAnswer.WriteAsync(context, answer.WriteWhole()).ConfigureAwait(false);
     }
 
-    private async Task StreamAsync(HttpContext context, GenerationPlan plan, IAnswer answer, GenerationMeter meter, CancellationTokenSource stop)
+    private async Task StreamAsync(
+        HttpContext context,
+        GenerationPlan plan,
+        IAnswer answer,
+        GenerationMeter meter,
+        CancellationTokenSource stop)
     {
         using var stream = new SseStream(context, options.SlowReaderTimeout, time);
         metrics.StreamOpened();
@@ -84,7 +100,11 @@ internal sealed partial class AnswerRunner(
         {
             metrics.StreamAborts.Add("drain");
             meter.End(ServerMetrics.Abort);
-            await FailAsync(context, answer, stream, ApiException.Unavailable("The server is stopping.")).ConfigureAwait(false);
+            await FailAsync(
+                context,
+                answer,
+                stream,
+                ApiException.Unavailable("The server is stopping.")).ConfigureAwait(false);
         }
         catch (Exception e) when (stream.IsStarted)
         {
@@ -122,7 +142,12 @@ internal sealed partial class AnswerRunner(
     /// Writes pieces as they come. What is there at once goes out in one write; a stream that waits long gets comments,
     /// which also send its headers.
     /// </summary>
-    private async Task PumpAsync(GenerationPlan plan, IAnswer answer, GenerationMeter meter, SseStream stream, CancellationToken stop)
+    private async Task PumpAsync(
+        GenerationPlan plan,
+        IAnswer answer,
+        GenerationMeter meter,
+        SseStream stream,
+        CancellationToken stop)
     {
         using var timer = new PeriodicTimer(options.KeepAliveInterval, time);
         var tick = timer.WaitForNextTickAsync(CancellationToken.None).AsTask();
@@ -163,7 +188,11 @@ internal sealed partial class AnswerRunner(
         {
             // A reader may be given back only when it does not wait.
             await end.CancelAsync().ConfigureAwait(false);
-            await next.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+            await next.ContinueWith(
+                _ => { },
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default).ConfigureAwait(false);
             await pieces.DisposeAsync().ConfigureAwait(false);
         }
     }

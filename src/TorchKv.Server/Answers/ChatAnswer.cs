@@ -90,7 +90,8 @@ internal sealed class ChatAnswer : IAnswer
         Index = index,
         Message = new ChatAnswerMessage { Content = choice.Text.ToString() },
         Logprobs = _plan.LogProbs is null ? null : new ChatLogprobs { Content = choice.Scores },
-        FinishReason = choice.FinishReason ?? throw new InvalidOperationException("The generator ended without a finish reason."),
+        FinishReason = choice.FinishReason
+            ?? throw new InvalidOperationException("The generator ended without a finish reason."),
         TokenIds = _plan.ReturnsTokenIds ? choice.Ids : null,
     };
 
@@ -111,7 +112,11 @@ internal sealed class ChatAnswer : IAnswer
         if (FinishReasons.Of(piece.FinishReason) is { } reason)
         {
             choice.FinishReason = reason;
-            stream.Write(Chunk([new ChatChunkChoice { Index = index, Delta = new ChatDelta(), FinishReason = reason }], Running()), ServerJson.Answers.ChatChunk);
+            stream.Write(
+                Chunk(
+                    [new ChatChunkChoice { Index = index, Delta = new ChatDelta(), FinishReason = reason }],
+                    Running()),
+                ServerJson.Answers.ChatChunk);
         }
     }
 
@@ -121,13 +126,19 @@ internal sealed class ChatAnswer : IAnswer
         {
             Index = index,
             Delta = delta,
-            Logprobs = _plan.LogProbs is null || piece is null ? null : new ChatLogprobs { Content = [.. ChatScores.Of(piece.LogProbs, _names)] },
+            Logprobs = _plan.LogProbs is null || piece is null ? null : new ChatLogprobs
+            {
+                Content = [.. ChatScores.Of(
+                piece.LogProbs,
+                _names)]
+            },
             TokenIds = _plan.ReturnsTokenIds ? piece?.TokenIds : null,
         };
         stream.Write(Chunk([choice], Running()), ServerJson.Answers.ChatChunk);
     }
 
-    private ChunkUsage? Running() => _plan.ReportsRunningUsage ? new ChunkUsage(_usage.Now) : _plan.IncludesUsage ? ChunkUsage.Null : null;
+    private ChunkUsage? Running()
+        => _plan.ReportsRunningUsage ? new ChunkUsage(_usage.Now) : _plan.IncludesUsage ? ChunkUsage.Null : null;
 
     private ChatChunk Chunk(IReadOnlyList<ChatChunkChoice> choices, ChunkUsage? usage)
         => new() { Id = _plan.Id, Created = _plan.Created, Model = _plan.Model.Id, Choices = choices, Usage = usage };

@@ -7,12 +7,14 @@ namespace TorchKv.Server.Answers;
 internal static class ChatScores
 {
     /// <summary>The log-probabilities of some tokens.</summary>
-    public static IEnumerable<TokenLogprob> Of(IEnumerable<ScoredToken> tokens, TokenNames names) => tokens.Select(token => new TokenLogprob
-    {
-        Token = names.OfChat(token.TokenId),
-        Logprob = TokenNames.Finite(token.LogProbability),
-        Bytes = names.Bytes(token.TokenId),
-        TopLogprobs =
+    public static IEnumerable<TokenLogprob> Of(
+        IEnumerable<ScoredToken> tokens,
+        TokenNames names) => tokens.Select(token => new TokenLogprob
+        {
+            Token = names.OfChat(token.TokenId),
+            Logprob = TokenNames.Finite(token.LogProbability),
+            Bytes = names.Bytes(token.TokenId),
+            TopLogprobs =
         [
             .. token.Best.Select(best => new TopLogprob
             {
@@ -21,5 +23,5 @@ internal static class ChatScores
                 Bytes = names.Bytes(best.Id),
             }),
         ],
-    });
+        });
 }

@@ -89,11 +89,14 @@ internal sealed class CompletionAnswer : IAnswer
             Index = index,
             Text = choice.Text.ToString(),
             Logprobs = _plan.LogProbs is null ? null : choice.Scores.Take(),
-            FinishReason = choice.FinishReason ?? throw new InvalidOperationException("The generator ended without a finish reason."),
+            FinishReason = choice.FinishReason
+                ?? throw new InvalidOperationException("The generator ended without a finish reason."),
             TokenIds = _plan.ReturnsTokenIds ? choice.Ids : null,
             PromptTokenIds = _plan.ReturnsTokenIds ? _plan.Prompts[index / _plan.Samples].Ids : null,
         });
-        return JsonSerializer.SerializeToUtf8Bytes(Answer([.. choices], new ChunkUsage(_usage.Now)), ServerJson.Answers.Completion);
+        return JsonSerializer.SerializeToUtf8Bytes(
+            Answer([.. choices], new ChunkUsage(_usage.Now)),
+            ServerJson.Answers.Completion);
     }
 
     /// <summary>Gives the prompt's log-probabilities, which come once, to each of its answers.</summary>
@@ -125,7 +128,9 @@ internal sealed class CompletionAnswer : IAnswer
             TokenIds = _plan.ReturnsTokenIds ? piece.Piece.TokenIds : null,
             PromptTokenIds = _plan.ReturnsTokenIds && isFirst ? _plan.Prompts[piece.Prompt].Ids : null,
         };
-        var usage = _plan.ReportsRunningUsage ? new ChunkUsage(_usage.Now) : _plan.IncludesUsage ? ChunkUsage.Null : null;
+        var usage = _plan.ReportsRunningUsage ? new ChunkUsage(_usage.Now)
+            : _plan.IncludesUsage ? ChunkUsage.Null
+            : null;
         stream.Write(Answer([chunk], usage), ServerJson.Answers.Completion);
     }
 

@@ -8,7 +8,9 @@ namespace TorchKv.Server.Answers;
 /// <summary>Runs a plan's prompts at once and gives their pieces as one stream.</summary>
 internal static class GenerationRun
 {
-    /// <summary>Starts a plan. What the generator checks beforehand is thrown here; requests are submitted when reading begins.</summary>
+    /// <summary>
+    /// Starts a plan. What the generator checks beforehand is thrown here; requests are submitted when reading begins.
+    /// </summary>
     /// <param name="plan">The plan.</param>
     /// <param name="cancellationToken">Ends all generations.</param>
     public static IAsyncEnumerable<PromptPiece> Start(GenerationPlan plan, CancellationToken cancellationToken)
@@ -36,8 +38,14 @@ internal static class GenerationRun
         return Several(streams, stop);
     }
 
-    private static IAsyncEnumerable<GeneratedPiece> Generate(GenerationPlan plan, int prompt, CancellationToken cancellationToken)
-        => plan.Model.Generator.GenerateAsync(plan.Prompts[prompt].Ids, plan.Prompts[prompt].Options, cancellationToken);
+    private static IAsyncEnumerable<GeneratedPiece> Generate(
+        GenerationPlan plan,
+        int prompt,
+        CancellationToken cancellationToken)
+        => plan.Model.Generator.GenerateAsync(
+            plan.Prompts[prompt].Ids,
+            plan.Prompts[prompt].Options,
+            cancellationToken);
 
     private static async IAsyncEnumerable<PromptPiece> One(
         IAsyncEnumerable<GeneratedPiece> stream,

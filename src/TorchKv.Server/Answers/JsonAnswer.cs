@@ -12,6 +12,8 @@ internal static class JsonAnswer
         var response = context.Response;
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = json.Length;
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(json, context.RequestAborted).AsTask();
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(
+            json,
+            context.RequestAborted).AsTask();
     }
 }

@@ -38,7 +38,8 @@ internal static class RenderAnswer
         };
     }
 
-    public static byte[] Write(RenderedPrompt prompt) => JsonSerializer.SerializeToUtf8Bytes(prompt, ServerJson.Answers.RenderedPrompt);
+    public static byte[] Write(RenderedPrompt prompt)
+        => JsonSerializer.SerializeToUtf8Bytes(prompt, ServerJson.Answers.RenderedPrompt);
 
     public static byte[] Write(IReadOnlyList<RenderedPrompt> prompts)
         => JsonSerializer.SerializeToUtf8Bytes(prompts, ServerJson.Answers.IReadOnlyListRenderedPrompt);

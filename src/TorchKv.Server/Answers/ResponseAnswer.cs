@@ -11,6 +11,7 @@ namespace TorchKv.Server.Answers;
 /// <summary>The answer to a chat, in the form of <c>/v1/responses</c>.</summary>
 internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest request) : IAnswer
 {
+    private static readonly ResponseIncomplete OutOfTokens = new() { Reason = "max_output_tokens" };
     private readonly UsageCounter _usage = new(plan);
     private readonly AnswerStart _start = new(plan.TrimsAnswerStart);
     private readonly StringBuilder _text = new();
@@ -33,7 +34,7 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         Begin(stream);
         if (text.Length > 0)
         {
-            Send(stream, Event("response.output_text.delta") with { ItemId = _itemId, OutputIndex = 0, ContentIndex = 0, Delta = text, Logprobs = [] });
+            Send(stream, PartEvent("response.output_text.delta") with { Delta = text, Logprobs = [] });
         }
     }
 
@@ -42,16 +43,17 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         Begin(stream);
         var whole = Whole();
         var item = whole.Output[0];
-        Send(stream, Event("response.output_text.done") with { ItemId = _itemId, OutputIndex = 0, ContentIndex = 0, Text = _text.ToString(), Logprobs = [] });
-        Send(stream, Event("response.content_part.done") with { ItemId = _itemId, OutputIndex = 0, ContentIndex = 0, Part = item.Content[0] });
+        var end = _reason == FinishReason.Length ? "response.incomplete" : "response.completed";
+        Send(stream, PartEvent("response.output_text.done") with { Text = _text.ToString(), Logprobs = [] });
+        Send(stream, PartEvent("response.content_part.done") with { Part = item.Content[0] });
         Send(stream, Event("response.output_item.done") with { OutputIndex = 0, Item = item });
-        Send(stream, Event(_reason == FinishReason.Length ? "response.incomplete" : "response.completed") with { Response = whole });
+        Send(stream, Event(end) with { Response = whole });
     }
 
     public void Fail(SseStream stream, ApiException error)
     {
-        var failed = Base("failed") with { Error = new ResponseFailure { Code = error.Code ?? "server_error", Message = error.Message } };
-        Send(stream, Event("response.failed") with { Response = failed });
+        var failure = new ResponseFailure { Code = error.Code ?? "server_error", Message = error.Message };
+        Send(stream, Event("response.failed") with { Response = Base("failed") with { Error = failure } });
         stream.Write(ErrorAnswer.Of(error), ServerJson.Answers.ErrorResponse, "error");
     }
 
@@ -66,25 +68,21 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
 
         _hasBegun = true;
         var response = Base("in_progress");
+        var item = new ResponseOutputMessage { Id = _itemId, Status = "in_progress", Content = [] };
         Send(stream, Event("response.created") with { Response = response });
         Send(stream, Event("response.in_progress") with { Response = response });
-        Send(stream, Event("response.output_item.added") with
-        {
-            OutputIndex = 0,
-            Item = new ResponseOutputMessage { Id = _itemId, Status = "in_progress", Content = [] },
-        });
-        Send(stream, Event("response.content_part.added") with
-        {
-            ItemId = _itemId,
-            OutputIndex = 0,
-            ContentIndex = 0,
-            Part = new ResponseOutputText { Text = "" },
-        });
+        Send(stream, Event("response.output_item.added") with { OutputIndex = 0, Item = item });
+        Send(stream, PartEvent("response.content_part.added") with { Part = new ResponseOutputText { Text = "" } });
     }
+
+    /// <summary>An event of the answer's one part.</summary>
+    private ResponseEvent PartEvent(string type)
+        => Event(type) with { ItemId = _itemId, OutputIndex = 0, ContentIndex = 0 };
 
     private ResponseEvent Event(string type) => new() { Type = type, SequenceNumber = _sequence++ };
 
-    private static void Send(SseStream stream, ResponseEvent e) => stream.Write(e, ServerJson.Answers.ResponseEvent, e.Type);
+    private static void Send(SseStream stream, ResponseEvent e)
+        => stream.Write(e, ServerJson.Answers.ResponseEvent, e.Type);
 
     private ResponseObject Whole()
     {
@@ -98,10 +96,15 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         return Base(status) with
         {
             CompletedAt = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
-            IncompleteDetails = _reason == FinishReason.Length ? new ResponseIncomplete { Reason = "max_output_tokens" } : null,
+            IncompleteDetails = _reason == FinishReason.Length ? OutOfTokens : null,
             Output =
             [
-                new ResponseOutputMessage { Id = _itemId, Status = status, Content = [new ResponseOutputText { Text = _text.ToString() }] },
+                new ResponseOutputMessage
+                {
+                    Id = _itemId,
+                    Status = status,
+                    Content = [new ResponseOutputText { Text = _text.ToString() }],
+                },
             ],
             Usage = new ResponseUsage
             {

@@ -11,7 +11,10 @@ using TorchKv.Server.Errors;
 namespace TorchKv.Server.Answers;
 
 /// <summary>Server-sent events as the clients of OpenAI's interface read them.</summary>
-/// <remarks>Belongs to one request; not thread-safe. Nothing is sent before the first event, so that errors until then have a status.</remarks>
+/// <remarks>
+/// Belongs to one request; not thread-safe. Nothing is sent before the first event, so that errors until then have a
+/// status.
+/// </remarks>
 internal sealed class SseStream(HttpContext context, TimeSpan slowReaderTimeout, TimeProvider time) : IDisposable
 {
     private const int FlushAt = 16 * 1024;
@@ -40,7 +43,9 @@ internal sealed class SseStream(HttpContext context, TimeSpan slowReaderTimeout,
         }
 
         Write("data: "u8);
-        _json ??= new Utf8JsonWriter(_output, new JsonWriterOptions { Encoder = ServerJson.Answers.Options.Encoder, SkipValidation = true });
+        _json ??= new Utf8JsonWriter(
+            _output,
+            new JsonWriterOptions { Encoder = ServerJson.Answers.Options.Encoder, SkipValidation = true });
         _json.Reset(_output);
         JsonSerializer.Serialize(_json, value, type);
         _json.Flush();

@@ -16,7 +16,9 @@ internal sealed class TokenNames(Gpt2Tokenizer tokenizer, bool byIds)
     /// <summary>A token's text; half characters are U+FFFD.</summary>
     public string OfChat(int id) => byIds ? ById(id) : Encoding.UTF8.GetString(tokenizer.TokenBytes(id));
 
-    /// <summary>A token's text; half characters are written as bytes, since completions have no list of bytes beside.</summary>
+    /// <summary>
+    /// A token's text; half characters are written as bytes, since completions have no list of bytes beside.
+    /// </summary>
     public string OfCompletion(int id)
     {
         if (byIds)
@@ -53,7 +55,8 @@ internal sealed class TokenNames(Gpt2Tokenizer tokenizer, bool byIds)
     }
 
     /// <summary>A log-probability that JSON can hold.</summary>
-    public static float Finite(float logProbability) => logProbability > LeastLogProbability ? Math.Min(logProbability, 0) : LeastLogProbability;
+    public static float Finite(float logProbability)
+        => logProbability > LeastLogProbability ? Math.Min(logProbability, 0) : LeastLogProbability;
 
     private static string ById(int id) => string.Create(CultureInfo.InvariantCulture, $"token_id:{id}");
 }

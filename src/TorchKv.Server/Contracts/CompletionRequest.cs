@@ -6,7 +6,8 @@ namespace TorchKv.Server.Contracts;
 /// <summary>A request for completions.</summary>
 internal sealed record CompletionRequest : GenerationFields
 {
-    [Description("A text, a list of texts, a list of token ids, or a list of such lists. Default: the end-of-text token.")]
+    [Description(
+        "A text, a list of texts, a list of token ids, or a list of such lists. Default: the end-of-text token.")]
     public JsonElement? Prompt { get; init; }
 
     [Description("The most tokens to generate. Default 16.")]

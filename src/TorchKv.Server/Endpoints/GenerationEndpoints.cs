@@ -4,10 +4,11 @@ using Microsoft.Extensions.Logging;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Server.Answers;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 
@@ -38,14 +39,19 @@ internal sealed partial class GenerationEndpoints(
     public async Task ResponseAsync(HttpContext context)
     {
         var request = await ReadAsync(context, ServerJson.Default.ResponseRequest).ConfigureAwait(false);
-        var plan = Plan(context, "input", () => responses.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
+        var plan = Plan(
+            context,
+            "input",
+            () => responses.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
         await runner.AnswerAsync(context, plan, new ResponseAnswer(plan, request)).ConfigureAwait(false);
     }
 
     public async Task RenderCompletionAsync(HttpContext context)
     {
         var plan = await PlanCompletionAsync(context).ConfigureAwait(false);
-        await JsonAnswer.WriteAsync(context, RenderAnswer.Write([.. Enumerable.Range(0, plan.Prompts.Count).Select(i => RenderAnswer.Of(plan, i))]))
+        await JsonAnswer.WriteAsync(
+            context,
+            RenderAnswer.Write([.. Enumerable.Range(0, plan.Prompts.Count).Select(i => RenderAnswer.Of(plan, i))]))
             .ConfigureAwait(false);
     }
 
@@ -58,13 +64,19 @@ internal sealed partial class GenerationEndpoints(
     private async Task<GenerationPlan> PlanCompletionAsync(HttpContext context)
     {
         var request = await ReadAsync(context, ServerJson.Default.CompletionRequest).ConfigureAwait(false);
-        return Plan(context, "prompt", () => completions.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
+        return Plan(
+            context,
+            "prompt",
+            () => completions.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
     }
 
     private async Task<GenerationPlan> PlanChatAsync(HttpContext context)
     {
         var request = await ReadAsync(context, ServerJson.Default.ChatCompletionRequest).ConfigureAwait(false);
-        return Plan(context, "messages", () => chats.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
+        return Plan(
+            context,
+            "messages",
+            () => chats.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
     }
 
     private Task<T> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type)

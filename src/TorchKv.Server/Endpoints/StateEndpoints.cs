@@ -5,12 +5,13 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Server.Answers;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 
 namespace TorchKv.Server.Endpoints;
 
@@ -22,12 +23,18 @@ internal sealed class StateEndpoints(TorchKvServerOptions options, ModelHost mod
         ServerJson.Answers.VersionInfo);
 
     public Task ModelsAsync(HttpContext context)
-        => JsonAnswer.WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(new ModelList { Data = [Card(models.Use())] }, ServerJson.Answers.ModelList));
+        => JsonAnswer.WriteAsync(
+            context,
+            JsonSerializer.SerializeToUtf8Bytes(
+                new ModelList { Data = [Card(models.Use())] },
+                ServerJson.Answers.ModelList));
 
     public Task ModelAsync(HttpContext context)
     {
         var model = models.Find((string?)context.Request.RouteValues["id"]);
-        return JsonAnswer.WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(Card(model), ServerJson.Answers.ModelCard));
+        return JsonAnswer.WriteAsync(
+            context,
+            JsonSerializer.SerializeToUtf8Bytes(Card(model), ServerJson.Answers.ModelCard));
     }
 
     /// <summary>The process lives. A load balancer asks <see cref="ReadyAsync"/>.</summary>
@@ -69,14 +76,25 @@ internal sealed class StateEndpoints(TorchKvServerOptions options, ModelHost mod
         var known = Routes.All.Where(route => route.Matches(path)).Select(route => route.Method).ToArray();
         if (known.Length == 0)
         {
-            throw new ApiException(404, ApiException.InvalidRequest, "unknown_url", null, "There is nothing at this URL.");
+            throw new ApiException(
+                404,
+                ApiException.InvalidRequest,
+                "unknown_url",
+                null,
+                "There is nothing at this URL.");
         }
 
         context.Response.Headers.Allow = string.Join(", ", known);
-        throw new ApiException(405, ApiException.InvalidRequest, "method_not_allowed", null, $"This URL takes {string.Join(" and ", known)}.");
+        throw new ApiException(
+            405,
+            ApiException.InvalidRequest,
+            "method_not_allowed",
+            null,
+            $"This URL takes {string.Join(" and ", known)}.");
     }
 
-    private static byte[] State(string status) => JsonSerializer.SerializeToUtf8Bytes(new StateInfo { Status = status }, ServerJson.Answers.StateInfo);
+    private static byte[] State(string status)
+        => JsonSerializer.SerializeToUtf8Bytes(new StateInfo { Status = status }, ServerJson.Answers.StateInfo);
 
     private static ModelCard Card(ServedModel model) => new()
     {
@@ -87,5 +105,6 @@ internal sealed class StateEndpoints(TorchKvServerOptions options, ModelHost mod
     };
 
     private static string VersionText()
-        => typeof(StateEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+        => typeof(StateEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?
+            .InformationalVersion.Split('+')[0] ?? "0";
 }

@@ -1,10 +1,11 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using TorchKv.Server.Answers;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Requests;
 
 namespace TorchKv.Server.Endpoints;
@@ -14,7 +15,10 @@ internal sealed class TokenEndpoints(TorchKvServerOptions options, ModelHost mod
 {
     public async Task TokenizeAsync(HttpContext context)
     {
-        var request = await BodyReader.ReadAsync(context, ServerJson.Default.TokenizeRequest, options.MaxBodyBytes).ConfigureAwait(false);
+        var request = await BodyReader.ReadAsync(
+            context,
+            ServerJson.Default.TokenizeRequest,
+            options.MaxBodyBytes).ConfigureAwait(false);
         var model = FindOrOnly(request.Model);
         if (request.Prompt is null == request.Messages is null)
         {
@@ -31,7 +35,9 @@ internal sealed class TokenEndpoints(TorchKvServerOptions options, ModelHost mod
         {
             var turns = ChatMessages.Turns(request.Messages);
             PromptLimit.Check(turns.Sum(turn => (long)turn.Text.Length), model, "messages");
-            ids = model.Template.Render(turns, ChatRequests.Ending(request.AddGenerationPrompt, request.ContinueFinalMessage)).Encode(model.Tokenizer);
+            ids = model.Template.Render(
+                turns,
+                ChatRequests.Ending(request.AddGenerationPrompt, request.ContinueFinalMessage)).Encode(model.Tokenizer);
         }
 
         var names = new TokenNames(model.Tokenizer, byIds: false);
@@ -42,12 +48,17 @@ internal sealed class TokenEndpoints(TorchKvServerOptions options, ModelHost mod
             Tokens = ids,
             TokenStrs = request.ReturnTokenStrs == true ? [.. ids.Select(names.OfChat)] : null,
         };
-        await JsonAnswer.WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(answer, ServerJson.Answers.TokenizeResponse)).ConfigureAwait(false);
+        await JsonAnswer.WriteAsync(
+            context,
+            JsonSerializer.SerializeToUtf8Bytes(answer, ServerJson.Answers.TokenizeResponse)).ConfigureAwait(false);
     }
 
     public async Task DetokenizeAsync(HttpContext context)
     {
-        var request = await BodyReader.ReadAsync(context, ServerJson.Default.DetokenizeRequest, options.MaxBodyBytes).ConfigureAwait(false);
+        var request = await BodyReader.ReadAsync(
+            context,
+            ServerJson.Default.DetokenizeRequest,
+            options.MaxBodyBytes).ConfigureAwait(false);
         var model = FindOrOnly(request.Model);
         var tokens = request.Tokens ?? throw ApiException.Invalid("tokens", "tokens is missing.", "missing_field");
         var vocabSize = model.Generator.Model.VocabSize;
@@ -55,12 +66,16 @@ internal sealed class TokenEndpoints(TorchKvServerOptions options, ModelHost mod
         {
             if ((uint)tokens[i] >= (uint)vocabSize)
             {
-                throw ApiException.Invalid("tokens", $"tokens[{i}] is {tokens[i]}, but must be a token id from 0 to {vocabSize - 1}.");
+                throw ApiException.Invalid(
+                    "tokens",
+                    $"tokens[{i}] is {tokens[i]}, but must be a token id from 0 to {vocabSize - 1}.");
             }
         }
 
         var answer = new DetokenizeResponse { Prompt = model.Tokenizer.Decode(tokens) };
-        await JsonAnswer.WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(answer, ServerJson.Answers.DetokenizeResponse)).ConfigureAwait(false);
+        await JsonAnswer.WriteAsync(
+            context,
+            JsonSerializer.SerializeToUtf8Bytes(answer, ServerJson.Answers.DetokenizeResponse)).ConfigureAwait(false);
     }
 
     /// <summary>The model may be left out: there is one.</summary>

@@ -14,7 +14,13 @@ internal sealed class ApiException : Exception
     /// <param name="param">The field that is at fault, or null.</param>
     /// <param name="message">What is wrong, for the caller to read.</param>
     /// <param name="innerException">The cause.</param>
-    public ApiException(int status, string type, string? code, string? param, string message, Exception? innerException = null)
+    public ApiException(
+        int status,
+        string type,
+        string? code,
+        string? param,
+        string message,
+        Exception? innerException = null)
         : base(message, innerException)
     {
         Status = status;

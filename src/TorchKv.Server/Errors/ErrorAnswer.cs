@@ -33,6 +33,8 @@ internal static class ErrorAnswer
 
         var body = JsonSerializer.SerializeToUtf8Bytes(Of(error), ServerJson.Answers.ErrorResponse);
         response.ContentLength = body.Length;
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body).AsTask();
+        return HttpMethods.IsHead(context.Request.Method)
+            ? Task.CompletedTask
+            : response.Body.WriteAsync(body).AsTask();
     }
 }

@@ -8,20 +8,66 @@ internal static class ErrorMap
 {
     /// <summary>The answer that an exception becomes.</summary>
     /// <param name="error">What was thrown.</param>
-    /// <param name="promptField">The field that the prompt came in: <c>messages</c>, <c>prompt</c> or <c>input</c>.</param>
+    /// <param name="promptField">
+    /// The field that the prompt came in: <c>messages</c>, <c>prompt</c> or <c>input</c>.
+    /// </param>
     public static ApiException Of(Exception error, string promptField = "prompt") => error switch
     {
         ApiException known => known,
-        OptionException e => new ApiException(400, ApiException.InvalidRequest, "invalid_value", FieldOf(e.Option), e.Message, e),
+        OptionException e => new ApiException(
+            400,
+            ApiException.InvalidRequest,
+            "invalid_value",
+            FieldOf(e.Option),
+            e.Message,
+            e),
         ContextLengthException e => TooLong(promptField, e),
         PoolCapacityException e => TooLong(promptField, e),
-        RequestException e => new ApiException(400, ApiException.InvalidRequest, "invalid_value", promptField, e.Message, e),
-        QueueFullException e => new ApiException(503, ApiException.ServerError, "overloaded", null, e.Message, e) { RetryAfterSeconds = 1 },
-        EngineClosedException e => new ApiException(503, ApiException.ServerError, "unavailable", null, e.Message, e) { RetryAfterSeconds = 5 },
-        DeadlineExceededException e => new ApiException(504, ApiException.ServerError, "deadline_exceeded", null, e.Message, e),
-        RequestFailedException e => new ApiException(500, ApiException.ServerError, null, null, "The request's computation failed.", e),
+        RequestException e => new ApiException(
+            400,
+            ApiException.InvalidRequest,
+            "invalid_value",
+            promptField,
+            e.Message,
+            e),
+        QueueFullException e => new ApiException(
+            503,
+            ApiException.ServerError,
+            "overloaded",
+            null,
+            e.Message,
+            e)
+        { RetryAfterSeconds = 1 },
+        EngineClosedException e => new ApiException(
+            503,
+            ApiException.ServerError,
+            "unavailable",
+            null,
+            e.Message,
+            e)
+        { RetryAfterSeconds = 5 },
+        DeadlineExceededException e => new ApiException(
+            504,
+            ApiException.ServerError,
+            "deadline_exceeded",
+            null,
+            e.Message,
+            e),
+        RequestFailedException e => new ApiException(
+            500,
+            ApiException.ServerError,
+            null,
+            null,
+            "The request's computation failed.",
+            e),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } e => TooLarge(e),
-        BadHttpRequestException e => new ApiException(e.StatusCode, ApiException.InvalidRequest, "invalid_request", null, e.Message, e),
+        BadHttpRequestException e => new ApiException(
+            e.StatusCode,
+            ApiException.InvalidRequest,
+            "invalid_request",
+            null,
+            e.Message,
+            e),
         _ => new ApiException(500, ApiException.ServerError, null, null, "The server failed on this request.", error),
     };
 

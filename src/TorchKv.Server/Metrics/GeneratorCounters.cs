@@ -47,7 +47,11 @@ internal readonly record struct GeneratorCounters
         var stats = engine.Stats;
         return new GeneratorCounters
         {
-            Load = new GeneratorLoad(stats.QueuedRequests, stats.RunningRequests, stats.FreeBlocks + stats.CachedBlocks, stats.TotalBlocks),
+            Load = new GeneratorLoad(
+                stats.QueuedRequests,
+                stats.RunningRequests,
+                stats.FreeBlocks + stats.CachedBlocks,
+                stats.TotalBlocks),
             HeldBlocks = stats.HeldBlocks,
             CachedBlocks = stats.CachedBlocks,
             UnusedTokenSlots = stats.UnusedTokenSlots,

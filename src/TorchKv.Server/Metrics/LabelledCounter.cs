@@ -16,5 +16,6 @@ internal sealed class LabelledCounter(params string[] known)
         .Select(count => (count.Key, Volatile.Read(ref count.Value.Value)));
 
     /// <summary>Counts one more. The values must come from a small set: each stays for good.</summary>
-    public void Add(string label) => Interlocked.Increment(ref _counts.GetOrAdd(label, _ => new StrongBox<long>()).Value);
+    public void Add(string label)
+        => Interlocked.Increment(ref _counts.GetOrAdd(label, _ => new StrongBox<long>()).Value);
 }

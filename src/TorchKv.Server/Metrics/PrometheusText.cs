@@ -13,7 +13,13 @@ internal readonly struct PrometheusText(IBufferWriter<byte> output, string label
 
     /// <summary>A label's value with backslash, quote and line end escaped.</summary>
     public static string Escape(string value)
-        => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+        => value.Replace(
+            "\\",
+            "\\\\",
+            StringComparison.Ordinal).Replace(
+                "\"",
+                "\\\"",
+                StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 
     /// <summary>The lines before a family's samples.</summary>
     public void Family(string name, string type, string help)
@@ -48,11 +54,13 @@ internal readonly struct PrometheusText(IBufferWriter<byte> output, string label
     {
         Family(name, "histogram", help);
         var total = 0L;
+        var comma = labels.Length > 0 ? "," : "";
         for (var i = 0; i <= histogram.Bounds.Count; i++)
         {
             total += histogram.CountOf(i);
-            var bound = i == histogram.Bounds.Count ? "+Inf" : histogram.Bounds[i].ToString("0.0###############", CultureInfo.InvariantCulture);
-            Write(string.Create(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{(labels.Length > 0 ? "," : "")}le=\"{bound}\"}} {total}\n"));
+            var bound = i == histogram.Bounds.Count ? "+Inf" : Bound(histogram.Bounds[i]);
+            var le = $"{comma}le=\"{bound}\"";
+            Write(string.Create(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{le}}} {total}\n"));
         }
 
         Sample(name + "_sum", "", histogram.Sum);
@@ -75,6 +83,8 @@ internal readonly struct PrometheusText(IBufferWriter<byte> output, string label
             Write(string.Create(CultureInfo.InvariantCulture, $"{name} {Number(value)}\n"));
         }
     }
+
+    private static string Bound(double value) => value.ToString("0.0###############", CultureInfo.InvariantCulture);
 
     private static string Number(double value) =>
         double.IsPositiveInfinity(value) ? "+Inf"

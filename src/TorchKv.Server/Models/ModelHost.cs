@@ -12,7 +12,8 @@ internal sealed partial class ModelHost : BackgroundService
     private readonly IReadOnlyList<string> _aliases;
     private readonly IHostApplicationLifetime _lifetime;
     private readonly ILogger<ModelHost> _logger;
-    private readonly TaskCompletionSource<ServedModel> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<ServedModel> _loaded =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ServerState _state = ServerState.Loading;
 
     /// <summary>A host of a model.</summary>
@@ -57,7 +58,12 @@ internal sealed partial class ModelHost : BackgroundService
         var model = Use();
         return name is null ? throw ApiException.Invalid("model", "model is missing.", "missing_field")
             : name == model.Id || _aliases.Contains(name) ? model
-            : throw new ApiException(404, ApiException.InvalidRequest, "model_not_found", "model", $"There is no model '{Short(name)}'; '{model.Id}' is served.");
+            : throw new ApiException(
+                404,
+                ApiException.InvalidRequest,
+                "model_not_found",
+                "model",
+                $"There is no model '{Short(name)}'; '{model.Id}' is served.");
     }
 
     public void BeginDrain() => _state = ServerState.Draining;
@@ -95,14 +101,19 @@ internal sealed partial class ModelHost : BackgroundService
     private static async Task WarmAsync(ServedModel model, CancellationToken cancellationToken)
     {
         int[] prompt = [model.Generator.Model.BosTokenId ?? 0];
-        await foreach (var _ in model.Generator.GenerateAsync(prompt, new GenerationOptions { MaxNewTokens = 1 }, cancellationToken).ConfigureAwait(false))
+        await foreach (var _ in model.Generator.GenerateAsync(
+            prompt,
+            new GenerationOptions { MaxNewTokens = 1 },
+            cancellationToken).ConfigureAwait(false))
         {
         }
     }
 
     private static string Short(string name) => name.Length <= 64 ? name : name[..64] + "…";
 
-    [LoggerMessage(LogLevel.Information, "The model {Model} is ready: context {ContextLength} tokens, chat template {ChatTemplate}.")]
+    [LoggerMessage(
+        LogLevel.Information,
+        "The model {Model} is ready: context {ContextLength} tokens, chat template {ChatTemplate}.")]
     private static partial void LogReady(ILogger logger, string model, int contextLength, string chatTemplate);
 
     [LoggerMessage(LogLevel.Critical, "The model could not be loaded.")]

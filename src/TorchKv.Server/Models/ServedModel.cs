@@ -14,6 +14,10 @@ public sealed record ServedModel(string Id, IGenerator Generator, Gpt2Tokenizer 
     /// <summary>When it was loaded.</summary>
     public DateTimeOffset CreatedAt { get; init; } = DateTimeOffset.UtcNow;
 
-    /// <summary>Bytes of the vocabulary's longest token: no text of more bytes than this times the context fits.</summary>
-    internal int LongestToken { get; } = Enumerable.Range(0, Tokenizer.VocabSize).Max(id => Tokenizer.TokenBytes(id).Length);
+    /// <summary>
+    /// Bytes of the vocabulary's longest token: no text of more bytes than this times the context fits.
+    /// </summary>
+    internal int LongestToken { get; } = Enumerable.Range(
+        0,
+        Tokenizer.VocabSize).Max(id => Tokenizer.TokenBytes(id).Length);
 }

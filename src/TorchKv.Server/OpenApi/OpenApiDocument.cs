@@ -12,7 +12,9 @@ namespace TorchKv.Server.OpenApi;
 /// <summary>The OpenAPI document, made from the routes and the types that they read and write.</summary>
 internal static class OpenApiDocument
 {
-    private static readonly Lazy<byte[]> Made = new(() => JsonSerializer.SerializeToUtf8Bytes(Make(), DocumentJson.Default.JsonObject));
+    private static readonly Lazy<byte[]> Made = new(() => JsonSerializer.SerializeToUtf8Bytes(
+        Make(),
+        DocumentJson.Default.JsonObject));
 
     /// <summary>The document as UTF-8.</summary>
     public static byte[] Json => Made.Value;
@@ -35,12 +37,20 @@ internal static class OpenApiDocument
         return new JsonObject
         {
             ["openapi"] = "3.1.0",
-            ["info"] = new JsonObject { ["title"] = "TorchKv", ["version"] = "1", ["description"] = "OpenAI's interface over a TorchKv engine." },
+            ["info"] = new JsonObject
+            {
+                ["title"] = "TorchKv",
+                ["version"] = "1",
+                ["description"] = "OpenAI's interface over a TorchKv engine.",
+            },
             ["paths"] = paths,
             ["components"] = new JsonObject
             {
                 ["schemas"] = schemas,
-                ["securitySchemes"] = new JsonObject { ["key"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer" } },
+                ["securitySchemes"] = new JsonObject
+                {
+                    ["key"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer" },
+                },
             },
         };
     }
@@ -56,7 +66,12 @@ internal static class OpenApiDocument
                 ["default"] = new JsonObject
                 {
                     ["description"] = "An error.",
-                    ["content"] = new JsonObject { ["application/json"] = Media(ServerJson.Default.ErrorResponse, schemas) },
+                    ["content"] = new JsonObject
+                    {
+                        ["application/json"] = Media(
+                        ServerJson.Default.ErrorResponse,
+                        schemas)
+                    },
                 },
             },
         };
@@ -97,8 +112,8 @@ internal static class OpenApiDocument
         }
         else
         {
-            var type = route == Routes.Metrics ? "text/plain" : "application/json";
-            content[type] = new JsonObject { ["schema"] = new JsonObject { ["type"] = type == "text/plain" ? "string" : "object" } };
+            var (media, type) = route == Routes.Metrics ? ("text/plain", "string") : ("application/json", "object");
+            content[media] = new JsonObject { ["schema"] = new JsonObject { ["type"] = type } };
         }
 
         if (route.Event is { } data)
@@ -131,7 +146,9 @@ internal static class OpenApiDocument
             schema = context.TypeInfo.Options.GetTypeInfo(typeof(UsageInfo)).GetJsonSchemaAsNode();
         }
 
-        var description = context.PropertyInfo?.AttributeProvider?.GetCustomAttributes(typeof(DescriptionAttribute), inherit: true)
+        var description = context.PropertyInfo?.AttributeProvider?.GetCustomAttributes(
+            typeof(DescriptionAttribute),
+            inherit: true)
             .OfType<DescriptionAttribute>()
             .FirstOrDefault()?.Description;
         if (description is null)

@@ -6,7 +6,11 @@ namespace TorchKv.Server.OpenApi;
 /// <summary>The endpoints: what is mapped, and what <c>/openapi.json</c> describes.</summary>
 internal static class Routes
 {
-    public static readonly ServedRoute Models = new("GET", "/v1/models", EndpointAccess.Key, "The models that are served.")
+    public static readonly ServedRoute Models = new(
+        "GET",
+        "/v1/models",
+        EndpointAccess.Key,
+        "The models that are served.")
     {
         Answer = ServerJson.Default.ModelList,
     };
@@ -16,57 +20,93 @@ internal static class Routes
         Answer = ServerJson.Default.ModelCard,
     };
 
-    public static readonly ServedRoute Completions = new("POST", "/v1/completions", EndpointAccess.Work, "Continues prompts.")
+    public static readonly ServedRoute Completions = new(
+        "POST",
+        "/v1/completions",
+        EndpointAccess.Work,
+        "Continues prompts.")
     {
         Body = ServerJson.Default.CompletionRequest,
         Answer = ServerJson.Default.Completion,
         Event = ServerJson.Default.Completion,
     };
 
-    public static readonly ServedRoute Chats = new("POST", "/v1/chat/completions", EndpointAccess.Work, "Answers a chat.")
+    public static readonly ServedRoute Chats = new(
+        "POST",
+        "/v1/chat/completions",
+        EndpointAccess.Work,
+        "Answers a chat.")
     {
         Body = ServerJson.Default.ChatCompletionRequest,
         Answer = ServerJson.Default.ChatCompletion,
         Event = ServerJson.Default.ChatChunk,
     };
 
-    public static readonly ServedRoute Responses = new("POST", "/v1/responses", EndpointAccess.Work, "Answers a chat in the newer form; nothing is stored.")
+    public static readonly ServedRoute Responses = new(
+        "POST",
+        "/v1/responses",
+        EndpointAccess.Work,
+        "Answers a chat in the newer form; nothing is stored.")
     {
         Body = ServerJson.Default.ResponseRequest,
         Answer = ServerJson.Default.ResponseObject,
         Event = ServerJson.Default.ResponseEvent,
     };
 
-    public static readonly ServedRoute RenderCompletion = new("POST", "/v1/completions/render", EndpointAccess.Work, "Shows what a completion would be computed from.")
+    public static readonly ServedRoute RenderCompletion = new(
+        "POST",
+        "/v1/completions/render",
+        EndpointAccess.Work,
+        "Shows what a completion would be computed from.")
     {
         Body = ServerJson.Default.CompletionRequest,
         Answer = ServerJson.Default.IReadOnlyListRenderedPrompt,
     };
 
-    public static readonly ServedRoute RenderChat = new("POST", "/v1/chat/completions/render", EndpointAccess.Work, "Shows the prompt that a chat becomes.")
+    public static readonly ServedRoute RenderChat = new(
+        "POST",
+        "/v1/chat/completions/render",
+        EndpointAccess.Work,
+        "Shows the prompt that a chat becomes.")
     {
         Body = ServerJson.Default.ChatCompletionRequest,
         Answer = ServerJson.Default.RenderedPrompt,
     };
 
-    public static readonly ServedRoute Tokenize = new("POST", "/tokenize", EndpointAccess.Work, "Turns a text or a chat into token ids.")
+    public static readonly ServedRoute Tokenize = new(
+        "POST",
+        "/tokenize",
+        EndpointAccess.Work,
+        "Turns a text or a chat into token ids.")
     {
         Body = ServerJson.Default.TokenizeRequest,
         Answer = ServerJson.Default.TokenizeResponse,
     };
 
-    public static readonly ServedRoute Detokenize = new("POST", "/detokenize", EndpointAccess.Work, "Turns token ids into a text.")
+    public static readonly ServedRoute Detokenize = new(
+        "POST",
+        "/detokenize",
+        EndpointAccess.Work,
+        "Turns token ids into a text.")
     {
         Body = ServerJson.Default.DetokenizeRequest,
         Answer = ServerJson.Default.DetokenizeResponse,
     };
 
-    public static readonly ServedRoute Health = new("GET", "/health", EndpointAccess.Open, "Says that the process lives.")
+    public static readonly ServedRoute Health = new(
+        "GET",
+        "/health",
+        EndpointAccess.Open,
+        "Says that the process lives.")
     {
         Answer = ServerJson.Default.StateInfo,
     };
 
-    public static readonly ServedRoute Ready = new("GET", "/ready", EndpointAccess.Open, "Says whether work is taken; 503 while loading and while stopping.")
+    public static readonly ServedRoute Ready = new(
+        "GET",
+        "/ready",
+        EndpointAccess.Open,
+        "Says whether work is taken; 503 while loading and while stopping.")
     {
         Answer = ServerJson.Default.StateInfo,
     };
@@ -76,12 +116,17 @@ internal static class Routes
         Answer = ServerJson.Default.VersionInfo,
     };
 
-    public static readonly ServedRoute Metrics = new("GET", "/metrics", EndpointAccess.Metrics, "What the server counts, in Prometheus' text format.");
+    public static readonly ServedRoute Metrics = new(
+        "GET",
+        "/metrics",
+        EndpointAccess.Metrics,
+        "What the server counts, in Prometheus' text format.");
 
     public static readonly ServedRoute OpenApi = new("GET", "/openapi.json", EndpointAccess.Key, "This document.");
 
     public static IReadOnlyList<ServedRoute> All { get; } =
     [
-        Models, Model, Completions, Chats, Responses, RenderCompletion, RenderChat, Tokenize, Detokenize, Health, Ready, Version, Metrics, OpenApi,
+        Models, Model, Completions, Chats, Responses, RenderCompletion, RenderChat, Tokenize, Detokenize,
+        Health, Ready, Version, Metrics, OpenApi,
     ];
 }

@@ -40,7 +40,9 @@ internal static class BodyReader
                     buffer = larger;
                 }
 
-                var read = await request.Body.ReadAsync(buffer.AsMemory(length), context.RequestAborted).ConfigureAwait(false);
+                var read = await request.Body.ReadAsync(
+                    buffer.AsMemory(length),
+                    context.RequestAborted).ConfigureAwait(false);
                 length += read;
                 if (length > maxBytes)
                 {
@@ -59,7 +61,9 @@ internal static class BodyReader
         }
     }
 
-    /// <summary>JSON is asked for, so that a web page of another origin cannot send a body without asking first (CORS).</summary>
+    /// <summary>
+    /// JSON is asked for, so that a web page of another origin cannot send a body without asking first (CORS).
+    /// </summary>
     private static void CheckContentType(HttpRequest request)
     {
         if (!request.HasJsonContentType() || request.Headers.ContentEncoding.Count > 0)
@@ -80,7 +84,8 @@ internal static class BodyReader
         {
             return JsonSerializer.Deserialize(body, type) ?? throw NotAnObject();
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NotSupportedException)
+        catch (Exception e) when (
+            e is JsonException or InvalidOperationException or FormatException or NotSupportedException)
         {
             throw Explain(body, e, type);
         }
@@ -107,13 +112,22 @@ internal static class BodyReader
                 ApiException.InvalidRequest,
                 "invalid_json",
                 null,
-                $"The body is not JSON that can be read (line {e.LineNumber + 1}, byte {e.BytePositionInLine}); it may nest {ServerJson.MaxDepth} deep.",
+                $"The body is not JSON that can be read (line {e.LineNumber + 1}, byte {e.BytePositionInLine}); "
+                    + $"it may nest {ServerJson.MaxDepth} deep.",
                 error);
         }
 
-        var path = (error as JsonException)?.Path is { } found && found.StartsWith("$.", StringComparison.Ordinal) ? found[2..] : null;
+        var path = (error as JsonException)?.Path is { } found && found.StartsWith(
+            "$.",
+            StringComparison.Ordinal) ? found[2..] : null;
         return path is null
-            ? new ApiException(400, ApiException.InvalidRequest, "invalid_json", null, "The body has text that is not Unicode.", error)
+            ? new ApiException(
+                400,
+                ApiException.InvalidRequest,
+                "invalid_json",
+                null,
+                "The body has text that is not Unicode.",
+                error)
             : ApiException.Invalid(path, $"{path} must be {ExpectedType.At(type, path)}.", "invalid_type");
     }
 

@@ -18,7 +18,10 @@ internal static class ChatMessages
     {
         if (messages is not { Length: > 0 })
         {
-            throw ApiException.Invalid("messages", "messages must have at least one message.", messages is null ? "missing_field" : "invalid_value");
+            throw ApiException.Invalid(
+                "messages",
+                "messages must have at least one message.",
+                messages is null ? "missing_field" : "invalid_value");
         }
 
         return [.. messages.Select((message, i) => Turn(message, $"messages[{i}]"))];
@@ -32,7 +35,9 @@ internal static class ChatMessages
         "user" => ChatTurnRole.User,
         "assistant" => ChatTurnRole.Assistant,
         "tool" or "function" => ChatTurnRole.Tool,
-        _ => throw ApiException.Invalid(param, $"{param} must be system, developer, user, assistant, tool or function."),
+        _ => throw ApiException.Invalid(
+            param,
+            $"{param} must be system, developer, user, assistant, tool or function."),
     };
 
     /// <summary>A message's text: as it is, or of its parts together.</summary>
@@ -62,7 +67,10 @@ internal static class ChatMessages
             var type = JsonFields.Named(part, "type");
             if (!TextParts.Contains(type))
             {
-                throw ApiException.Invalid($"{where}.type", $"{where}.type must be text: the model reads nothing else.", "unsupported_value");
+                throw ApiException.Invalid(
+                    $"{where}.type",
+                    $"{where}.type must be text: the model reads nothing else.",
+                    "unsupported_value");
             }
 
             var field = type == "refusal" ? "refusal" : "text";

@@ -1,10 +1,8 @@
 using TorchKv.Extensions.AI.Templates;
-using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
 
 namespace TorchKv.Server.Requests;
 
@@ -34,7 +32,10 @@ internal sealed class ChatRequests(TorchKvServerOptions limits, FieldRules rules
             CacheSalt = salt(asked.CacheSalt),
         };
         var ids = Truncation.Apply(prompt.Encode(model.Tokenizer), request, asked.MaxTokens ?? 0, model);
-        var options = asked.ToGenerationOptions(model.Generator.Model, ids.Count) with { Deadline = limits.RequestTimeout };
+        var options = asked.ToGenerationOptions(
+            model.Generator.Model,
+            ids.Count) with
+        { Deadline = limits.RequestTimeout };
         rules.CheckWork(prompts: 1, options.Samples, options.MaxNewTokens, logProbs);
         var plan = new GenerationPlan
         {
@@ -46,26 +47,32 @@ internal sealed class ChatRequests(TorchKvServerOptions limits, FieldRules rules
             LogProbs = logProbs,
             TrimsAnswerStart = prompt.TrimsAnswerStart,
             ChatTemplate = template.Name,
-            IgnoredFields = JsonFields.IsEmpty(request.Tools) ? rules.Unknown(request.Unknown) : [.. rules.Unknown(request.Unknown), "tools"],
+            IgnoredFields = [.. rules.Unknown(request.Unknown), .. FieldRules.Ignored("tools", request.Tools)],
         };
         return FieldRules.WithStream(plan, request);
     }
 
     /// <summary>How a chat's prompt ends.</summary>
     /// <exception cref="ApiException">The two fields speak against each other.</exception>
-    public static ChatEnding Ending(bool? addGenerationPrompt, bool? continueFinalMessage) => (addGenerationPrompt, continueFinalMessage) switch
-    {
-        (true, true) => throw ApiException.Invalid("continue_final_message", "continue_final_message and add_generation_prompt cannot both be true."),
-        (_, true) => ChatEnding.OpenLastTurn,
-        (false, _) => ChatEnding.ClosedLastTurn,
-        _ => ChatEnding.NewAnswer,
-    };
+    public static ChatEnding Ending(
+        bool? addGenerationPrompt,
+        bool? continueFinalMessage) => (addGenerationPrompt, continueFinalMessage) switch
+        {
+            (true, true) => throw ApiException.Invalid(
+                "continue_final_message",
+                "continue_final_message and add_generation_prompt cannot both be true."),
+            (_, true) => ChatEnding.OpenLastTurn,
+            (false, _) => ChatEnding.ClosedLastTurn,
+            _ => ChatEnding.NewAnswer,
+        };
 
-    private static IChatTemplate Template(string? name, ServedModel model) => name is null || name == model.Template.Name
+    private static IChatTemplate Template(
+        string? name,
+        ServedModel model) => name is null || name == model.Template.Name
         ? model.Template
         : ChatTemplates.Find(name) ?? throw ApiException.Invalid(
             "chat_template",
-            $"chat_template must be one of {string.Join(", ", ChatTemplates.Names)}: templates of requests are not interpreted.",
+            $"chat_template must be one of {string.Join(", ", ChatTemplates.Names)}: others are not interpreted.",
             "unsupported_value");
 
     private int? LogProbs(ChatCompletionRequest request)
@@ -88,16 +95,23 @@ internal sealed class ChatRequests(TorchKvServerOptions limits, FieldRules rules
         FieldRules.RefuseIf(request.Echo == true, "echo", "false");
         if (!JsonFields.IsEmpty(request.Modalities))
         {
-            FieldRules.RefuseIf(JsonFields.Texts(request.Modalities, "modalities").Any(modality => modality != "text"), "modalities", "[\"text\"]");
+            FieldRules.RefuseIf(
+                JsonFields.Texts(request.Modalities, "modalities").Any(modality => modality != "text"),
+                "modalities",
+                "[\"text\"]");
         }
     }
 
-    /// <summary>A model that was not trained on tools cannot be made to call one; it may answer with text instead.</summary>
+    /// <summary>
+    /// A model that was not trained on tools cannot be made to call one; it may answer with text instead.
+    /// </summary>
     public static void RefuseTools(System.Text.Json.JsonElement? choice, string param)
     {
         if (!JsonFields.IsNull(choice))
         {
-            var isFine = choice!.Value.ValueKind == System.Text.Json.JsonValueKind.String && JsonFields.Text(choice.Value, param) is "auto" or "none";
+            var isFine = choice!.Value.ValueKind == System.Text.Json.JsonValueKind.String && JsonFields.Text(
+                choice.Value,
+                param) is "auto" or "none";
             FieldRules.RefuseIf(!isFine, param, "auto or none");
         }
     }

@@ -1,10 +1,9 @@
 using System.Text.Json;
 using TorchKv.Extensions.AI.Options;
-using TorchKv.Runtime.Configuration;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
 
 namespace TorchKv.Server.Requests;
 
@@ -40,7 +39,10 @@ internal sealed class CompletionRequests(TorchKvServerOptions limits, FieldRules
             Id = FieldRules.AnswerId("cmpl-", request.RequestId),
             Model = model,
             PromptField = "prompt",
-            Prompts = [.. prompts.Select(ids => Planned(Truncation.Apply(ids, request, asked.MaxTokens ?? 0, model), asked, model))],
+            Prompts = [.. prompts.Select(ids => Planned(
+                Truncation.Apply(ids, request, asked.MaxTokens ?? 0, model),
+                asked,
+                model))],
             Samples = asked.Samples ?? 1,
             LogProbs = logProbs,
             Echoes = echoes,
@@ -50,7 +52,9 @@ internal sealed class CompletionRequests(TorchKvServerOptions limits, FieldRules
     }
 
     private PlannedPrompt Planned(IReadOnlyList<int> ids, RequestedOptions asked, ServedModel model)
-        => new(ids, asked.ToGenerationOptions(model.Generator.Model, ids.Count) with { Deadline = limits.RequestTimeout });
+        => new(
+            ids,
+            asked.ToGenerationOptions(model.Generator.Model, ids.Count) with { Deadline = limits.RequestTimeout });
 
     private IReadOnlyList<IReadOnlyList<int>> Prompts(JsonElement? field, ServedModel model)
     {
@@ -67,7 +71,10 @@ internal sealed class CompletionRequests(TorchKvServerOptions limits, FieldRules
 
         if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() == 0)
         {
-            throw ApiException.Invalid("prompt", "prompt must be a text, a list of texts, a list of token ids, or a list of such lists.", "invalid_type");
+            throw ApiException.Invalid(
+                "prompt",
+                "prompt must be a text, a list of texts, a list of token ids, or a list of such lists.",
+                "invalid_type");
         }
 
         if (value[0].ValueKind == JsonValueKind.Number)
@@ -77,14 +84,23 @@ internal sealed class CompletionRequests(TorchKvServerOptions limits, FieldRules
 
         return value.GetArrayLength() <= limits.MaxChoices
             ? [.. value.EnumerateArray().Select((item, i) => One(item, $"prompt[{i}]", model))]
-            : throw ApiException.Invalid("prompt", $"prompt has {value.GetArrayLength()} prompts; {limits.MaxChoices} are the most.", "request_too_large");
+            : throw ApiException.Invalid(
+                "prompt",
+                $"prompt has {value.GetArrayLength()} prompts; {limits.MaxChoices} are the most.",
+                "request_too_large");
     }
 
     private static IReadOnlyList<int> One(JsonElement item, string param, ServedModel model) => item.ValueKind switch
     {
         JsonValueKind.String => Encode(JsonFields.Text(item, param), model),
-        JsonValueKind.Array when item.GetArrayLength() > 0 => JsonFields.Ids(item, param, model.Generator.Model.VocabSize),
-        _ => throw ApiException.Invalid(param, $"{param} must be a text or a list of at least one token id.", "invalid_type"),
+        JsonValueKind.Array when item.GetArrayLength() > 0 => JsonFields.Ids(
+            item,
+            param,
+            model.Generator.Model.VocabSize),
+        _ => throw ApiException.Invalid(
+            param,
+            $"{param} must be a text or a list of at least one token id.",
+            "invalid_type"),
     };
 
     /// <summary>Text never becomes a special token; a caller who wants one sends ids.</summary>

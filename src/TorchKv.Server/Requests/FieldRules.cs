@@ -1,9 +1,8 @@
 using System.Text.Json;
 using TorchKv.Extensions.AI.Options;
-using TorchKv.Runtime.Configuration;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
-using TorchKv.Server.Options;
 using TorchKv.Server.Security;
 
 namespace TorchKv.Server.Requests;
@@ -61,7 +60,9 @@ internal sealed class FieldRules(TorchKvServerOptions limits)
     public IReadOnlyList<string> StopTexts(JsonElement? field, string param)
     {
         var stop = JsonFields.Texts(field, param);
-        return stop.Count > limits.MaxStops ? throw ApiException.Invalid(param, $"{param} has {stop.Count} texts; {limits.MaxStops} are the most.")
+        return stop.Count > limits.MaxStops ? throw ApiException.Invalid(
+            param,
+            $"{param} has {stop.Count} texts; {limits.MaxStops} are the most.")
             : stop.All(text => text.Length >= 1 && text.Length <= limits.MaxStopLength) ? stop
             : throw ApiException.Invalid(param, $"{param} must have texts of 1 to {limits.MaxStopLength} characters.");
     }
@@ -131,7 +132,10 @@ internal sealed class FieldRules(TorchKvServerOptions limits)
         }
 
         return limits.StrictFields
-            ? throw ApiException.Invalid(unknown.Keys.First(), $"There is no field {unknown.Keys.First()}.", "unknown_field")
+            ? throw ApiException.Invalid(
+                unknown.Keys.First(),
+                $"There is no field {unknown.Keys.First()}.",
+                "unknown_field")
             : [.. unknown.Keys];
     }
 
@@ -141,13 +145,23 @@ internal sealed class FieldRules(TorchKvServerOptions limits)
     {
         if (isSet)
         {
-            throw ApiException.Invalid(param, $"{param} must be {only}: this server does not have it.", "unsupported_value");
+            throw ApiException.Invalid(
+                param,
+                $"{param} must be {only}: this server does not have it.",
+                "unsupported_value");
         }
     }
 
+    /// <summary>A field's name where it is set to something; nothing else.</summary>
+    public static IEnumerable<string> Ignored(string name, JsonElement? field)
+        => JsonFields.IsEmpty(field) ? [] : [name];
+
     /// <summary>Refuses formats of answers other than text.</summary>
     public static void RefuseFormat(JsonElement? format, string param)
-        => RefuseIf(!JsonFields.IsNull(format) && JsonFields.Named(format, "type") != "text", param, "left out, or of the type text");
+        => RefuseIf(
+            !JsonFields.IsNull(format) && JsonFields.Named(format, "type") != "text",
+            param,
+            "left out, or of the type text");
 
     private static void Refuse(GenerationFields fields)
     {
@@ -169,7 +183,9 @@ internal sealed class FieldRules(TorchKvServerOptions limits)
         {
             throw ApiException.Invalid(
                 param,
-                string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{param} is {set}, but must be from {least} to {most}."));
+                string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $"{param} is {set}, but must be from {least} to {most}."));
         }
     }
 
@@ -179,7 +195,9 @@ internal sealed class FieldRules(TorchKvServerOptions limits)
         {
             if ((uint)ids[i] >= (uint)vocabSize)
             {
-                throw ApiException.Invalid(param, $"{param}[{i}] is {ids[i]}, but must be a token id from 0 to {vocabSize - 1}.");
+                throw ApiException.Invalid(
+                    param,
+                    $"{param}[{i}] is {ids[i]}, but must be a token id from 0 to {vocabSize - 1}.");
             }
         }
 
@@ -196,9 +214,15 @@ internal sealed class FieldRules(TorchKvServerOptions limits)
         var byId = new Dictionary<int, float>(bias.Count);
         foreach (var (token, value) in bias)
         {
-            if (!int.TryParse(token, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var id) || id >= vocabSize)
+            if (!int.TryParse(
+                token,
+                System.Globalization.NumberStyles.None,
+                System.Globalization.CultureInfo.InvariantCulture,
+                out var id) || id >= vocabSize)
             {
-                throw ApiException.Invalid("logit_bias", $"logit_bias names a token that is no id from 0 to {vocabSize - 1}.");
+                throw ApiException.Invalid(
+                    "logit_bias",
+                    $"logit_bias names a token that is no id from 0 to {vocabSize - 1}.");
             }
 
             CheckRange("logit_bias", value, -100, 100);

@@ -18,7 +18,8 @@ internal static class JsonFields
     };
 
     /// <summary>Whether a field is left out or null.</summary>
-    public static bool IsNull(JsonElement? field) => field is not { ValueKind: not (JsonValueKind.Undefined or JsonValueKind.Null) };
+    public static bool IsNull(JsonElement? field)
+        => field is not { ValueKind: not (JsonValueKind.Undefined or JsonValueKind.Null) };
 
     /// <summary>A text.</summary>
     /// <exception cref="ApiException">It is none, or not Unicode.</exception>
@@ -36,7 +37,13 @@ internal static class JsonFields
         catch (InvalidOperationException e)
         {
             // Half of a surrogate pair, or bytes that are no UTF-8.
-            throw new ApiException(400, ApiException.InvalidRequest, "invalid_value", param, $"{param} has text that is not Unicode.", e);
+            throw new ApiException(
+                400,
+                ApiException.InvalidRequest,
+                "invalid_value",
+                param,
+                $"{param} has text that is not Unicode.",
+                e);
         }
     }
 
@@ -66,9 +73,12 @@ internal static class JsonFields
         var i = 0;
         foreach (var item in list.EnumerateArray())
         {
-            ids[i] = item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var id) && (uint)id < (uint)vocabSize
+            var isNumber = item.ValueKind == JsonValueKind.Number;
+            ids[i] = isNumber && item.TryGetInt32(out var id) && (uint)id < (uint)vocabSize
                 ? id
-                : throw ApiException.Invalid(param, $"{param}[{i}] must be a token id, a whole number from 0 to {vocabSize - 1}.");
+                : throw ApiException.Invalid(
+                    param,
+                    $"{param}[{i}] must be a token id, a whole number from 0 to {vocabSize - 1}.");
             i++;
         }
 

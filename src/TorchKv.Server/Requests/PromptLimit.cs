@@ -3,7 +3,9 @@ using TorchKv.Server.Models;
 
 namespace TorchKv.Server.Requests;
 
-/// <summary>Refuses texts that cannot fit the context before they are tokenized, which takes time in proportion to their length.</summary>
+/// <summary>
+/// Refuses texts that cannot fit the context before they are tokenized, which takes time in proportion to their length.
+/// </summary>
 internal static class PromptLimit
 {
     /// <summary>Checks a text's length.</summary>
@@ -18,7 +20,7 @@ internal static class PromptLimit
         {
             throw ApiException.Invalid(
                 param,
-                $"{param} has {length} characters; the context of {model.Generator.Model.ContextLength} tokens can hold {most} at the very most.",
+                $"{param} has {length} characters; a context of the longest tokens has room for {most}.",
                 "context_length_exceeded");
         }
     }

@@ -1,11 +1,10 @@
 using System.Text.Json;
 using TorchKv.Extensions.AI.Options;
 using TorchKv.Extensions.AI.Templates;
-using TorchKv.Runtime.Configuration;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
 
 namespace TorchKv.Server.Requests;
 
@@ -37,7 +36,10 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
             CacheSalt = salt(FieldRules.Salt(request.CacheSalt)),
         };
         var ids = Cut(prompt.Encode(model.Tokenizer), request, model);
-        var options = asked.ToGenerationOptions(model.Generator.Model, ids.Count) with { Deadline = limits.RequestTimeout };
+        var options = asked.ToGenerationOptions(
+            model.Generator.Model,
+            ids.Count) with
+        { Deadline = limits.RequestTimeout };
         return new GenerationPlan
         {
             Id = FieldRules.AnswerId("resp_", null),
@@ -48,7 +50,7 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
             IsStream = request.Stream == true,
             TrimsAnswerStart = prompt.TrimsAnswerStart,
             ChatTemplate = model.Template.Name,
-            IgnoredFields = JsonFields.IsEmpty(request.Tools) ? rules.Unknown(request.Unknown) : [.. rules.Unknown(request.Unknown), "tools"],
+            IgnoredFields = [.. rules.Unknown(request.Unknown), .. FieldRules.Ignored("tools", request.Tools)],
         };
     }
 
@@ -87,7 +89,10 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
         }
         else
         {
-            throw ApiException.Invalid("input", "input must be a text or a list of at least one message.", "invalid_type");
+            throw ApiException.Invalid(
+                "input",
+                "input must be a text or a list of at least one message.",
+                "invalid_type");
         }
 
         return turns;
@@ -104,14 +109,23 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
         {
             case "message":
                 return item.TryGetProperty("content", out var content)
-                    ? new ChatTurn(ChatMessages.Role(JsonFields.Named(item, "role"), $"{where}.role"), ChatMessages.Content(content, $"{where}.content"))
+                    ? new ChatTurn(
+                        ChatMessages.Role(JsonFields.Named(item, "role"), $"{where}.role"),
+                        ChatMessages.Content(content, $"{where}.content"))
                     : throw ApiException.Invalid($"{where}.content", $"{where}.content is missing.", "missing_field");
             case "function_call":
                 return new ChatTurn(ChatTurnRole.Assistant, item.GetRawText());
             case "function_call_output" when item.TryGetProperty("output", out var output):
-                return new ChatTurn(ChatTurnRole.Tool, output.ValueKind == JsonValueKind.String ? JsonFields.Text(output, $"{where}.output") : output.GetRawText());
+                return new ChatTurn(
+                    ChatTurnRole.Tool,
+                    output.ValueKind == JsonValueKind.String ? JsonFields.Text(
+                        output,
+                        $"{where}.output") : output.GetRawText());
             default:
-                throw ApiException.Invalid($"{where}.type", $"{where}.type must be message, function_call or function_call_output.", "unsupported_value");
+                throw ApiException.Invalid(
+                    $"{where}.type",
+                    $"{where}.type must be message, function_call or function_call_output.",
+                    "unsupported_value");
         }
     }
 

@@ -13,7 +13,11 @@ internal static class Truncation
     /// <param name="maxTokens">Tokens to generate, for which -1 leaves room.</param>
     /// <param name="model">The model.</param>
     /// <exception cref="ApiException">A field has a value that it cannot have.</exception>
-    public static IReadOnlyList<int> Apply(IReadOnlyList<int> ids, GenerationFields fields, int maxTokens, ServedModel model)
+    public static IReadOnlyList<int> Apply(
+        IReadOnlyList<int> ids,
+        GenerationFields fields,
+        int maxTokens,
+        ServedModel model)
     {
         if (fields.TruncationSide is not (null or "left" or "right"))
         {
@@ -29,7 +33,9 @@ internal static class Truncation
         {
             -1 => model.Generator.Model.ContextLength - Math.Max(1, maxTokens),
             >= 1 => asked,
-            _ => throw ApiException.Invalid("truncate_prompt_tokens", $"truncate_prompt_tokens is {asked}, but must be -1 or at least 1."),
+            _ => throw ApiException.Invalid(
+                "truncate_prompt_tokens",
+                $"truncate_prompt_tokens is {asked}, but must be -1 or at least 1."),
         };
         return keep < 1 || ids.Count <= keep ? ids
             : fields.TruncationSide == "right" ? [.. ids.Take(keep)]

@@ -16,7 +16,8 @@ internal sealed record Call(string RequestId, long StartedAt)
 
     /// <summary>The call of a request that the pipeline has begun.</summary>
     public static Call Of(HttpContext context)
-        => context.Features.Get<Call>() ?? throw new InvalidOperationException("The endpoint runs outside the server's pipeline.");
+        => context.Features.Get<Call>()
+            ?? throw new InvalidOperationException("The endpoint runs outside the server's pipeline.");
 
     /// <summary>The salt of the request's cached blocks.</summary>
     public string? CacheSalt(string? clientSalt) => Key is { } key ? key.CacheSalt(clientSalt) : clientSalt;

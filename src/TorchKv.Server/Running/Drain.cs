@@ -1,16 +1,22 @@
 using Microsoft.Extensions.Hosting;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 
 namespace TorchKv.Server.Running;
 
 /// <summary>
-/// Lets running requests finish when the host stops: new ones are refused at once, and what still runs after the time-out
-/// is ended with an error.
+/// Lets running requests finish when the host stops: new ones are refused at once, and what still runs after the
+/// time-out is ended with an error.
 /// </summary>
-/// <remarks>The host waits here before it stops listening, so that <c>/ready</c> can say that the server goes.</remarks>
-internal sealed class Drain(ModelHost models, TorchKvServerOptions options, TimeProvider time) : IHostedLifecycleService, IDisposable
+/// <remarks>
+/// The host waits here before it stops listening, so that <c>/ready</c> can say that the server goes.
+/// </remarks>
+internal sealed class Drain(
+    ModelHost models,
+    TorchKvServerOptions options,
+    TimeProvider time) : IHostedLifecycleService, IDisposable
 {
     // Time for the last error frames to be written.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);

@@ -1,16 +1,17 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using TorchKv.Runtime.Scheduling;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
 using TorchKv.Server.Security;
 
 namespace TorchKv.Server.Running;
 
 /// <summary>What happens around every endpoint: names, keys, limits, errors and counts.</summary>
-/// <remarks>It belongs to the endpoints rather than to the application, so that it holds wherever they are mounted.</remarks>
+/// <remarks>
+/// It belongs to the endpoints rather than to the application, so that it holds wherever they are mounted.
+/// </remarks>
 internal sealed partial class RequestPipeline(
     TorchKvServerOptions options,
     ApiKeys keys,
@@ -26,7 +27,8 @@ internal sealed partial class RequestPipeline(
     /// <param name="inner">The endpoint.</param>
     /// <param name="access">What a request to it needs.</param>
     /// <param name="handler">Its name in metrics: its path.</param>
-    public RequestDelegate Wrap(RequestDelegate inner, EndpointAccess access, string handler) => context => RunAsync(context, inner, access, handler);
+    public RequestDelegate Wrap(RequestDelegate inner, EndpointAccess access, string handler)
+        => context => RunAsync(context, inner, access, handler);
 
     private async Task RunAsync(HttpContext context, RequestDelegate inner, EndpointAccess access, string handler)
     {
@@ -62,7 +64,8 @@ internal sealed partial class RequestPipeline(
                 drain.Leave();
             }
 
-            metrics.HttpRequests.Add($"handler=\"{handler}\",method=\"{MethodOf(context)}\",status=\"{context.Response.StatusCode / 100}xx\"");
+            var status = context.Response.StatusCode / 100;
+            metrics.HttpRequests.Add($"handler=\"{handler}\",method=\"{MethodOf(context)}\",status=\"{status}xx\"");
             metrics.HttpDuration.Observe(time.GetElapsedTime(call.StartedAt).TotalSeconds);
         }
     }
@@ -79,7 +82,8 @@ internal sealed partial class RequestPipeline(
     /// <summary>The caller's key; null where none is needed.</summary>
     private ApiKey? Authenticate(HttpContext context, EndpointAccess access)
     {
-        if (!keys.AreNeeded || access == EndpointAccess.Open || (access == EndpointAccess.Metrics && options.OpenMetrics))
+        if (!keys.AreNeeded || access == EndpointAccess.Open || (
+            access == EndpointAccess.Metrics && options.OpenMetrics))
         {
             return null;
         }

@@ -27,10 +27,12 @@ internal sealed class ApiKey
     public int? RequestsPerMinute { get; }
 
     /// <summary>
-    /// The salt of the key's cached blocks: no caller can name another key's, whatever salt it sends, so that keys share no
-    /// blocks and the time of an answer tells nothing of what others asked.
+    /// The salt of the key's cached blocks: no caller can name another key's, whatever salt it sends, so that keys
+    /// share no blocks and the time of an answer tells nothing of what others asked.
     /// </summary>
     /// <param name="clientSalt">The salt that the request names; null: none.</param>
     public string CacheSalt(string? clientSalt)
-        => Convert.ToHexString(HMACSHA256.HashData(_saltKey, Encoding.UTF8.GetBytes(clientSalt is null ? "" : "\n" + clientSalt)));
+        => Convert.ToHexString(HMACSHA256.HashData(
+            _saltKey,
+            Encoding.UTF8.GetBytes(clientSalt is null ? "" : "\n" + clientSalt)));
 }

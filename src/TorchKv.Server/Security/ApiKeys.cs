@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 
 namespace TorchKv.Server.Security;
 
@@ -18,7 +18,9 @@ internal sealed class ApiKeys
     public bool AreNeeded => _keys.Count > 0;
 
     /// <summary>The keys of the options: the one key and those of the file.</summary>
-    /// <exception cref="RequestException">The file cannot be read, or a line of it is wrong; the message names file and line.</exception>
+    /// <exception cref="RequestException">
+    /// The file cannot be read, or a line of it is wrong; the message names file and line.
+    /// </exception>
     public static ApiKeys Of(TorchKvServerOptions options)
     {
         var keys = new List<ApiKey>();
@@ -60,7 +62,9 @@ internal sealed class ApiKeys
 
     private static byte[] HashOf(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
-    /// <summary>Reads lines of a name, a key or <c>sha256:</c> and its hash in hex, and <c>requests-per-minute=N</c> if wanted.</summary>
+    /// <summary>
+    /// Reads lines of a name, a key or <c>sha256:</c> and its hash in hex, and <c>requests-per-minute=N</c> if wanted.
+    /// </summary>
     private static IEnumerable<ApiKey> Read(string file)
     {
         string[] lines;
@@ -78,7 +82,9 @@ internal sealed class ApiKeys
             var line = lines[i].Trim();
             if (line.Length > 0 && line[0] != '#')
             {
-                yield return Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries), $"{file}, line {i + 1}");
+                yield return Parse(
+                    line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries),
+                    $"{file}, line {i + 1}");
             }
         }
     }
@@ -87,14 +93,16 @@ internal sealed class ApiKeys
     {
         if (words.Length is < 2 or > 3)
         {
-            throw new RequestException($"{where}: a line has a name, a key or {HashPrefix}HASH, and requests-per-minute=N if wanted.");
+            throw new RequestException(
+                $"{where}: a line has a name, a key or {HashPrefix}HASH, and requests-per-minute=N if wanted.");
         }
 
         byte[] hash;
         if (words[1].StartsWith(HashPrefix, StringComparison.Ordinal))
         {
-            hash = words[1].Length == HashPrefix.Length + 64 && words[1].AsSpan(HashPrefix.Length).IndexOfAnyExcept(HexDigits) < 0
-                ? Convert.FromHexString(words[1].AsSpan(HashPrefix.Length))
+            var digits = words[1][HashPrefix.Length..];
+            hash = digits.Length == 64 && digits.All(char.IsAsciiHexDigit)
+                ? Convert.FromHexString(digits)
                 : throw new RequestException($"{where}: {HashPrefix} must be followed by 64 hexadecimal digits.");
         }
         else
@@ -104,8 +112,6 @@ internal sealed class ApiKeys
 
         return new ApiKey(words[0], hash, words.Length == 3 ? Limit(words[2], where) : null);
     }
-
-    private static readonly System.Buffers.SearchValues<char> HexDigits = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF");
 
     private static int Limit(string word, string where)
     {

@@ -1,17 +1,17 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
-using TorchKv.Runtime.Scheduling;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Errors;
 
 namespace TorchKv.Server.Security;
 
 /// <summary>
-/// Refuses requests that were sent to a name the server does not go by. A web page can make its own name point to a loopback
-/// address (DNS rebinding), but cannot send another name.
+/// Refuses requests that were sent to a name the server does not go by. A web page can make its own name point to a
+/// loopback address (DNS rebinding), but cannot send another name.
 /// </summary>
-internal sealed class HostCheck(IEnumerable<string> allowedHosts)
+internal sealed class HostCheck(TorchKvServerOptions options)
 {
-    private readonly HashSet<string> _allowed = new(allowedHosts, StringComparer.OrdinalIgnoreCase);
+    private readonly HashSet<string> _allowed = new(options.AllowedHosts, StringComparer.OrdinalIgnoreCase);
 
     /// <exception cref="ApiException">The request names another host.</exception>
     public void Check(HttpContext context)
@@ -19,7 +19,9 @@ internal sealed class HostCheck(IEnumerable<string> allowedHosts)
         var host = context.Request.Host.Host;
         var isFine = _allowed.Count > 0
             ? _allowed.Contains("*") || _allowed.Contains(host)
-            : context.Connection.LocalIpAddress is not { } local || !IPAddress.IsLoopback(local) || IsLoopbackName(host);
+            : context.Connection.LocalIpAddress is not { } local
+                || !IPAddress.IsLoopback(local)
+                || IsLoopbackName(host);
         if (!isFine)
         {
             throw new ApiException(

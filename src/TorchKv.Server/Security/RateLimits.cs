@@ -1,5 +1,6 @@
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Errors;
 
 namespace TorchKv.Server.Security;
@@ -9,14 +10,16 @@ internal sealed class RateLimits : IDisposable
 {
     private readonly PartitionedRateLimiter<(ApiKey? Key, string Address)> _limiter;
 
-    public RateLimits(int requestsPerMinute)
+    public RateLimits(TorchKvServerOptions options)
     {
         _limiter = PartitionedRateLimiter.Create<(ApiKey? Key, string Address), string>(caller =>
         {
-            var limit = caller.Key?.RequestsPerMinute ?? requestsPerMinute;
+            var limit = caller.Key?.RequestsPerMinute ?? options.RequestsPerMinute;
             return limit == 0
                 ? RateLimitPartition.GetNoLimiter("")
-                : RateLimitPartition.GetTokenBucketLimiter(caller.Key is { } key ? "key " + key.Name : "address " + caller.Address, _ => Bucket(limit));
+                : RateLimitPartition.GetTokenBucketLimiter(
+                    caller.Key is { } key ? "key " + key.Name : "address " + caller.Address,
+                    _ => Bucket(limit));
         });
     }
 

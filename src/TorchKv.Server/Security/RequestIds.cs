@@ -14,5 +14,6 @@ internal static class RequestIds
     public static string New() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
 
     /// <summary>Whether a caller's own can be written to headers and logs.</summary>
-    public static bool IsSane(string id) => id.Length is >= 1 and <= MaxLength && id.AsSpan().IndexOfAnyExcept(Allowed) < 0;
+    public static bool IsSane(string id)
+        => id.Length is >= 1 and <= MaxLength && id.AsSpan().IndexOfAnyExcept(Allowed) < 0;
 }

@@ -72,5 +72,7 @@ public sealed class ChatOptionsMappingTests(StorytellerEngine storyteller)
         => Assert.Throws<NotSupportedException>(() => Map(new ChatOptions { RawRepresentationFactory = _ => "text" }));
 
     private GenerationOptions Map(ChatOptions? options)
-        => ChatOptionsMapping.Map(options, _client, modelId: null).ToGenerationOptions(storyteller.Engine.Model, promptTokens: 10);
+        => ChatOptionsMapping.Map(options, _client, modelId: null).ToGenerationOptions(
+            storyteller.Engine.Model,
+            promptTokens: 10);
 }

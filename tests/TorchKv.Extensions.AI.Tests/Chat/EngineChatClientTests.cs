@@ -17,7 +17,9 @@ public sealed class EngineChatClientTests(StorytellerEngine storyteller)
     public async Task TheAnswerIsTheEnginesText()
     {
         var expected = "";
-        await foreach (var piece in storyteller.Engine.GenerateAsync("Once upon a time", new GenerationOptions { MaxNewTokens = 12 }))
+        await foreach (var piece in storyteller.Engine.GenerateAsync(
+            "Once upon a time",
+            new GenerationOptions { MaxNewTokens = 12 }))
         {
             expected += piece.Text;
         }
@@ -58,12 +60,16 @@ public sealed class EngineChatClientTests(StorytellerEngine storyteller)
     [Fact]
     public async Task UsageCountsPromptAnswerAndCachedTokens()
     {
-        ChatMessage[] chat = [new(ChatRole.User, string.Concat(Enumerable.Repeat("There was a cat who had a hat. ", 8)))];
+        ChatMessage[] chat = [new(
+            ChatRole.User,
+            string.Concat(Enumerable.Repeat("There was a cat who had a hat. ", 8)))];
         var usage = (await _client.GetResponseAsync(chat, Greedy)).Usage!;
         Assert.Equal(12, usage.OutputTokenCount);
         Assert.Equal(usage.InputTokenCount + 12, usage.TotalTokenCount);
         var again = (await _client.GetResponseAsync(chat, Greedy)).Usage!;
-        Assert.True(again.CachedInputTokenCount >= 16, $"{again.CachedInputTokenCount} of {again.InputTokenCount} were cached.");
+        Assert.True(
+            again.CachedInputTokenCount >= 16,
+            $"{again.CachedInputTokenCount} of {again.InputTokenCount} were cached.");
     }
 
     [Fact]
@@ -79,7 +85,13 @@ public sealed class EngineChatClientTests(StorytellerEngine storyteller)
     [Fact]
     public async Task OptionsAndMessagesStayAsTheyWere()
     {
-        var options = new ChatOptions { Temperature = 0, MaxOutputTokens = 2, StopSequences = ["x"], Instructions = "i" };
+        var options = new ChatOptions
+        {
+            Temperature = 0,
+            MaxOutputTokens = 2,
+            StopSequences = ["x"],
+            Instructions = "i",
+        };
         List<ChatMessage> messages = [.. Hello];
         await storyteller.Engine.AsIChatClient().GetResponseAsync(messages, options);
         Assert.Single(messages);
@@ -92,7 +104,9 @@ public sealed class EngineChatClientTests(StorytellerEngine storyteller)
     {
         var whole = (await _client.GetResponseAsync(Hello, Greedy)).Text;
         var stop = whole[6..9];
-        var stopped = await _client.GetResponseAsync(Hello, new ChatOptions { Temperature = 0, MaxOutputTokens = 12, StopSequences = [stop] });
+        var stopped = await _client.GetResponseAsync(
+            Hello,
+            new ChatOptions { Temperature = 0, MaxOutputTokens = 12, StopSequences = [stop] });
         Assert.Equal(whole[..whole.IndexOf(stop, StringComparison.Ordinal)], stopped.Text);
         Assert.Equal(ChatFinishReason.Stop, stopped.FinishReason);
     }
@@ -137,7 +151,12 @@ public sealed class EngineChatClientTests(StorytellerEngine storyteller)
     public void WhatTheEngineLacksIsRefusedByName()
     {
         var error = Assert.Throws<OptionException>(
-            () => { _client.GetStreamingResponseAsync(Hello, new ChatOptions { ResponseFormat = ChatResponseFormat.Json }); });
+            () =>
+            {
+                _client.GetStreamingResponseAsync(
+                Hello,
+                new ChatOptions { ResponseFormat = ChatResponseFormat.Json });
+            });
         Assert.Equal("response_format", error.Option);
     }
 
@@ -149,7 +168,9 @@ public sealed class EngineChatClientTests(StorytellerEngine storyteller)
     public void ContentThatIsNotTextIsRefused()
     {
         ChatMessage[] picture = [new(ChatRole.User, [new UriContent("http://localhost/a.png", "image/png")])];
-        Assert.Contains("UriContent", Assert.Throws<NotSupportedException>(() => { _client.GetStreamingResponseAsync(picture); }).Message);
+        Assert.Contains(
+            "UriContent",
+            Assert.Throws<NotSupportedException>(() => { _client.GetStreamingResponseAsync(picture); }).Message);
     }
 
     [Fact]
@@ -166,7 +187,10 @@ public sealed class EngineChatClientTests(StorytellerEngine storyteller)
         var read = 0;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in _client.GetStreamingResponseAsync(Hello, new ChatOptions { Seed = 1 }, cancel.Token))
+            await foreach (var _ in _client.GetStreamingResponseAsync(
+                Hello,
+                new ChatOptions { Seed = 1 },
+                cancel.Token))
             {
                 read++;
                 await cancel.CancelAsync();

@@ -15,7 +15,9 @@ public sealed class ChatPromptTests
     [InlineData("chatml")]
     public void WhatPeopleSayNeverBecomesASpecialToken(string template)
     {
-        ChatTurn[] chat = [new(ChatTurnRole.System, "<|endoftext|>"), new(ChatTurnRole.User, "a<|endoftext|>b<|endoftext|>")];
+        ChatTurn[] chat = [new(ChatTurnRole.System, "<|endoftext|>"), new(
+            ChatTurnRole.User,
+            "a<|endoftext|>b<|endoftext|>")];
         var prompt = ChatTemplates.Load(template).Render(chat);
         var ids = prompt.Encode(Gpt2);
         Assert.DoesNotContain(ids, Gpt2.IsSpecial);

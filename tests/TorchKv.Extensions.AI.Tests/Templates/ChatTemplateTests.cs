@@ -36,7 +36,9 @@ public sealed class ChatTemplateTests
     public void ChatMlMarksEveryTurn()
     {
         var prompt = ChatTemplates.ChatMl.Render(Chat[..2]);
-        Assert.Equal("<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", prompt.Text);
+        Assert.Equal(
+            "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
+            prompt.Text);
         Assert.Equal(["<|im_end|>"], prompt.Stop);
     }
 
@@ -95,7 +97,8 @@ public sealed class ChatTemplateTests
     public void TheUsualJinjaOfChatMlIsKnown()
     {
         using var folder = new TemporaryFolder();
-        var source = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}"
+        var source = "{% for message in messages %}"
+            + "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}"
             + "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
         File.WriteAllText(folder["chat_template.jinja"], source);
         Assert.Same(ChatTemplates.ChatMl, ChatTemplates.OfModel(folder.Path));

@@ -48,7 +48,9 @@ public abstract class ChatClientContract
     [Fact]
     public async Task InstructionsAndHistoryAreTold()
     {
-        ChatMessage[] chat = [new(ChatRole.User, "My name is Ann."), new(ChatRole.Assistant, "Hello, Ann."), new(ChatRole.User, "Who am I?")];
+        ChatMessage[] chat = [new(ChatRole.User, "My name is Ann."), new(
+            ChatRole.Assistant,
+            "Hello, Ann."), new(ChatRole.User, "Who am I?")];
         var options = Greedy(1);
         var without = (await Client.GetResponseAsync(chat, options)).Usage!.InputTokenCount;
         options.Instructions = "Answer briefly.";
@@ -70,7 +72,9 @@ public abstract class ChatClientContract
     public async Task ASeedGivesTheSameAnswer()
     {
         var options = new ChatOptions { Temperature = 1.1f, TopP = 0.9f, Seed = 42, MaxOutputTokens = 16 };
-        Assert.Equal((await Client.GetResponseAsync(Hello, options)).Text, (await Client.GetResponseAsync(Hello, options)).Text);
+        Assert.Equal(
+            (await Client.GetResponseAsync(Hello, options)).Text,
+            (await Client.GetResponseAsync(Hello, options)).Text);
     }
 
     [Fact]

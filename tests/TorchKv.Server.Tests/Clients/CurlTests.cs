@@ -10,8 +10,10 @@ namespace TorchKv.Server.Tests.Clients;
 /// <summary>curl: plain, stream, usage, error, cancel.</summary>
 public sealed class CurlTests(Storyteller storyteller)
 {
-    private const string Chat = """{"model":"storyteller","messages":[{"role":"user","content":"Tell me a story."}],"max_tokens":8,"temperature":0""";
-    private static readonly bool HasCurl = Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "curl")));
+    private const string Chat = """{"model":"storyteller","messages":[{"role":"user","content":"Tell me a story."}]"""
+        + ""","max_tokens":8,"temperature":0""";
+    private static readonly bool HasCurl = Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator).Any(
+        folder => File.Exists(Path.Combine(folder, "curl")));
 
     [Fact]
     public async Task PlainStreamAndErrorWork()
@@ -56,10 +58,15 @@ public sealed class CurlTests(Storyteller storyteller)
         return (output, curl.ExitCode);
     }
 
-    private static Process Start(RunningServer server, string body, params string[] more) => Process.Start(new ProcessStartInfo(
+    private static Process Start(
+        RunningServer server,
+        string body,
+        params string[] more) => Process.Start(new ProcessStartInfo(
         "curl",
-        ["-sS", "-N", .. more, new Uri(server.Address, "/v1/chat/completions").ToString(), "-H", "Content-Type: application/json", "-d", body])
-    {
-        RedirectStandardOutput = true,
-    })!;
+        ["-sS", "-N", .. more, new Uri(
+            server.Address,
+            "/v1/chat/completions").ToString(), "-H", "Content-Type: application/json", "-d", body])
+        {
+            RedirectStandardOutput = true,
+        })!;
 }

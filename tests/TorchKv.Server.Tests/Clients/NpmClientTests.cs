@@ -17,7 +17,10 @@ public sealed class NpmClientTests(Storyteller storyteller)
         Assert.SkipUnless(
             Directory.Exists(Path.Combine(Folder, "node_modules", "openai")),
             "npm's openai is not installed: run 'npm ci' in tests/TorchKv.Server.Tests/Clients/npm.");
-        var start = new ProcessStartInfo("node", "client.mjs") { WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            "node",
+            "client.mjs")
+        { WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["BASE_URL"] = new Uri(storyteller.Server.Address, "/v1").ToString();
         using var node = Process.Start(start)!;
         var errors = node.StandardError.ReadToEndAsync();

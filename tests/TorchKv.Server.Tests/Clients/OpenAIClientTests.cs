@@ -12,12 +12,18 @@ namespace TorchKv.Server.Tests.Clients;
 /// <summary>The official .NET client: plain, stream, usage, error, cancel.</summary>
 public sealed class OpenAIClientTests(Storyteller storyteller)
 {
-    private static readonly ChatMessage[] Hello = [new SystemChatMessage("You tell stories."), new UserChatMessage("Tell me one.")];
+    private static readonly ChatMessage[] Hello =
+    [
+        new SystemChatMessage("You tell stories."),
+        new UserChatMessage("Tell me one."),
+    ];
 
     [Fact]
     public async Task TheSeedsExampleRunsWithNothingChangedButItsAddress()
     {
-        var client = new OpenAIClient(new ApiKeyCredential("any"), new OpenAIClientOptions { Endpoint = new Uri(storyteller.Server.Address, "/v1") });
+        var client = new OpenAIClient(
+            new ApiKeyCredential("any"),
+            new OpenAIClientOptions { Endpoint = new Uri(storyteller.Server.Address, "/v1") });
         ChatCompletion response = await client.GetChatClient("gpt-4").CompleteChatAsync(
             [
                 new SystemChatMessage("You are a helpful assistant."),
@@ -31,14 +37,16 @@ public sealed class OpenAIClientTests(Storyteller storyteller)
     [Fact]
     public async Task PlainAnswersAreRead()
     {
-        ChatCompletion answer = await Client(storyteller.Server, "storyteller").CompleteChatAsync(Hello, new ChatCompletionOptions
-        {
-            MaxOutputTokenCount = 10,
-            Temperature = 0,
-            IncludeLogProbabilities = true,
-            TopLogProbabilityCount = 2,
-            EndUserId = "me",
-        });
+        ChatCompletion answer = await Client(
+            storyteller.Server,
+            "storyteller").CompleteChatAsync(Hello, new ChatCompletionOptions
+            {
+                MaxOutputTokenCount = 10,
+                Temperature = 0,
+                IncludeLogProbabilities = true,
+                TopLogProbabilityCount = 2,
+                EndUserId = "me",
+            });
         Assert.Equal(ChatMessageRole.Assistant, answer.Role);
         Assert.NotEmpty(answer.Content[0].Text);
         Assert.Contains(answer.FinishReason, new[] { ChatFinishReason.Length, ChatFinishReason.Stop });
@@ -54,7 +62,9 @@ public sealed class OpenAIClientTests(Storyteller storyteller)
         ChatTokenUsage? usage = null;
         ChatFinishReason? reason = null;
         var options = new ChatCompletionOptions { MaxOutputTokenCount = 10, Temperature = 0 };
-        await foreach (var update in Client(storyteller.Server, "storyteller").CompleteChatStreamingAsync(Hello, options))
+        await foreach (var update in Client(
+            storyteller.Server,
+            "storyteller").CompleteChatStreamingAsync(Hello, options))
         {
             text += string.Concat(update.ContentUpdate.Select(part => part.Text));
             usage ??= update.Usage;
@@ -72,16 +82,25 @@ public sealed class OpenAIClientTests(Storyteller storyteller)
     public async Task ErrorsAreExceptionsWithTheirStatus()
     {
         var error = await Assert.ThrowsAsync<ClientResultException>(
-            () => Client(storyteller.Server, "storyteller").CompleteChatAsync(Hello, new ChatCompletionOptions { MaxOutputTokenCount = 5_000 }));
+            () => Client(storyteller.Server, "storyteller").CompleteChatAsync(
+                Hello,
+                new ChatCompletionOptions { MaxOutputTokenCount = 5_000 }));
         Assert.Equal(400, error.Status);
         Assert.Contains("context_length_exceeded", error.Message);
-        Assert.Equal(404, (await Assert.ThrowsAsync<ClientResultException>(() => Client(storyteller.Server, "other").CompleteChatAsync(Hello))).Status);
+        var unknown = await Assert.ThrowsAsync<ClientResultException>(
+            () => Client(storyteller.Server, "other").CompleteChatAsync(Hello));
+        Assert.Equal(404, unknown.Status);
     }
 
     [Fact]
     public async Task AFullQueueIsTriedAgainByTheClientItself()
     {
-        var fake = new FakeGenerator(Storyteller.Tokenizer) { Refusal = new Runtime.Contracts.QueueFullException(1, 1) };
+        var fake = new FakeGenerator(Storyteller.Tokenizer)
+        {
+            Refusal = new Runtime.Contracts.QueueFullException(
+            1,
+            1)
+        };
         await using var server = await RunningServer.StartAsync(fake);
         var asking = Client(server, "fake", retries: 3).CompleteChatAsync(Hello);
         while (server.Metrics.Rejected.Counts.All(count => count.Label != "overloaded"))
@@ -102,7 +121,9 @@ public sealed class OpenAIClientTests(Storyteller storyteller)
         fake.Release(6);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var update in Client(server, "fake").CompleteChatStreamingAsync(Hello, cancellationToken: cancel.Token))
+            await foreach (var update in Client(server, "fake").CompleteChatStreamingAsync(
+                Hello,
+                cancellationToken: cancel.Token))
             {
                 if (update.ContentUpdate.Any(part => part.Text.Length > 0))
                 {
@@ -119,7 +140,12 @@ public sealed class OpenAIClientTests(Storyteller storyteller)
     [Fact]
     public async Task AnErrorInTheMiddleOfAStreamReachesTheReader()
     {
-        var fake = new FakeGenerator(Storyteller.Tokenizer) { Failure = (3, new Runtime.Contracts.DeadlineExceededException(TimeSpan.FromSeconds(1), 3)) };
+        var fake = new FakeGenerator(Storyteller.Tokenizer)
+        {
+            Failure = (
+            3,
+            new Runtime.Contracts.DeadlineExceededException(TimeSpan.FromSeconds(1), 3))
+        };
         await using var server = await RunningServer.StartAsync(fake);
         var reasons = new List<ChatFinishReason?>();
         var ended = false;
@@ -143,7 +169,9 @@ public sealed class OpenAIClientTests(Storyteller storyteller)
     [Fact]
     public async Task ResponsesAreRead()
     {
-        var client = new ResponsesClient(new ApiKeyCredential("any"), new ResponsesClientOptions { Endpoint = new Uri(storyteller.Server.Address, "/v1") });
+        var client = new ResponsesClient(
+            new ApiKeyCredential("any"),
+            new ResponsesClientOptions { Endpoint = new Uri(storyteller.Server.Address, "/v1") });
         ResponseResult response = await client.CreateResponseAsync("storyteller", "Tell me a story.");
         Assert.NotEmpty(response.GetOutputText());
         var text = "";
@@ -162,7 +190,9 @@ public sealed class OpenAIClientTests(Storyteller storyteller)
     [Fact]
     public async Task ModelsAreRead()
     {
-        var models = (await new OpenAIClient(new ApiKeyCredential("any"), Options(storyteller.Server, retries: 0)).GetOpenAIModelClient().GetModelsAsync()).Value;
+        var models = (await new OpenAIClient(
+            new ApiKeyCredential("any"),
+            Options(storyteller.Server, retries: 0)).GetOpenAIModelClient().GetModelsAsync()).Value;
         Assert.Equal("storyteller", Assert.Single(models).Id);
     }
 

@@ -26,7 +26,9 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
 
     public GeneratorLoad Load => new(0, Active, 100 - Active, 100);
 
-    /// <summary>The text of every answer; it ends with stop where <see cref="EndsByItself"/>, else it repeats until max_tokens.</summary>
+    /// <summary>
+    /// The text of every answer; it ends with stop where <see cref="EndsByItself"/>, else it repeats until max_tokens.
+    /// </summary>
     public string Says { get; init; } = " Once upon a time there was a cat.";
 
     public bool EndsByItself { get; init; } = true;
@@ -61,15 +63,24 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
 
     public void Release(int tokens) => _steps.Release(tokens);
 
-    public IAsyncEnumerable<GeneratedPiece> GenerateAsync(IReadOnlyList<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<GeneratedPiece> GenerateAsync(
+        IReadOnlyList<int> promptIds,
+        GenerationOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         options ??= new GenerationOptions();
         LastOptions = options;
         LastPrompt = promptIds;
-        return _isArmed && Refusal is { } refusal ? throw refusal : RunAsync([.. promptIds], options, cancellationToken);
+        return _isArmed && Refusal is { } refusal ? throw refusal : RunAsync(
+            [.. promptIds],
+            options,
+            cancellationToken);
     }
 
-    private async IAsyncEnumerable<GeneratedPiece> RunAsync(int[] prompt, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<GeneratedPiece> RunAsync(
+        int[] prompt,
+        GenerationOptions options,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _active);
         if (_isArmed)
@@ -119,9 +130,17 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
         }
     }
 
-    private GeneratedPiece Next(Row row, int index, int step, IReadOnlyList<int> ids, int[] prompt, GenerationOptions options)
+    private GeneratedPiece Next(
+        Row row,
+        int index,
+        int step,
+        IReadOnlyList<int> ids,
+        int[] prompt,
+        GenerationOptions options)
     {
-        var scores = step == 0 && index == 0 && options.PromptLogProbs ? prompt.Skip(1).Select(id => Score(id, options)).ToArray() : null;
+        var scores = step == 0 && index == 0 && options.PromptLogProbs ? prompt.Skip(1).Select(id => Score(
+            id,
+            options)).ToArray() : null;
         if ((EndsByItself && step == ids.Count) || step == options.MaxNewTokens)
         {
             row.IsDone = true;
@@ -137,7 +156,9 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
 
         var id = ids[step % ids.Count];
         var text = row.Text.Append(id);
-        FinishReason? reason = row.Text.IsStopped ? FinishReason.Stop : step + 1 == options.MaxNewTokens ? FinishReason.Length : null;
+        FinishReason? reason = row.Text.IsStopped ? FinishReason.Stop
+            : step + 1 == options.MaxNewTokens ? FinishReason.Length
+            : null;
         row.IsDone = reason is not null;
         return new GeneratedPiece
         {
@@ -152,7 +173,12 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
     }
 
     private ScoredToken Score(int id, GenerationOptions options)
-        => new(id, LogProbability, [.. Enumerable.Range(0, options.LogProbs ?? 0).Select(i => new TokenLogProbability(i, LogProbability - i))]);
+        => new(
+            id,
+            LogProbability,
+            [.. Enumerable.Range(
+                0,
+                options.LogProbs ?? 0).Select(i => new TokenLogProbability(i, LogProbability - i))]);
 
     private sealed class Row(IncrementalDetokenizer text)
     {

@@ -8,9 +8,10 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TorchKv.Extensions.AI.Templates;
+using TorchKv.Server.Configuration;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
-using TorchKv.Server.Options;
+using TorchKv.Server.Configuration;
 
 namespace TorchKv.Server.Tests.Support;
 
@@ -20,7 +21,8 @@ internal sealed class RunningServer : IAsyncDisposable
     private RunningServer(WebApplication app)
     {
         App = app;
-        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        var features = app.Services.GetRequiredService<IServer>().Features;
+        Address = new Uri(features.Get<IServerAddressesFeature>()!.Addresses.Single());
         Client = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(2) };
     }
 
@@ -35,15 +37,22 @@ internal sealed class RunningServer : IAsyncDisposable
     public ModelHost Models => App.Services.GetRequiredService<ModelHost>();
 
     /// <summary>A server over a fake generator.</summary>
-    public static async Task<RunningServer> StartAsync(FakeGenerator generator, Action<TorchKvServerOptions>? configure = null, IChatTemplate? template = null)
+    public static async Task<RunningServer> StartAsync(
+        FakeGenerator generator,
+        Action<TorchKvServerOptions>? configure = null,
+        IChatTemplate? template = null)
     {
-        var server = await StartAsync(new ServedModel("fake", generator, Storyteller.Tokenizer, template ?? ChatTemplates.Transcript), configure);
+        var server = await StartAsync(
+            new ServedModel("fake", generator, Storyteller.Tokenizer, template ?? ChatTemplates.Transcript),
+            configure);
         generator.Arm();
         return server;
     }
 
     /// <summary>A server whose model is ready.</summary>
-    public static async Task<RunningServer> StartAsync(ServedModel model, Action<TorchKvServerOptions>? configure = null)
+    public static async Task<RunningServer> StartAsync(
+        ServedModel model,
+        Action<TorchKvServerOptions>? configure = null)
     {
         var server = await StartLoadingAsync(_ => Task.FromResult(model), configure);
         await server.Models.Loaded;
@@ -73,9 +82,19 @@ internal sealed class RunningServer : IAsyncDisposable
     }
 
     /// <summary>Posts JSON.</summary>
-    public Task<HttpResponseMessage> PostAsync(string path, string json, string? key = null, CancellationToken cancellationToken = default)
+    public Task<HttpResponseMessage> PostAsync(
+        string path,
+        string json,
+        string? key = null,
+        CancellationToken cancellationToken = default)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(json, Encoding.UTF8, "application/json") };
+        var request = new HttpRequestMessage(HttpMethod.Post, path)
+        {
+            Content = new StringContent(
+            json,
+            Encoding.UTF8,
+            "application/json")
+        };
         if (key is not null)
         {
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);

@@ -7,7 +7,9 @@ namespace TorchKv.Server.Tests.Support;
 /// <summary>A stream of server-sent events, read whole and held to the form that clients expect.</summary>
 internal sealed record Sse(IReadOnlyList<JsonNode> Events, IReadOnlyList<string> Names, int Comments, bool IsDone)
 {
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding Strict = new(
+        encoderShouldEmitUTF8Identifier: false,
+        throwOnInvalidBytes: true);
 
     /// <summary>Reads a stream; each event must be one whole line of valid JSON in valid UTF-8.</summary>
     public static Sse Parse(byte[] bytes)
@@ -61,10 +63,13 @@ internal sealed record Sse(IReadOnlyList<JsonNode> Events, IReadOnlyList<string>
         => Events.SelectMany(e => e["choices"]?.AsArray() ?? []).Where(choice => (int)choice!["index"]! == index)!;
 
     /// <summary>One choice's text: of chats and of completions.</summary>
-    public string Text(int index = 0) => string.Concat(Choice(index).Select(choice => (string?)choice["delta"]?["content"] ?? (string?)choice["text"]));
+    public string Text(int index = 0)
+        => string.Concat(Choice(index)
+            .Select(choice => (string?)choice["delta"]?["content"] ?? (string?)choice["text"]));
 
     /// <summary>The finish reasons that a choice has, null ones left out.</summary>
-    public IReadOnlyList<string> Reasons(int index = 0) => [.. Choice(index).Select(choice => (string?)choice["finish_reason"]).OfType<string>()];
+    public IReadOnlyList<string> Reasons(int index = 0)
+        => [.. Choice(index).Select(choice => (string?)choice["finish_reason"]).OfType<string>()];
 
     /// <summary>The usage of the last event that has one.</summary>
     public JsonNode? Usage => Events.Select(e => e["usage"]).LastOrDefault(usage => usage is not null);

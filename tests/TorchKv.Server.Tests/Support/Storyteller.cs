@@ -20,7 +20,11 @@ public sealed class Storyteller : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Engine = await Engine.LoadAsync(RepositoryFiles.Weights("storyteller"));
-        Server = await RunningServer.StartAsync(new ServedModel("storyteller", Engine, Engine.Tokenizer!, ChatTemplates.Transcript), options =>
+        Server = await RunningServer.StartAsync(new ServedModel(
+            "storyteller",
+            Engine,
+            Engine.Tokenizer!,
+            ChatTemplates.Transcript), options =>
         {
             options.ModelAliases.Add("gpt-3.5-turbo");
             options.ModelAliases.Add("gpt-4");

@@ -1,8 +1,12 @@
+using System.Globalization;
 using TorchKv.Runtime.Contracts;
 
-namespace TorchKv.Server.Options;
+namespace TorchKv.Server.Configuration;
 
-/// <summary>How the server runs. Read from the configuration section <c>TorchKv</c>, the environment (<c>TorchKv__Port</c>) and code.</summary>
+/// <summary>
+/// How the server runs. Read from the configuration section <c>TorchKv</c>, the environment (<c>TorchKv__Port</c>) and
+/// code.
+/// </summary>
 public sealed class TorchKvServerOptions
 {
     /// <summary>The name of the configuration section.</summary>
@@ -20,13 +24,17 @@ public sealed class TorchKvServerOptions
     /// <summary>Other names that requests may call the model by.</summary>
     public IList<string> ModelAliases { get; set; } = [];
 
-    /// <summary>transcript, plain, chatml or a template file; null: the model's own, or transcript where it has none.</summary>
+    /// <summary>
+    /// transcript, plain, chatml or a template file; null: the model's own, or transcript where it has none.
+    /// </summary>
     public string? ChatTemplate { get; set; }
 
     /// <summary>A file with the keys that may call; null: none.</summary>
     public string? ApiKeyFile { get; set; }
 
-    /// <summary>A key that may call, besides those of <see cref="ApiKeyFile"/>; null: none. Without any key everybody may call.</summary>
+    /// <summary>
+    /// A key that may call, besides those of <see cref="ApiKeyFile"/>; null: none. Without any key everybody may call.
+    /// </summary>
     public string? ApiKey { get; set; }
 
     /// <summary>Whether <c>/metrics</c> needs no key.</summary>
@@ -36,8 +44,8 @@ public sealed class TorchKvServerOptions
     public IList<string> AllowedOrigins { get; set; } = [];
 
     /// <summary>
-    /// Host names that requests may be sent to; <c>*</c>: any. Empty: on a loopback address <c>localhost</c> and loopback
-    /// addresses, so that a web page cannot reach the server under a name of its own; elsewhere any.
+    /// Host names that requests may be sent to; <c>*</c>: any. Empty: on a loopback address <c>localhost</c> and
+    /// loopback addresses, so that a web page cannot reach the server under a name of its own; elsewhere any.
     /// </summary>
     public IList<string> AllowedHosts { get; set; } = [];
 
@@ -65,7 +73,10 @@ public sealed class TorchKvServerOptions
     /// <summary>The longest stop text, in UTF-16 code units.</summary>
     public int MaxStopLength { get; set; } = 1024;
 
-    /// <summary>Whether fields that no version of the interface has are refused; otherwise they are named in a header and the log.</summary>
+    /// <summary>
+    /// Whether fields that no version of the interface has are refused; otherwise they are named in a header and the
+    /// log.
+    /// </summary>
     public bool StrictFields { get; set; }
 
     /// <summary>Time after which a request ends with an error; null: none.</summary>
@@ -81,7 +92,7 @@ public sealed class TorchKvServerOptions
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Throws where an option cannot be.</summary>
-    /// <exception cref="Runtime.Contracts.OptionException">An option is out of its limits.</exception>
+    /// <exception cref="OptionException">An option is out of its limits.</exception>
     internal void Validate()
     {
         Check("port", Port, Port is >= 0 and <= 65535, "0 to 65535");
@@ -90,18 +101,37 @@ public sealed class TorchKvServerOptions
         Check("max_connections", MaxConnections, MaxConnections >= 1, "at least 1");
         Check("max_choices", MaxChoices, MaxChoices >= 1, "at least 1");
         Check("max_work", MaxWork, MaxWork >= 1, "at least 1");
-        Check("max_logprobs", MaxLogprobs, MaxLogprobs is >= 0 and <= Runtime.Contracts.GenerationOptions.MaxLogProbs, "0 to 100");
-        Check("keep_alive_interval", KeepAliveInterval.TotalSeconds, KeepAliveInterval > TimeSpan.Zero, "above 0 seconds");
-        Check("slow_reader_timeout", SlowReaderTimeout.TotalSeconds, SlowReaderTimeout > TimeSpan.Zero, "above 0 seconds");
+        Check(
+            "max_logprobs",
+            MaxLogprobs,
+            MaxLogprobs is >= 0 and <= GenerationOptions.MaxLogProbs,
+            "0 to 100");
+        Check(
+            "keep_alive_interval",
+            KeepAliveInterval.TotalSeconds,
+            KeepAliveInterval > TimeSpan.Zero,
+            "above 0 seconds");
+        Check(
+            "slow_reader_timeout",
+            SlowReaderTimeout.TotalSeconds,
+            SlowReaderTimeout > TimeSpan.Zero,
+            "above 0 seconds");
         Check("shutdown_timeout", ShutdownTimeout.TotalSeconds, ShutdownTimeout >= TimeSpan.Zero, "at least 0 seconds");
-        Check("request_timeout", RequestTimeout?.TotalSeconds ?? 1, RequestTimeout is null || RequestTimeout > TimeSpan.Zero, "above 0 seconds");
+        Check(
+            "request_timeout",
+            RequestTimeout?.TotalSeconds ?? 1,
+            RequestTimeout is null || RequestTimeout > TimeSpan.Zero,
+            "above 0 seconds");
     }
 
     private static void Check(string name, IFormattable value, bool isValid, string limits)
     {
         if (!isValid)
         {
-            throw new Runtime.Contracts.OptionException(name, value.ToString(null, System.Globalization.CultureInfo.InvariantCulture), limits);
+            throw new OptionException(
+                name,
+                value.ToString(null, CultureInfo.InvariantCulture),
+                limits);
         }
     }
 }
