@@ -10,7 +10,6 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Models;
-using TorchKv.Server.Configuration;
 
 namespace TorchKv.Server;
 

@@ -17,7 +17,6 @@ using TorchKv.Server.Endpoints;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
-using TorchKv.Server.Configuration;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 using TorchKv.Server.Security;

@@ -4,7 +4,6 @@ using Microsoft.Extensions.Logging;
 using TorchKv.Extensions.AI.Templates;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Models;
-using TorchKv.Server.Configuration;
 using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 

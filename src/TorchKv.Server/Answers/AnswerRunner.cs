@@ -4,7 +4,6 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Metrics;
-using TorchKv.Server.Configuration;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 

@@ -8,7 +8,6 @@ using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
-using TorchKv.Server.Configuration;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 

@@ -11,7 +11,6 @@ using TorchKv.Server.Errors;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
-using TorchKv.Server.Configuration;
 
 namespace TorchKv.Server.Endpoints;
 

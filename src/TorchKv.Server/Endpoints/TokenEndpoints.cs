@@ -5,7 +5,6 @@ using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
-using TorchKv.Server.Configuration;
 using TorchKv.Server.Requests;
 
 namespace TorchKv.Server.Endpoints;

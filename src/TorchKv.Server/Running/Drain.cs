@@ -2,7 +2,6 @@ using Microsoft.Extensions.Hosting;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
-using TorchKv.Server.Configuration;
 
 namespace TorchKv.Server.Running;
 

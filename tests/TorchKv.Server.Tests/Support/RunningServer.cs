@@ -11,7 +11,6 @@ using TorchKv.Extensions.AI.Templates;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
-using TorchKv.Server.Configuration;
 
 namespace TorchKv.Server.Tests.Support;
 
