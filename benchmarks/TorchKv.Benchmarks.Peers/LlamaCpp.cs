@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Benchmarks.Peers;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using TorchKv.Runtime.Checkpoints;
 
 namespace TorchKv.Benchmarks.Peers;
 

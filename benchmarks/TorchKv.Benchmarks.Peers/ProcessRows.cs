@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using TorchKv.Benchmarks.Measuring;
-using TorchKv.Runtime.Checkpoints;
 
 namespace TorchKv.Benchmarks.Peers;
 

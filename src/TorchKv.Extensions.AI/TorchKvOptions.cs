@@ -1,5 +1,4 @@
 using TorchKv.Extensions.AI.Templates;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Serving;
 

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
-using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.Runtime.Text;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Simulation;

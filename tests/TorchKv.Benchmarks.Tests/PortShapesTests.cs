@@ -1,9 +1,7 @@
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Benchmarks.Port;
 using TorchKv.Models;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Tests.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TorchKv.Benchmarks.Tests;

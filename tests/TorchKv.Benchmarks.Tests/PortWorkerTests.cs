@@ -3,11 +3,8 @@ using TorchKv.Benchmarks.Port;
 using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu.Kernels;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
-using TorchSharp;
-
+using TorchKv.TestSupport;
 using static TorchSharp.torch;
 
 namespace TorchKv.Benchmarks.Tests;

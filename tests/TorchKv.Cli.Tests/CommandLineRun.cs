@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Tests;
 

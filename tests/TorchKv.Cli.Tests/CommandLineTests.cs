@@ -1,8 +1,6 @@
 using System.CommandLine;
-using System.Diagnostics;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime.Contracts;
 using static TorchKv.Cli.Tests.CommandLineRun;
 
 namespace TorchKv.Cli.Tests;

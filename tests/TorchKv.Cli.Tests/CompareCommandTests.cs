@@ -1,7 +1,5 @@
-using System.Text.Json;
 using System.Xml.Linq;
 using TorchKv.Cli.Models;
-using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 using static TorchKv.Cli.Tests.CommandLineRun;
 

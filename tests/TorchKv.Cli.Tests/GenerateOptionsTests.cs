@@ -1,7 +1,4 @@
 using System.Text.Json;
-using TorchKv.Cli.CommandLine;
-using TorchKv.Cli.Models;
-using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 using static TorchKv.Cli.Tests.CommandLineRun;
 

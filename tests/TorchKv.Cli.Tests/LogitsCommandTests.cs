@@ -1,7 +1,5 @@
-using System.Text.Json;
 using TorchKv.Cli.Commands;
 using TorchKv.Runtime.Checkpoints;
-using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 using static TorchKv.Cli.Tests.CommandLineRun;
 

@@ -1,7 +1,6 @@
 using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.TestSupport;
-using TorchSharp;
 using static TorchKv.Cli.Tests.CommandLineRun;
 using static TorchSharp.torch;
 

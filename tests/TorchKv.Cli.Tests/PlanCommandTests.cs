@@ -1,4 +1,3 @@
-using TorchKv.Runtime.Cpu;
 using static TorchKv.Cli.Tests.CommandLineRun;
 
 namespace TorchKv.Cli.Tests;

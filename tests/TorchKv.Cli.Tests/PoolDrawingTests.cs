@@ -1,7 +1,5 @@
 using System.Text.RegularExpressions;
-using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 using TorchKv.Simulation;

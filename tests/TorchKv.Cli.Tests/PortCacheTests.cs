@@ -1,7 +1,6 @@
 using System.Text.Json;
 using TorchKv.Cli.Models;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 using static TorchKv.Cli.Tests.CommandLineRun;
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using TorchKv.TestSupport;
 using static TorchKv.Cli.Tests.CommandLineRun;
 

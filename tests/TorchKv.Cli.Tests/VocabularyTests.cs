@@ -1,4 +1,3 @@
-using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 using static TorchKv.Cli.Tests.CommandLineRun;
 

@@ -1,8 +1,6 @@
 using System.Text.Json;
 using TorchKv.Cli.CommandLine;
-using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
-using static TorchKv.Cli.Tests.CommandLineRun;
 
 namespace TorchKv.Cli.Tests;
 

@@ -4,7 +4,6 @@ using Microsoft.Extensions.Hosting;
 using TorchKv.Extensions.AI.Templates;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 

@@ -1,5 +1,4 @@
 using TorchKv.Runtime;
-using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Extensions.AI.Tests;

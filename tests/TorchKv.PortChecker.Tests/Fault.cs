@@ -1,6 +1,3 @@
-using TorchKv.PortChecking.Traces;
-using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace TorchKv.PortChecking.Tests;

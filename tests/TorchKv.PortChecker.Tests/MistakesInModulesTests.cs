@@ -1,6 +1,4 @@
 using TorchKv.PortChecking.Findings;
-using TorchKv.PortChecking.Traces;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TorchKv.PortChecking.Tests;

@@ -4,7 +4,6 @@ using TorchKv.PortChecking.Report;
 using TorchKv.PortChecking.Traces;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.TestSupport;
-using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

@@ -1,8 +1,6 @@
 using System.Text.Json;
 using CsCheck;
 using TorchKv.Extensions.AI.Templates;
-using TorchKv.Runtime;
-using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 

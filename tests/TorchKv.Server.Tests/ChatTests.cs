@@ -1,6 +1,4 @@
-using System.Text.Json.Nodes;
 using TorchKv.Extensions.AI.Templates;
-using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 

@@ -1,5 +1,3 @@
-using TorchKv.Runtime;
-using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 

@@ -2,8 +2,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using CsCheck;
 using TorchKv.Extensions.AI.Templates;
-using TorchKv.Runtime;
-using TorchKv.Runtime.Scheduling;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
 using TorchKv.Server.Tests.Support;

@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.RegularExpressions;
 using TorchKv.Extensions.AI.Templates;
 using TorchKv.Runtime;
-using TorchKv.Runtime.Cpu;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
 using TorchKv.Server.Tests.Support;

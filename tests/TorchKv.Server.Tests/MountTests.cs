@@ -4,14 +4,12 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TorchKv.Extensions.AI;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Models;
-using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Server.Tests;

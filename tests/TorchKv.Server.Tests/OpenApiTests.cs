@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using TorchKv.Server.OpenApi;
-using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;

@@ -1,7 +1,6 @@
 using TorchKv.Runtime;
 using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Serving;
-using TorchKv.Runtime.Speculation;
 
 namespace TorchKv.Testing;
 

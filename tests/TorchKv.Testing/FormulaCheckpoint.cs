@@ -1,7 +1,6 @@
 using System.Text;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.Testing;
 

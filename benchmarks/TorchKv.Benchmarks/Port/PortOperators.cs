@@ -1,5 +1,4 @@
 using BenchmarkDotNet.Attributes;
-using TorchKv.Caching;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

@@ -1,6 +1,5 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
-using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Benchmarks.Serving;
 

@@ -3,7 +3,6 @@ using TorchKv.Benchmarks.Measuring;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Speculation;
 using TorchKv.Testing;
 
 namespace TorchKv.Benchmarks.Serving;

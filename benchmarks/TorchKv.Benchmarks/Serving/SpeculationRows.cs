@@ -5,7 +5,6 @@ using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
-using TorchKv.Runtime.Speculation;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Benchmarks.Serving;

@@ -3,7 +3,6 @@ using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Cli.Chat;
 

@@ -1,5 +1,3 @@
-using TorchKv.Runtime.Contracts;
-
 namespace TorchKv.Cli.Chat;
 
 /// <summary>What the turns of a chat have cost.</summary>

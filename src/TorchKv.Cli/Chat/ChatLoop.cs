@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 

@@ -1,5 +1,3 @@
-using TorchKv.Runtime.Contracts;
-
 namespace TorchKv.Cli.CommandLine;
 
 /// <summary>What scripts may rely on.</summary>

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.CommandLine;
 

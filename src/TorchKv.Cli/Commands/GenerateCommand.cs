@@ -4,7 +4,6 @@ using System.Runtime.CompilerServices;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;

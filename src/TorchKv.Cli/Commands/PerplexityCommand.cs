@@ -4,7 +4,6 @@ using System.Text.Json;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;

@@ -1,4 +1,3 @@
-using TorchKv.Cli.CommandLine;
 using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Cli.Commands;

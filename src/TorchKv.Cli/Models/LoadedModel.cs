@@ -5,7 +5,6 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
-using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Models;

@@ -3,7 +3,6 @@ using TorchKv.Models;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Text;
-using TorchSharp;
 using static TorchKv.Models.TextGeneration;
 using static TorchSharp.torch;
 

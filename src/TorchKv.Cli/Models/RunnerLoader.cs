@@ -2,9 +2,7 @@ using System.Runtime.CompilerServices;
 using TorchKv.Running;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Serving.Sessions;
-using TorchSharp;
 
 namespace TorchKv.Cli.Models;
 

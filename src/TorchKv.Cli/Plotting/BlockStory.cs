@@ -1,6 +1,5 @@
 using System.Globalization;
 using TorchKv.Plotting;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Serving;
 using TorchKv.Simulation;
 

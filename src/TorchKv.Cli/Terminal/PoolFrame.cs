@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text;
-using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Cli.Terminal;

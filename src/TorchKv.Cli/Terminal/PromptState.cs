@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-
 namespace TorchKv.Cli.Terminal;
 
 /// <summary>Where a prompt of a batch stands.</summary>

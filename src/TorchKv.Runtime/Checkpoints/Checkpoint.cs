@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.Runtime.Checkpoints;
 

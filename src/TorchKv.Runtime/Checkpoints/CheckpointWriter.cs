@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Files;
-using TorchKv.Runtime.Cpu;
 
 namespace TorchKv.Runtime.Checkpoints;
 

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Checkpoints;
 

@@ -1,5 +1,3 @@
-using TorchKv.Runtime.Cpu.Kernels;
-
 namespace TorchKv.Runtime.Checkpoints;
 
 /// <summary>A tensor's element type in a safetensors file; values are little-endian.</summary>

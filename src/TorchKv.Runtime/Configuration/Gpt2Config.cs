@@ -1,5 +1,4 @@
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Configuration;
 

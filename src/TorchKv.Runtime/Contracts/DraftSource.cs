@@ -1,5 +1,3 @@
-using TorchKv.Runtime.Speculation;
-
 namespace TorchKv.Runtime.Contracts;
 
 /// <summary>The source of drafts.</summary>

@@ -1,6 +1,3 @@
-using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu.Kernels;
-
 namespace TorchKv.Runtime.Contracts;
 
 /// <summary>

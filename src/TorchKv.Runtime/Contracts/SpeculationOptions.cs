@@ -1,5 +1,4 @@
 using System.Globalization;
-using TorchKv.Runtime.Speculation;
 
 namespace TorchKv.Runtime.Contracts;
 

@@ -1,5 +1,3 @@
-using TorchKv.Runtime.Cpu.Kernels;
-
 namespace TorchKv.Runtime.Cpu;
 
 /// <summary>

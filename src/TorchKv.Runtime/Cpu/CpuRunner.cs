@@ -4,8 +4,6 @@ using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Model;
-using TorchKv.Runtime.Paging;
-using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Runtime.Cpu;
 

@@ -1,5 +1,4 @@
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Model;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Model;
 

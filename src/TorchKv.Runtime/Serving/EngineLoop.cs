@@ -3,7 +3,6 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving.Sessions;
-using TorchKv.Runtime.Speculation;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Runtime.Serving;

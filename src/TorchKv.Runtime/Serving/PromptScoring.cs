@@ -1,5 +1,4 @@
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Runtime.Serving;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Scheduling;
-using TorchKv.Runtime.Speculation;
 
 namespace TorchKv.Runtime.Serving;
 

@@ -1,7 +1,6 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
-using TorchKv.Runtime.Speculation;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Runtime.Serving;

@@ -1,5 +1,3 @@
-using TorchKv.Runtime.Scheduling;
-
 namespace TorchKv.Runtime.Serving;
 
 /// <summary>One sequence that runs or waits.</summary>

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Server.Answers;
 

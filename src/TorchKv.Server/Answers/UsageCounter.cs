@@ -1,4 +1,3 @@
-using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Requests;
 

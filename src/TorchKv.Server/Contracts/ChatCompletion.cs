@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Server.Contracts;
 

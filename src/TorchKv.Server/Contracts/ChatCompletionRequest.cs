@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Text.Json;
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Server.Contracts;
 

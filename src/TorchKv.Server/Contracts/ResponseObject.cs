@@ -1,5 +1,4 @@
 using System.Text.Json;
-using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Server.Contracts;
 

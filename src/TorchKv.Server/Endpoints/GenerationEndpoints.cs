@@ -2,7 +2,6 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Scheduling;
 using TorchKv.Server.Answers;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;

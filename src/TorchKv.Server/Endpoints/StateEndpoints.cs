@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using TorchKv.Runtime.Scheduling;
 using TorchKv.Server.Answers;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;

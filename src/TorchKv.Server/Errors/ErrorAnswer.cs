@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using TorchKv.Runtime.Scheduling;
 using TorchKv.Server.Contracts;
 
 namespace TorchKv.Server.Errors;

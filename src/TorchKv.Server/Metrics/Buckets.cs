@@ -1,5 +1,3 @@
-using TorchKv.Runtime.Scheduling;
-
 namespace TorchKv.Server.Metrics;
 
 /// <summary>vLLM's bounds of histograms, so that its boards and alerts read ours.</summary>

@@ -1,5 +1,3 @@
-using TorchKv.Runtime.Scheduling;
-
 namespace TorchKv.Server.Metrics;
 
 /// <summary>What the server counts. Thread-safe; adding waits for nobody.</summary>

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
-using TorchKv.Runtime.Scheduling;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using TorchKv.Extensions.AI.Templates;
-using TorchKv.Runtime.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 

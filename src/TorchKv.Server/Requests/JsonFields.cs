@@ -1,5 +1,4 @@
 using System.Text.Json;
-using TorchKv.Runtime.Configuration;
 using TorchKv.Server.Errors;
 
 namespace TorchKv.Server.Requests;

@@ -1,6 +1,5 @@
 using TorchKv.Models;
 using TorchKv.Runtime.Checkpoints;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

@@ -1,8 +1,6 @@
 using TorchKv.Models;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
-using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using LayerNorm = TorchKv.Models.LayerNorm;

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Models;
 

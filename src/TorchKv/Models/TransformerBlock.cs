@@ -1,5 +1,4 @@
 using TorchKv.Caching;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

@@ -1,5 +1,4 @@
 using TorchKv.Runtime.Model;
-using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Running;
 

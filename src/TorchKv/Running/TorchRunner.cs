@@ -5,8 +5,6 @@ using TorchKv.Models;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
-using TorchKv.Runtime.Serving.Sessions;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TorchKv.Running;

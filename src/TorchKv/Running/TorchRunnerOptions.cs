@@ -1,6 +1,5 @@
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.AI;
 using TorchKv.Extensions.AI.Options;
-using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Extensions.AI.Tests.Chat;

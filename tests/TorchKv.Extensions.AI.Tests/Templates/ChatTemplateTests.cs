@@ -1,5 +1,4 @@
 using TorchKv.Extensions.AI.Templates;
-using TorchKv.Runtime.Cpu;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Extensions.AI.Tests.Templates;

@@ -1,10 +1,8 @@
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Cpu.Kernels;
-using TorchKv.Runtime.Tests.Cpu;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;
 

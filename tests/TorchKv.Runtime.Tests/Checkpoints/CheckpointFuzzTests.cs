@@ -3,8 +3,8 @@ using CsCheck;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;
 

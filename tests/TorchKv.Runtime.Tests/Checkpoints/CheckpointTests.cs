@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
 using TorchKv.Runtime.Checkpoints;
-using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;

@@ -6,10 +6,8 @@ using System.Security.Cryptography;
 using System.Text;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Scheduling;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;
 

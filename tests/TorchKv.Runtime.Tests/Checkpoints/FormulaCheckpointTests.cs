@@ -1,9 +1,8 @@
 using System.Text.Json;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu.Kernels;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;
 

@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;
 

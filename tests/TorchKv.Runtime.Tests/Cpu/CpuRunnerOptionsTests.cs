@@ -2,9 +2,8 @@ using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Cpu.Kernels;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 

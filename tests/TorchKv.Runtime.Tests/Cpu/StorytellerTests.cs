@@ -1,7 +1,6 @@
 using System.Text.Json;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 

@@ -1,6 +1,6 @@
 using TorchKv.Runtime.Paging;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Paging;
 

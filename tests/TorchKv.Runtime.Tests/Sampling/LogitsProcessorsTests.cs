@@ -1,6 +1,5 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
-using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 

@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Sampling;
 using TorchKv.TestSupport;
-using TorchKv.Testing;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 

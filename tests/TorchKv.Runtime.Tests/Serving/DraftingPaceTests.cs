@@ -1,6 +1,5 @@
 using System.Text;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Speculation;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;

@@ -2,8 +2,8 @@ using System.Diagnostics.Metrics;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Text;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 

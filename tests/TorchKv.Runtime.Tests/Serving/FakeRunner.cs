@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
-using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Tests.Serving;
 

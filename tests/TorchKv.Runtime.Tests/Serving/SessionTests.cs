@@ -1,13 +1,11 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
-using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.Runtime.Text;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 

@@ -1,12 +1,9 @@
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu;
-using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
-using TorchKv.Runtime.Speculation;
 using TorchKv.Runtime.Text;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 

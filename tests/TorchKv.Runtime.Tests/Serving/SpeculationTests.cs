@@ -3,8 +3,8 @@ using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 using TorchKv.Runtime.Speculation;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 

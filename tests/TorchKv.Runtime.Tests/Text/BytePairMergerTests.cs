@@ -1,5 +1,4 @@
 using Microsoft.ML.Tokenizers;
-using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 

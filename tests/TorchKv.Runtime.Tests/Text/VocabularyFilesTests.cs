@@ -1,5 +1,4 @@
 using System.Text;
-using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 

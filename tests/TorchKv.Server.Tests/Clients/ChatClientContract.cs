@@ -1,5 +1,4 @@
 using Microsoft.Extensions.AI;
-using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Server.Tests.Clients;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
-using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 

@@ -2,7 +2,6 @@ using System.ClientModel;
 using Microsoft.Extensions.AI;
 using OpenAI;
 using OpenAI.Chat;
-using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests.Clients;

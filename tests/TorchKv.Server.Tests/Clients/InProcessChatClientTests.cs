@@ -1,7 +1,5 @@
 using Microsoft.Extensions.AI;
 using TorchKv.Extensions.AI;
-using TorchKv.Runtime;
-using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests.Clients;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 

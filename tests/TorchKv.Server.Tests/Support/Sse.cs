@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Server.Tests.Support;
 

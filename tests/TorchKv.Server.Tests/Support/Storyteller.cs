@@ -1,6 +1,5 @@
 using TorchKv.Extensions.AI.Templates;
 using TorchKv.Runtime;
-using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Text;
 using TorchKv.Server.Models;
 using TorchKv.TestSupport;

@@ -3,9 +3,8 @@ using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
+using TorchKv.TestSupport;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Caching;

@@ -3,10 +3,8 @@ using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu.Kernels;
-using TorchKv.TestSupport;
 using TorchKv.Testing;
-using static TorchSharp.torch;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Tests.Loading;
 

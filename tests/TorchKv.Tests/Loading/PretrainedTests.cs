@@ -2,7 +2,6 @@ using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 using TorchSharp;
 using static TorchSharp.torch;

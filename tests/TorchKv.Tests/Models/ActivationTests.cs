@@ -1,6 +1,5 @@
 using TorchKv.Models;
 using TorchKv.Runtime.Configuration;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Models;

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using TorchKv.Caching;
 using TorchKv.Models;
 using TorchKv.TestSupport;

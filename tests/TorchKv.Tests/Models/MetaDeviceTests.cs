@@ -1,9 +1,6 @@
-using TorchKv.Caching;
 using TorchKv.Models;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Tests.Caching;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Models;

@@ -2,7 +2,6 @@ using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;

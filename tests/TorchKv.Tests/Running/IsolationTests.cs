@@ -7,10 +7,7 @@ using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
-using TorchKv.Runtime.Serving.Sessions;
-using TorchKv.Runtime.Speculation;
 using TorchKv.TestSupport;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Running;

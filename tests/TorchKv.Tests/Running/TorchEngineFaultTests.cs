@@ -1,7 +1,6 @@
 using TorchKv.Running;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
 using TorchKv.TestSupport;

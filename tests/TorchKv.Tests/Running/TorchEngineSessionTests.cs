@@ -1,10 +1,8 @@
 using TorchKv.Running;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
-using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.TestSupport;
 using static TorchSharp.torch;
 

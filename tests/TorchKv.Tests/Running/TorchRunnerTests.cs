@@ -2,9 +2,7 @@ using TorchKv.Loading;
 using TorchKv.Models;
 using TorchKv.Running;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Model;
-using TorchKv.Runtime.Scheduling;
 using TorchKv.TestSupport;
 using static TorchSharp.torch;
 
