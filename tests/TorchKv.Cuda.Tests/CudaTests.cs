@@ -4,9 +4,9 @@ using TorchKv.Models;
 using TorchKv.Running;
 using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.Runtime.Model;
-using TorchKv.TestSupport;
 using TorchKv.Tests;
 using TorchKv.Tests.Caching;
+using TorchKv.TestSupport;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -2,12 +2,13 @@ namespace TorchKv.Runtime.Tests.Serving;
 
 /// <summary>
 /// A deterministic stand-in for a transformer: what is stored for position p depends on the token, the position and on
-/// everything stored before it, and logits depend on everything stored. So wrong blocks, stale blocks, missing copies and
-/// wrong positions all change the output.
+/// everything stored before it, and logits depend on everything stored. So wrong blocks, stale blocks, missing copies
+/// and wrong positions all change the output.
 /// </summary>
 internal static class FakeModel
 {
-    public static ulong Cell(ulong attention, int token, int position) => Mix(attention ^ Mix(((ulong)(uint)token << 32) | (uint)(position + 1)));
+    public static ulong Cell(ulong attention, int token, int position) =>
+        Mix(attention ^ Mix(((ulong)(uint)token << 32) | (uint)(position + 1)));
 
     /// <summary>Folds one more stored cell into what attention sees.</summary>
     public static ulong Attend(ulong attention, ulong cell) => Mix((attention * 3) + cell);

@@ -4,7 +4,9 @@ using TorchKv.Runtime.Model;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
-/// <summary><see cref="FakeModel"/> over real blocks, checking the contract of <see cref="IModelRunner"/> at every step.</summary>
+/// <summary>
+/// <see cref="FakeModel"/> over real blocks, checking the contract of <see cref="IModelRunner"/> at every step.
+/// </summary>
 internal sealed class FakeRunner : IModelRunner
 {
     private readonly ulong[] _cells;
@@ -47,7 +49,9 @@ internal sealed class FakeRunner : IModelRunner
 
     public bool IsDisposed { get; private set; }
 
-    /// <summary>Called before each step; what it throws, the step throws, after it has spoilt what it would have written.</summary>
+    /// <summary>
+    /// Called before each step; what it throws, the step throws, after it has spoilt what it would have written.
+    /// </summary>
     public Action<RunnerRow[]>? Fault { get; set; }
 
     public Action<int, int>? CopyFault { get; set; }

@@ -1,8 +1,8 @@
 using TorchKv.Caching;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu.Kernels;
-using TorchSharp;
 using TorchKv.TestSupport;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Caching;
