@@ -48,7 +48,9 @@ internal static class CliApplication
                     Complain(console, message);
                 }
 
-                var path = parsed.CommandResult.Command is RootCommand ? "torchkv" : $"torchkv {parsed.CommandResult.Command.Name}";
+                var path = parsed.CommandResult.Command is RootCommand
+                    ? "torchkv"
+                    : $"torchkv {parsed.CommandResult.Command.Name}";
                 console.Error.WriteLine($"'{path} --help' shows what there is.");
                 return ExitCodes.Usage;
             }
@@ -84,7 +86,9 @@ internal static class CliApplication
         }
     }
 
-    /// <summary>The tree of commands. With the name of one, that one alone: the others' options cost start-up time.</summary>
+    /// <summary>
+    /// The tree of commands. With the name of one, that one alone: the others' options cost start-up time.
+    /// </summary>
     internal static RootCommand CreateRoot(CliConsole console, string? only)
     {
         var root = new RootCommand("GPT-2 inference with a KV cache to read, choose, share and measure.");
@@ -120,7 +124,8 @@ internal static class CliApplication
             }
         }
 
-        root.Options.Add(new Option<bool>("--verbose") { Description = "a failure shows its stack trace", Recursive = true });
+        root.Options.Add(
+            new Option<bool>("--verbose") { Description = "a failure shows its stack trace", Recursive = true });
         return root;
     }
 
@@ -134,17 +139,21 @@ internal static class CliApplication
     private static string Explain(Exception error) => error switch
     {
         PoolCapacityException pool =>
-            $"The request may need {pool.Needed} KV blocks, but the pool has {pool.Capacity}: take --blocks {pool.Needed} or a larger --memory, or ask for fewer tokens, samples or beams.",
+            $"The request may need {pool.Needed} KV blocks, but the pool has {pool.Capacity}: take --blocks "
+            + $"{pool.Needed} or a larger --memory, or ask for fewer tokens, samples or beams.",
         TorchKvException => error.Message,
         // The name of an assembly, not a file's.
         FileNotFoundException { FileName: { } file } when file.Contains(", Version=", StringComparison.Ordinal) =>
-            $"{file.Split(',')[0]}.dll is not beside this program; build it again, or take --runner cpu, which needs no libtorch.",
+            $"{file.Split(',')[0]}.dll is not beside this program; build it again, or take --runner cpu, "
+            + "which needs no libtorch.",
         FileNotFoundException { FileName: { } file } => $"{file} is not there; check the path.",
         DirectoryNotFoundException => $"{error.Message.TrimEnd('.')}; check the path.",
         UnauthorizedAccessException => $"{error.Message.TrimEnd('.')}; check the file's permissions.",
         IOException or NotSupportedException => error.Message.Split('\n')[0].TrimEnd(),
-        OutOfMemoryException => "out of memory: a smaller batch, context or model needs less; 'torchkv plan' shows how much.",
+        OutOfMemoryException => "out of memory: a smaller batch, context or model needs less; 'torchkv "
+            + "plan' shows how much.",
         ExternalException => $"libtorch: {error.Message.Split('\n')[0].TrimEnd()}",
-        _ => $"internal error: {error.GetType().Name}: {error.Message.Split('\n')[0].TrimEnd()} (--verbose shows where).",
+        _ => $"internal error: {error.GetType().Name}: {error.Message.Split('\n')[0].TrimEnd()} "
+            + "(--verbose shows where).",
     };
 }

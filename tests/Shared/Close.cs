@@ -1,10 +1,13 @@
 namespace TorchKv.TestSupport;
 
-/// <summary>Compares numbers elementwise: |actual − expected| ≤ absolute + relative · |expected|, and neither is NaN.</summary>
+/// <summary>
+/// Compares numbers elementwise: |actual − expected| ≤ absolute + relative · |expected|, and neither is NaN.
+/// </summary>
 internal static partial class Close
 {
     public static void To(
-        ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, string what = "", double absolute = 1e-4, double relative = 1e-4)
+        ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, string what = "", double absolute = 1e-4,
+        double relative = 1e-4)
     {
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < expected.Length; i++)

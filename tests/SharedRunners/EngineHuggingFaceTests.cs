@@ -18,8 +18,14 @@ public abstract class EngineHuggingFaceTests
     public async Task EveryRecordedGenerationAtOnceGivesHuggingFacesIds(string name)
     {
         var reference = HuggingFaceCase.Load(name);
-        var scheduling = new SchedulingOptions { MaxTokensPerStep = 24, PrefillTokensBesideDecodes = 3, MaxLogitsPerStep = 24 };
-        await using var engine = await LoadAsync(reference.Folder, new EngineOptions { Scheduling = scheduling }, Blocks);
+        var scheduling = new SchedulingOptions
+        {
+            MaxTokensPerStep = 24,
+            PrefillTokensBesideDecodes = 3,
+            MaxLogitsPerStep = 24,
+        };
+        await using var engine = await LoadAsync(
+            reference.Folder, new EngineOptions { Scheduling = scheduling }, Blocks);
         var prompt = reference.Ids("prompt_ids")[0];
         var running = new List<Task>();
         var greedy = reference.Golden.GetProperty("greedy");
@@ -37,7 +43,8 @@ public abstract class EngineHuggingFaceTests
         for (var row = 0; row < padded.Length; row++)
         {
             var pads = mask[row].Count(m => m == 0);
-            running.Add(Expect(engine, padded[row][pads..], Options(batch) with { EosTokenIds = [] }, Row(batch, row)[pads..]));
+            running.Add(
+                Expect(engine, padded[row][pads..], Options(batch) with { EosTokenIds = [] }, Row(batch, row)[pads..]));
         }
 
         await Task.WhenAll(running);
@@ -59,8 +66,11 @@ public abstract class EngineHuggingFaceTests
                 {
                     NumBeams = beam.GetProperty("num_beams").GetInt32(),
                     LengthPenalty = beam.TryGetProperty("length_penalty", out var penalty) ? penalty.GetSingle() : 1,
-                    NumReturnSequences = beam.TryGetProperty("num_return_sequences", out var returned) ? returned.GetInt32() : 1,
-                    EarlyStopping = beam.TryGetProperty("early_stopping", out var early) && early.ValueKind == JsonValueKind.True
+                    NumReturnSequences = beam.TryGetProperty("num_return_sequences", out var returned)
+                        ? returned.GetInt32()
+                        : 1,
+                    EarlyStopping = beam.TryGetProperty(
+                        "early_stopping", out var early) && early.ValueKind == JsonValueKind.True
                         ? EarlyStopping.WhenFull
                         : EarlyStopping.Heuristic,
                 },
@@ -88,7 +98,8 @@ public abstract class EngineHuggingFaceTests
     {
         var reference = HuggingFaceCase.Load("gelu-new");
         var scheduling = new SchedulingOptions { MaxLogitsPerStep = 5 };
-        await using var engine = await LoadAsync(reference.Folder, new EngineOptions { Scheduling = scheduling }, Blocks);
+        await using var engine = await LoadAsync(
+            reference.Folder, new EngineOptions { Scheduling = scheduling }, Blocks);
         var losses = reference.Golden.GetProperty("nll").EnumerateArray().Select(n => n.GetDouble()).ToArray();
         var rows = reference.Ids("batch_ids");
         for (var row = 0; row < rows.Length; row++)
@@ -141,11 +152,15 @@ public abstract class EngineHuggingFaceTests
         int[] recorded = sequence[prompt.Length..];
         int[] expected = [.. New(recorded, options.EosTokenIds!)];
         Assert.Equal(expected, pieces.SelectMany(piece => piece.TokenIds));
-        Assert.Equal(expected.Length < recorded.Length ? FinishReason.Stop : FinishReason.Length, pieces[^1].FinishReason);
-        Assert.Equal((prompt.Length, expected.Length), (pieces[^1].Usage!.Value.PromptTokens, pieces[^1].Usage!.Value.CompletionTokens));
+        Assert.Equal(
+            expected.Length < recorded.Length ? FinishReason.Stop : FinishReason.Length, pieces[^1].FinishReason);
+        Assert.Equal(
+            (prompt.Length, expected.Length),
+            (pieces[^1].Usage!.Value.PromptTokens, pieces[^1].Usage!.Value.CompletionTokens));
     }
 
-    private static int[] Row(JsonElement element, int row) => HuggingFaceCase.Rows(element.GetProperty("sequences"))[row];
+    private static int[] Row(JsonElement element, int row) =>
+        HuggingFaceCase.Rows(element.GetProperty("sequences"))[row];
 
     /// <summary>The new ids without the end-of-text id and the pads after it.</summary>
     private static IEnumerable<int> New(int[] ids, IReadOnlyList<int> eos) => ids.TakeWhile(id => !eos.Contains(id));
@@ -153,7 +168,9 @@ public abstract class EngineHuggingFaceTests
     private static GenerationOptions Options(JsonElement element) => new()
     {
         MaxNewTokens = element.GetProperty("max_new_tokens").GetInt32(),
-        EosTokenIds = element.TryGetProperty("eos_token_id", out var eos) && eos.ValueKind == JsonValueKind.Number ? [eos.GetInt32()] : [],
+        EosTokenIds = element.TryGetProperty("eos_token_id", out var eos) && eos.ValueKind == JsonValueKind.Number
+            ? [eos.GetInt32()]
+            : [],
         RepetitionPenalty = element.TryGetProperty("repetition_penalty", out var penalty) ? penalty.GetSingle() : null,
         NoRepeatNgramSize = element.TryGetProperty("no_repeat_ngram_size", out var size) ? size.GetInt32() : null,
     };

@@ -5,8 +5,8 @@ using TorchKv.Runtime.Model;
 namespace TorchKv.TestSupport;
 
 /// <summary>
-/// What every <see cref="IModelRunner"/> promises: the same steps are accepted, the others refused with the same exceptions and texts,
-/// and nothing has changed after a refusal.
+/// What every <see cref="IModelRunner"/> promises: the same steps are accepted, the others refused with the same
+/// exceptions and texts, and nothing has changed after a refusal.
 /// </summary>
 public abstract class RunnerContractTests
 {
@@ -15,9 +15,9 @@ public abstract class RunnerContractTests
 
     public static TheoryData<string> Refusals =>
     [
-        "no tokens", "id below", "id above", "position below", "few blocks", "block below", "block above", "unused block above",
-        "two rows write", "one row writes twice", "another row reads", "the row itself reads", "too many tokens", "unknown logits",
-        "little room",
+        "no tokens", "id below", "id above", "position below", "few blocks", "block below", "block above",
+        "unused block above", "two rows write", "one row writes twice", "another row reads", "the row itself reads", "too many tokens",
+        "unknown logits", "little room",
     ];
 
     public static TheoryData<string, uint> Garbage => new()
@@ -44,30 +44,36 @@ public abstract class RunnerContractTests
         var (row, message) = refusal switch
         {
             "no tokens" => (bad with { Tokens = default }, "Row 1 has no tokens."),
-            "id below" => (bad with { Tokens = new[] { 1, -1 } }, $"Row 1 has the token id -1; ids are 0 to {vocabulary - 1}."),
+            "id below" => (
+                bad with { Tokens = new[] { 1, -1 } }, $"Row 1 has the token id -1; ids are 0 to {vocabulary - 1}."),
             "id above" =>
-                (bad with { Tokens = new[] { vocabulary } }, $"Row 1 has the token id {vocabulary}; ids are 0 to {vocabulary - 1}."),
+                (
+                    bad with { Tokens = new[] { vocabulary } },
+                    $"Row 1 has the token id {vocabulary}; ids are 0 to {vocabulary - 1}."),
             "position below" => (bad with { Position = -1 }, "Row 1 begins at position -1; positions begin at 0."),
             "few blocks" => (
                 bad with { Position = 2 * size },
                 $"Row 1 needs 3 blocks for {(2 * size) + 1} tokens, but its block table has 2."),
-            "block below" => (bad with { BlockTable = new[] { 2, -1 } }, "Row 1 names block -1; the pool has blocks 0 to 7."),
-            "block above" => (bad with { BlockTable = new[] { 2, 8 } }, "Row 1 names block 8; the pool has blocks 0 to 7."),
-            "unused block above" => (bad with { BlockTable = new[] { 2, 3, 8 } }, "Row 1 names block 8; the pool has blocks 0 to 7."),
+            "block below" => (
+                bad with { BlockTable = new[] { 2, -1 } }, "Row 1 names block -1; the pool has blocks 0 to 7."),
+            "block above" => (
+                bad with { BlockTable = new[] { 2, 8 } }, "Row 1 names block 8; the pool has blocks 0 to 7."),
+            "unused block above" => (
+                bad with { BlockTable = new[] { 2, 3, 8 } }, "Row 1 names block 8; the pool has blocks 0 to 7."),
             "two rows write" => (bad with { BlockTable = new[] { 2, 1 } }, "Rows 0 and 1 both write block 1."),
             "one row writes twice" => (
                 bad with { Tokens = Ids(runner, size + 1), Position = 0, BlockTable = new[] { 2, 2 } },
                 "Row 1 has block 2 twice in its block table."),
             "another row reads" =>
-                (bad with { BlockTable = new[] { 1, 3 } }, "Row 1 reads block 1, which row 0 writes in the same step."),
+                (bad with { BlockTable = new[] { 1, 3 } }, "Row 1 reads block 1, which row 0 writes."),
             "the row itself reads" =>
                 (bad with { BlockTable = new[] { 3, 3 } }, "Row 1 has block 3 twice in its block table."),
             "too many tokens" => (
                 bad with { Tokens = new int[2 * size], Position = 0 },
-                $"The rows up to row 1 have {(2 * size) + 1} tokens; a step takes at most {2 * size} tokens."),
+                $"Rows 0 to 1 have {(2 * size) + 1} tokens; a step takes at most {2 * size} tokens."),
             "unknown logits" => (
                 bad with { Logits = (LogitsWanted)9 },
-                "Row 1 asks for logits by the number 9, which is not one of None, Last and All."),
+                "Row 1 asks for logits by the number 9, which is not None, Last or All."),
             _ => (
                 bad,
                 $"2 positions' logits take {2 * vocabulary} floats, but there is room for {(2 * vocabulary) - 1}."),
@@ -97,7 +103,8 @@ public abstract class RunnerContractTests
         var logits = Buffer(runner.Model.VocabSize);
 
         var error = Assert.Throws<ContextLengthException>(
-            () => runner.Step([new RunnerRow(new[] { 1, 2, 3 }, context - 2, sequence.Blocks, LogitsWanted.Last)], logits));
+            () => runner.Step(
+                [new RunnerRow(new[] { 1, 2, 3 }, context - 2, sequence.Blocks, LogitsWanted.Last)], logits));
 
         Assert.Equal((context - 2, 3, context), (error.Used, error.Requested, error.Capacity));
         Assert.All(logits, value => Assert.Equal(Untouched, value));
@@ -157,7 +164,8 @@ public abstract class RunnerContractTests
         using var alone = Small();
         var first = RunnerSequence.For(alone, 2 * size).Run([.. shared, 1, 2]);
         AssertClose(first[(size * vocabulary)..], logits[..(2 * vocabulary)]);
-        AssertClose(RunnerSequence.For(alone, 2 * size).Run([.. shared, 3])[(size * vocabulary)..], logits[(2 * vocabulary)..]);
+        AssertClose(
+            RunnerSequence.For(alone, 2 * size).Run([.. shared, 3])[(size * vocabulary)..], logits[(2 * vocabulary)..]);
     }
 
     [Fact]
@@ -193,11 +201,14 @@ public abstract class RunnerContractTests
         var missing = "The pool has blocks 0 to 7.";
         Assert.StartsWith(missing, Assert.Throws<ArgumentOutOfRangeException>(() => runner.CopyBlock(0, 8)).Message);
         Assert.StartsWith(missing, Assert.Throws<ArgumentOutOfRangeException>(() => runner.CopyBlock(-1, 0)).Message);
-        Assert.StartsWith(missing, Assert.Throws<ArgumentOutOfRangeException>(() => runner.ReadBlock(8, bytes)).Message);
-        Assert.StartsWith(missing, Assert.Throws<ArgumentOutOfRangeException>(() => runner.WriteBlock(-1, bytes)).Message);
+        Assert.StartsWith(
+            missing, Assert.Throws<ArgumentOutOfRangeException>(() => runner.ReadBlock(8, bytes)).Message);
+        Assert.StartsWith(
+            missing, Assert.Throws<ArgumentOutOfRangeException>(() => runner.WriteBlock(-1, bytes)).Message);
         var other = string.Create(CultureInfo.InvariantCulture, $"A block has {bytes.Length} bytes, not ");
         Assert.StartsWith(other, Assert.Throws<ArgumentException>(() => runner.ReadBlock(0, bytes.AsSpan(1))).Message);
-        Assert.StartsWith(other, Assert.Throws<ArgumentException>(() => runner.WriteBlock(0, new byte[bytes.Length + 1])).Message);
+        Assert.StartsWith(
+            other, Assert.Throws<ArgumentException>(() => runner.WriteBlock(0, new byte[bytes.Length + 1])).Message);
         Assert.Equal(before, AllBlocks(runner));
     }
 
@@ -208,7 +219,8 @@ public abstract class RunnerContractTests
         var before = AllBlocks(runner);
         var logits = Buffer(runner.Model.VocabSize);
         var row = new RunnerRow(new[] { 1 }, 0, new[] { 0 }, LogitsWanted.Last);
-        Assert.ThrowsAny<OperationCanceledException>(() => runner.Step([row], logits, new CancellationToken(canceled: true)));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => runner.Step([row], logits, new CancellationToken(canceled: true)));
         Assert.All(logits, value => Assert.Equal(Untouched, value));
         Assert.Equal(before, AllBlocks(runner));
     }
@@ -248,7 +260,8 @@ public abstract class RunnerContractTests
 
         // A prompt in pieces, and beside it single tokens of sequences of other lengths
         var ids = Ids(runner, size + 3);
-        foreach (var (from, to) in new[] { (0, 2), (2, size - 1), (size - 1, size), (size, size + 1), (size + 1, size + 3) })
+        (int, int)[] pieces = [(0, 2), (2, size - 1), (size - 1, size), (size, size + 1), (size + 1, size + 3)];
+        foreach (var (from, to) in pieces)
         {
             var (actual, expected) = (new float[(to - from + 2) * vocabulary], new float[(to - from + 2) * vocabulary]);
             RunnerRow[] rows =
@@ -264,7 +277,9 @@ public abstract class RunnerContractTests
         }
     }
 
-    /// <summary>A runner over one small model, always the same: a context of 64 tokens or less that is a multiple of a block.</summary>
+    /// <summary>
+    /// A runner over one small model, always the same: a context of 64 tokens or less that is a multiple of a block.
+    /// </summary>
     protected abstract IModelRunner Make(int blocks, int maxTokensPerStep);
 
     private IModelRunner Small()

@@ -16,10 +16,31 @@ public class ChatCommandTests
         string[] line = ["chat", "--model", s_storyteller, "--max-new-tokens", "40", "--eos-token-id", "none"];
         var chat = await WithInput("Once upon a time, there was a little\nThen a big dog came\n/cache\n", line);
         Assert.Equal((0, ""), (chat.ExitCode, chat.Error));
-        var first = await Of("generate", "--model", s_storyteller, "--prompt", "Once upon a time, there was a little", "--max-new-tokens", "40", "--eos-token-id", "none", "--json");
+        var first = await Of(
+            "generate",
+            "--model",
+            s_storyteller,
+            "--prompt",
+            "Once upon a time, there was a little",
+            "--max-new-tokens",
+            "40",
+            "--eos-token-id",
+            "none",
+            "--json");
         Assert.StartsWith(first.Json.GetProperty("text").GetString() + "\n", chat.Out);
-        var joined = "Once upon a time, there was a little" + first.Json.GetProperty("text").GetString() + "\nThen a big dog came";
-        var second = await Of("generate", "--model", s_storyteller, "--prompt", joined, "--max-new-tokens", "40", "--eos-token-id", "none", "--json");
+        var joined = "Once upon a time, there was a little" + first.Json.GetProperty("text").GetString()
+            + "\nThen a big dog came";
+        var second = await Of(
+            "generate",
+            "--model",
+            s_storyteller,
+            "--prompt",
+            joined,
+            "--max-new-tokens",
+            "40",
+            "--eos-token-id",
+            "none",
+            "--json");
         Assert.Contains(second.Json.GetProperty("text").GetString() + "\n", chat.Out);
         // 48 stored tokens are three whole blocks: the second turn finds them.
         Assert.Contains("48 (", chat.Out);
@@ -29,7 +50,8 @@ public class ChatCommandTests
     public async Task RewindForkAndSwitchGoWhereTheySay()
     {
         var chat = await WithInput(
-            "Once upon a time\n/fork other\nA cat came\n/branches\n/rewind\n/switch main\n/rewind 2\n/nonsense\n/exit\nnever\n",
+            "Once upon a time\n/fork other\nA cat came\n/branches\n/rewind\n/switch main\n/rewind "
+            + "2\n/nonsense\n/exit\nnever\n",
             "chat", "--model", s_storyteller, "--max-new-tokens", "4");
         Assert.Equal(0, chat.ExitCode);
         Assert.Contains("* other  2 turns", chat.Out);
@@ -43,7 +65,8 @@ public class ChatCommandTests
     public async Task ATurnThatDoesNotFitTheContextLeavesTheConversationAsItWas()
     {
         var tooLong = string.Join(' ', Enumerable.Repeat("dog", 600));
-        var chat = await WithInput($"Once upon a time\n{tooLong}\n/branches\n", "chat", "--model", s_storyteller, "--max-new-tokens", "4");
+        var chat = await WithInput(
+            $"Once upon a time\n{tooLong}\n/branches\n", "chat", "--model", s_storyteller, "--max-new-tokens", "4");
         Assert.Contains("leave no room in the context of 512", chat.Error);
         Assert.Contains("* main  1 turns, 8 tokens", chat.Out);
     }
@@ -84,7 +107,11 @@ public class ChatCommandTests
     public void ADamagedOrForeignFileIsRefused()
     {
         using var folder = new TemporaryFolder();
-        var branches = new Dictionary<string, BranchContent> { ["main"] = new([1, 2, 3], [0, 2]), ["other"] = new([], []) };
+        var branches = new Dictionary<string, BranchContent>
+        {
+            ["main"] = new([1, 2, 3], [0, 2]),
+            ["other"] = new([], []),
+        };
         ConversationFile.Save(folder["a"], "model", new ConversationContent("main", branches));
         Assert.Single(Directory.GetFiles(folder.Path));
         var bytes = File.ReadAllBytes(folder["a"]);
@@ -107,7 +134,8 @@ public class ChatCommandTests
         }
 
         string Refused(string file, string model, int vocabulary, int context) =>
-            Assert.Throws<TorchKvException>(() => ConversationFile.Load(folder[file], model, vocabulary, context)).Message;
+            Assert.Throws<TorchKvException>(
+                () => ConversationFile.Load(folder[file], model, vocabulary, context)).Message;
     }
 
     [Theory]
@@ -126,7 +154,10 @@ public class ChatCommandTests
     public async Task TheRunnersTellTheSameConversation()
     {
         const string Input = "Once upon a time\n/fork other\nA cat came\n/switch main\nA dog came\n/cache\n";
-        string[] line = ["chat", "--model", s_storyteller, "--max-new-tokens", "12", "--eos-token-id", "none", "--runner"];
+        string[] line =
+        [
+            "chat", "--model", s_storyteller, "--max-new-tokens", "12", "--eos-token-id", "none", "--runner",
+        ];
         var cpu = await WithInput(Input, [.. line, "cpu"]);
         var torch = await WithInput(Input, [.. line, "torch"]);
         Assert.Equal((0, ""), (torch.ExitCode, torch.Error));
@@ -146,7 +177,12 @@ public class ChatCommandTests
         Assert.Equal(["prompt_tokens", "completion_tokens", "cached_tokens"], Keys(answers[0].GetProperty("usage")));
         Assert.Equal(5, answers[0].GetProperty("ids").GetArrayLength());
         Assert.Equal("length", answers[0].GetProperty("finish_reason").GetString());
-        Assert.Equal(("/fork", "other", 1), (answers[1].GetProperty("command").GetString(), answers[1].GetProperty("branch").GetString(), answers[1].GetProperty("turns").GetInt32()));
+        Assert.Equal(
+            ("/fork", "other", 1),
+            (
+                answers[1].GetProperty("command").GetString(),
+                answers[1].GetProperty("branch").GetString(),
+                answers[1].GetProperty("turns").GetInt32()));
         Assert.Equal(2, answers[2].GetProperty("branches").GetArrayLength());
         Assert.True(answers[3].GetProperty("held_blocks").GetInt32() > 0);
         Assert.Contains("no command /nonsense", answers[4].GetProperty("error").GetString());

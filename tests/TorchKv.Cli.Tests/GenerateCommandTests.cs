@@ -14,10 +14,19 @@ public class GenerateCommandTests
     [Fact]
     public async Task JsonHasExactlyTheKeysThatScriptsRead()
     {
-        var json = (await Of("generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "5", "--json")).Json;
+        var json = (await Of(
+            "generate",
+            "--model",
+            s_storyteller,
+            "--prompt",
+            "Once upon a time",
+            "--max-new-tokens",
+            "5",
+            "--json")).Json;
         Assert.Equal(["prompt_ids", "ids", "text", "finish_reason", "usage", "timings", "cache"], Keys(json));
         Assert.Equal(["prompt_tokens", "completion_tokens"], Keys(json.GetProperty("usage")));
-        Assert.Equal(["load_ms", "prefill_ms", "decode_ms", "decode_tokens_per_second"], Keys(json.GetProperty("timings")));
+        Assert.Equal(
+            ["load_ms", "prefill_ms", "decode_ms", "decode_tokens_per_second"], Keys(json.GetProperty("timings")));
         Assert.Equal(["kind", "tokens", "capacity", "bytes"], Keys(json.GetProperty("cache")));
     }
 
@@ -26,7 +35,17 @@ public class GenerateCommandTests
     public async Task EveryCacheGivesTheGoldenStory(string cache)
     {
         var golden = Storyteller.Golden.GetProperty("prompts")[0];
-        var json = (await Of("generate", "--model", s_storyteller, "--prompt", golden.GetProperty("prompt").GetString()!, "--max-new-tokens", "30", "--cache", cache, "--json")).Json;
+        var json = (await Of(
+            "generate",
+            "--model",
+            s_storyteller,
+            "--prompt",
+            golden.GetProperty("prompt").GetString()!,
+            "--max-new-tokens",
+            "30",
+            "--cache",
+            cache,
+            "--json")).Json;
         Assert.Equal(Ids(golden.GetProperty("prompt_ids")), Ids(json.GetProperty("prompt_ids")));
         Assert.Equal(Ids(golden.GetProperty("greedy_ids"))[..30], Ids(json.GetProperty("ids")));
         Assert.StartsWith(json.GetProperty("text").GetString()!, golden.GetProperty("greedy_text").GetString()!);
@@ -38,8 +57,26 @@ public class GenerateCommandTests
     [Fact]
     public async Task TheRunnersGiveTheSameStory()
     {
-        var torch = await Of("generate", "--model", s_storyteller, "--prompt", "One day, a bird", "--max-new-tokens", "40", "--runner", "torch");
-        var cpu = await Of("generate", "--model", s_storyteller, "--prompt", "One day, a bird", "--max-new-tokens", "40", "--runner", "cpu");
+        var torch = await Of(
+            "generate",
+            "--model",
+            s_storyteller,
+            "--prompt",
+            "One day, a bird",
+            "--max-new-tokens",
+            "40",
+            "--runner",
+            "torch");
+        var cpu = await Of(
+            "generate",
+            "--model",
+            s_storyteller,
+            "--prompt",
+            "One day, a bird",
+            "--max-new-tokens",
+            "40",
+            "--runner",
+            "cpu");
         Assert.Equal(torch, cpu);
         Assert.NotEqual("\n", cpu.Out);
     }
@@ -48,7 +85,16 @@ public class GenerateCommandTests
     public async Task InAPipeTheTextIsTheNewTextAloneAndNothingElseIsSaid()
     {
         var golden = Storyteller.Golden.GetProperty("prompts")[0];
-        var run = await WithInput(golden.GetProperty("prompt").GetString()!, "generate", "--model", s_storyteller, "-", "--max-new-tokens", "100", "--eos-token-id", "none");
+        var run = await WithInput(
+            golden.GetProperty("prompt").GetString()!,
+            "generate",
+            "--model",
+            s_storyteller,
+            "-",
+            "--max-new-tokens",
+            "100",
+            "--eos-token-id",
+            "none");
         Assert.Equal((0, golden.GetProperty("greedy_text").GetString() + "\n", ""), (run.ExitCode, run.Out, run.Error));
     }
 
@@ -57,7 +103,16 @@ public class GenerateCommandTests
     {
         var golden = HuggingFaceCase.Load("gelu-new").Golden;
         var prompt = Ids(golden.GetProperty("prompt_ids")[0]);
-        var run = await Of("generate", "--model", s_small, "--prompt-ids", string.Join(',', prompt), "--max-new-tokens", "24", "--eos-token-id", "none");
+        var run = await Of(
+            "generate",
+            "--model",
+            s_small,
+            "--prompt-ids",
+            string.Join(',', prompt),
+            "--max-new-tokens",
+            "24",
+            "--eos-token-id",
+            "none");
         var expected = Ids(golden.GetProperty("greedy").GetProperty("sequences")[0])[prompt.Length..];
         Assert.Equal((0, string.Join(' ', expected) + "\n", ""), (run.ExitCode, run.Out, run.Error));
     }
@@ -68,15 +123,37 @@ public class GenerateCommandTests
         var golden = HuggingFaceCase.Load("gelu-new").Golden;
         var prompt = Ids(golden.GetProperty("prompt_ids")[0]);
         var eos = golden.GetProperty("greedy_eos").GetProperty("eos_token_id").GetInt32();
-        var json = (await Of("generate", "--model", s_small, "--prompt-ids", string.Join(',', prompt), "--max-new-tokens", "24", "--eos-token-id", $"{eos}", "--json")).Json;
-        Assert.Equal(Ids(golden.GetProperty("greedy_eos").GetProperty("sequences")[0])[prompt.Length..^1], Ids(json.GetProperty("ids")));
+        var json = (await Of(
+            "generate",
+            "--model",
+            s_small,
+            "--prompt-ids",
+            string.Join(',', prompt),
+            "--max-new-tokens",
+            "24",
+            "--eos-token-id",
+            $"{eos}",
+            "--json")).Json;
+        Assert.Equal(
+            Ids(golden.GetProperty("greedy_eos").GetProperty("sequences")[0])[prompt.Length..^1],
+            Ids(json.GetProperty("ids")));
         Assert.Equal("stop", json.GetProperty("finish_reason").GetString());
     }
 
     [Fact]
     public async Task AStopTextEndsTheTextBeforeIt()
     {
-        var json = (await Of("generate", "--model", s_storyteller, "--prompt", "Once upon a time, there was a little", "--stop", "named", "--stop", "never this", "--json")).Json;
+        var json = (await Of(
+            "generate",
+            "--model",
+            s_storyteller,
+            "--prompt",
+            "Once upon a time, there was a little",
+            "--stop",
+            "named",
+            "--stop",
+            "never this",
+            "--json")).Json;
         Assert.Equal(" girl ", json.GetProperty("text").GetString());
         Assert.Equal("stop", json.GetProperty("finish_reason").GetString());
     }
@@ -88,15 +165,36 @@ public class GenerateCommandTests
     {
         using var folder = new TemporaryFolder();
         var file = folder["prompts.jsonl"];
-        File.WriteAllText(file, "{\"prompt\": \"Once upon a time\"}\n\n{\"prompt_ids\": [414, 425]}\n{\"prompt\": \"The little dog was very\"}\n");
-        var batch = await Of("generate", "--model", s_storyteller, "--prompts", file, "--max-new-tokens", "12", "--json", "--runner", runner);
+        File.WriteAllText(
+            file,
+            "{\"prompt\": \"Once upon a time\"}\n\n{\"prompt_ids\": [414, 425]}\n{\"prompt\": \"The "
+            + "little dog was very\"}\n");
+        var batch = await Of(
+            "generate",
+            "--model",
+            s_storyteller,
+            "--prompts",
+            file,
+            "--max-new-tokens",
+            "12",
+            "--json",
+            "--runner",
+            runner);
         Assert.Equal((0, ""), (batch.ExitCode, batch.Error));
         var lines = batch.Out.TrimEnd('\n').Split('\n').Select(line => JsonDocument.Parse(line).RootElement).ToList();
         Assert.Equal(3, lines.Count);
-        string[][] alone = [["--prompt", "Once upon a time"], ["--prompt-ids", "414,425"], ["--prompt", "The little dog was very"]];
+        string[][] alone =
+        [
+            ["--prompt", "Once upon a time"], ["--prompt-ids", "414,425"], ["--prompt", "The little dog was very"],
+        ];
         for (var i = 0; i < 3; i++)
         {
-            var json = (await Of(["generate", "--model", s_storyteller, .. alone[i], "--max-new-tokens", "12", "--json", "--runner", runner])).Json;
+            var json = (await Of(
+
+                [
+                    "generate", "--model", s_storyteller, .. alone[i], "--max-new-tokens", "12", "--json", "--runner",
+                    runner,
+                ])).Json;
             Assert.Equal(Ids(json.GetProperty("prompt_ids")), Ids(lines[i].GetProperty("prompt_ids")));
             Assert.Equal(Ids(json.GetProperty("ids")), Ids(lines[i].GetProperty("ids")));
             Assert.Equal(json.GetProperty("text").GetString(), lines[i].GetProperty("text").GetString());
@@ -110,16 +208,19 @@ public class GenerateCommandTests
         var prompt = Ids(golden.GetProperty("prompt_ids")[0]);
         var beam = golden.GetProperty("beam")[1];
         var json = (await Of(
-            "generate", "--model", s_small, "--prompt-ids", string.Join(',', prompt), "--max-new-tokens", "12", "--eos-token-id", "186",
+            "generate", "--model", s_small, "--prompt-ids", string.Join(',', prompt), "--max-new-tokens", "12",
+            "--eos-token-id", "186",
             "--num-beams", "3", "--length-penalty", "2.0", "--num-return-sequences", "3", "--json")).Json;
-        Assert.Equal(["prompt_ids", "ids", "text", "finish_reason", "usage", "timings", "cache", "sequences"], Keys(json));
+        Assert.Equal(
+            ["prompt_ids", "ids", "text", "finish_reason", "usage", "timings", "cache", "sequences"], Keys(json));
         var sequences = json.GetProperty("sequences").EnumerateArray().ToList();
         Assert.Equal(3, sequences.Count);
         for (var i = 0; i < 3; i++)
         {
             Assert.Equal(["ids", "text", "score"], Keys(sequences[i]));
             Assert.Equal(Ids(beam.GetProperty("sequences")[i])[prompt.Length..], Ids(sequences[i].GetProperty("ids")));
-            Assert.Equal(beam.GetProperty("scores")[i].GetDouble(), sequences[i].GetProperty("score").GetDouble(), 1e-4);
+            Assert.Equal(
+                beam.GetProperty("scores")[i].GetDouble(), sequences[i].GetProperty("score").GetDouble(), 1e-4);
         }
 
         Assert.Equal(Ids(sequences[0].GetProperty("ids")), Ids(json.GetProperty("ids")));
@@ -128,7 +229,11 @@ public class GenerateCommandTests
     [Fact]
     public async Task TheSameSeedGivesTheSameStoryOnEitherRunner()
     {
-        string[] line = ["generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "30", "--temperature", "0.8", "--top-p", "0.95", "--seed", "7"];
+        string[] line =
+        [
+            "generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "30",
+            "--temperature", "0.8", "--top-p", "0.95", "--seed", "7",
+        ];
         var first = await Of([.. line, "--runner", "torch"]);
         Assert.Equal(0, first.ExitCode);
         Assert.Equal(first.Out, (await Of([.. line, "--runner", "cpu"])).Out);
@@ -138,7 +243,11 @@ public class GenerateCommandTests
     [Fact]
     public async Task ShowingBlocksLeavesTheTextAsItIsAndSaysInAPipeWhatThePoolHolds()
     {
-        string[] line = ["generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "40", "--runner", "cpu"];
+        string[] line =
+        [
+            "generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "40", "--runner",
+            "cpu",
+        ];
         var shown = await Of([.. line, "--show-blocks"]);
         Assert.Equal((await Of(line)).Out, shown.Out);
         Assert.Matches(@" \d+ held, \d+ cached, \d+ free\n$", shown.Error);
@@ -148,20 +257,38 @@ public class GenerateCommandTests
     public async Task TheTextStopsAtTheContextsEnd()
     {
         var prompt = string.Join(',', Enumerable.Range(0, 60));
-        var json = (await Of("generate", "--model", s_small, "--prompt-ids", prompt, "--max-new-tokens", "100", "--eos-token-id", "none", "--json")).Json;
+        var json = (await Of(
+            "generate",
+            "--model",
+            s_small,
+            "--prompt-ids",
+            prompt,
+            "--max-new-tokens",
+            "100",
+            "--eos-token-id",
+            "none",
+            "--json")).Json;
         Assert.Equal(4, json.GetProperty("ids").GetArrayLength());
         Assert.Equal("length", json.GetProperty("finish_reason").GetString());
     }
 
     [Fact]
     public Task APromptLongerThanTheContextIsRefusedAndNamesBoth() =>
-        Fails("has 65 tokens, but the context holds 64", "generate", "--model", s_small, "--prompt-ids", string.Join(',', Enumerable.Range(0, 65)));
+        Fails(
+            "has 65 tokens, but the context holds 64",
+            "generate",
+            "--model",
+            s_small,
+            "--prompt-ids",
+            string.Join(',', Enumerable.Range(0, 65)));
 
     [Fact]
-    public Task AnIdPastTheVocabularyIsRefusedByName() => Fails("token id 211", "generate", "--model", s_small, "--prompt-ids", "1,211");
+    public Task AnIdPastTheVocabularyIsRefusedByName() =>
+        Fails("token id 211", "generate", "--model", s_small, "--prompt-ids", "1,211");
 
     [Fact]
-    public Task TextForAModelWithoutATokenizerIsRefused() => Fails("no tokenizer", "generate", "--model", s_small, "--prompt", "a");
+    public Task TextForAModelWithoutATokenizerIsRefused() =>
+        Fails("no tokenizer", "generate", "--model", s_small, "--prompt", "a");
 
     [Fact]
     public Task AnEmptyPromptIsRefused() => Fails("is empty", "generate", "--model", s_storyteller, "--prompt", "");
@@ -171,14 +298,28 @@ public class GenerateCommandTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["p.jsonl"], "{\"prompt\": \"a\"}\n{\"prompt\": \"a\", \"prompt_ids\": [1]}\n");
-        return Fails("line 2 has to be an object with either", "generate", "--model", s_storyteller, "--prompts", folder["p.jsonl"]);
+        return Fails(
+            "line 2 has to be an object with either",
+            "generate",
+            "--model",
+            s_storyteller,
+            "--prompts",
+            folder["p.jsonl"]);
     }
 
     [Fact]
     public async Task AskingForCudaWhereThereIsNoneSaysWhatIsMissing()
     {
         Assert.SkipWhen(TorchKv.Cli.Models.TorchFacts.CudaDevices() > 0, "There is a CUDA device here.");
-        await Fails("cuda was asked for, but this libtorch sees no CUDA device", "generate", "--model", s_storyteller, "--prompt", "a", "--device", "cuda");
+        await Fails(
+            "cuda was asked for, but this libtorch sees no CUDA device",
+            "generate",
+            "--model",
+            s_storyteller,
+            "--prompt",
+            "a",
+            "--device",
+            "cuda");
     }
 
     [Theory]
@@ -237,7 +378,8 @@ public class GenerateCommandTests
         RefusesUsage(words, ["generate", "--prompt", "a", .. arguments]);
 
     [Fact]
-    public Task WithoutAPromptTheFourWaysToGiveOneAreNamed() => RefusesUsage("--prompt TEXT, --prompt-ids 1,2,3, --prompt-file FILE, or -", "generate");
+    public Task WithoutAPromptTheFourWaysToGiveOneAreNamed() =>
+        RefusesUsage("--prompt TEXT, --prompt-ids 1,2,3, --prompt-file FILE, or -", "generate");
 
     [Fact]
     public Task ABadPromptIdIsNamed() => RefusesUsage("'x' is not one", "generate", "--prompt-ids", "1,x,3");

@@ -4,7 +4,9 @@ using static TorchKv.Cli.Tests.CommandLineRun;
 
 namespace TorchKv.Cli.Tests;
 
-/// <summary>What the engine serves from the command line, on either runner: samples, log-probabilities, deadlines, the pool.</summary>
+/// <summary>
+/// What the engine serves from the command line, on either runner: samples, log-probabilities, deadlines, the pool.
+/// </summary>
 public class GenerateOptionsTests
 {
     private static readonly string s_small = RepositoryFiles.Fixture("hf", "gelu-new");
@@ -22,7 +24,8 @@ public class GenerateOptionsTests
         Assert.Equal((16, 8 * 64, blockBytes), Facts(cache));
 
         // 40 + 9 tokens are four blocks; four beams share the two full ones of the prompt
-        var beams = (await Json(runner, "--prompt-ids", s_forty, "--max-new-tokens", "9", "--num-beams", "4")).GetProperty("cache");
+        var beams = (await Json(
+            runner, "--prompt-ids", s_forty, "--max-new-tokens", "9", "--num-beams", "4")).GetProperty("cache");
         Assert.InRange(Facts(beams).Tokens, 3 * 16, (2 + (4 * 2)) * 16);
         Assert.Equal(Facts(beams).Tokens / 16 * blockBytes, Facts(beams).Bytes);
     }
@@ -33,7 +36,11 @@ public class GenerateOptionsTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllLines(folder["p.jsonl"], Enumerable.Repeat($"{{\"prompt_ids\": [{s_forty}]}}", 4));
-        string[] line = ["generate", "--model", s_small, "--max-new-tokens", "5", "--eos-token-id", "none", "--json", "--runner", runner];
+        string[] line =
+        [
+            "generate", "--model", s_small, "--max-new-tokens", "5", "--eos-token-id", "none", "--json", "--runner",
+            runner,
+        ];
         var alone = Facts((await Of([.. line, "--prompt-ids", s_forty])).Json.GetProperty("cache"));
         var batch = await Of([.. line, "--prompts", folder["p.jsonl"]]);
         var together = Facts(JsonDocument.Parse(batch.Out.Split('\n')[3]).RootElement.GetProperty("cache"));
@@ -44,10 +51,15 @@ public class GenerateOptionsTests
     [MemberData(nameof(Runners))]
     public async Task SamplesAreAnsweredInOrderAndTheFirstIsTheOneDrawnAlone(string runner)
     {
-        string[] sampling = ["--prompt-ids", "1,2,3", "--max-new-tokens", "8", "--eos-token-id", "none", "--temperature", "1", "--seed", "5"];
+        string[] sampling =
+        [
+            "--prompt-ids", "1,2,3", "--max-new-tokens", "8", "--eos-token-id", "none", "--temperature", "1", "--seed",
+            "5",
+        ];
         var alone = await Json(runner, sampling);
         var three = await Json(runner, [.. sampling, "--n", "3"]);
-        Assert.Equal(["prompt_ids", "ids", "text", "finish_reason", "usage", "timings", "cache", "sequences"], Keys(three));
+        Assert.Equal(
+            ["prompt_ids", "ids", "text", "finish_reason", "usage", "timings", "cache", "sequences"], Keys(three));
         var samples = three.GetProperty("sequences").EnumerateArray().ToArray();
         Assert.All(samples, sample => Assert.Equal(["ids", "text", "finish_reason"], Keys(sample)));
         Assert.Equal(3, samples.Select(sample => sample.GetProperty("ids").GetRawText()).Distinct().Count());
@@ -63,16 +75,22 @@ public class GenerateOptionsTests
     [MemberData(nameof(Runners))]
     public async Task LogProbabilitiesAreThoseOfTheTokens(string runner)
     {
-        var json = await Json(runner, "--prompt-ids", "1,2,3", "--max-new-tokens", "4", "--eos-token-id", "none", "--logprobs", "2");
-        Assert.Equal(["prompt_ids", "ids", "text", "finish_reason", "usage", "timings", "cache", "logprobs"], Keys(json));
+        var json = await Json(
+            runner, "--prompt-ids", "1,2,3", "--max-new-tokens", "4", "--eos-token-id", "none", "--logprobs", "2");
+        Assert.Equal(
+            ["prompt_ids", "ids", "text", "finish_reason", "usage", "timings", "cache", "logprobs"], Keys(json));
         var tokens = json.GetProperty("logprobs").EnumerateArray().ToArray();
-        Assert.Equal(json.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()), tokens.Select(token => token.GetProperty("id").GetInt32()));
+        Assert.Equal(
+            json.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()),
+            tokens.Select(token => token.GetProperty("id").GetInt32()));
         foreach (var token in tokens)
         {
             // Greedy: the token is the best one
             Assert.Equal(["id", "logprob", "top"], Keys(token));
             Assert.Equal(2, token.GetProperty("top").GetArrayLength());
-            Assert.Equal(token.GetProperty("logprob").GetSingle(), token.GetProperty("top")[0].GetProperty("logprob").GetSingle());
+            Assert.Equal(
+                token.GetProperty("logprob").GetSingle(),
+                token.GetProperty("top")[0].GetProperty("logprob").GetSingle());
             Assert.True(token.GetProperty("logprob").GetSingle() < 0);
         }
     }
@@ -81,9 +99,15 @@ public class GenerateOptionsTests
     [MemberData(nameof(Runners))]
     public async Task ADeadlineThatPassesIsAFailureThatNamesIt(string runner)
     {
-        string[] line = ["generate", "--model", s_small, "--prompt-ids", "1,2,3", "--max-new-tokens", "60", "--eos-token-id", "none", "--json", "--runner", runner];
+        string[] line =
+        [
+            "generate", "--model", s_small, "--prompt-ids", "1,2,3", "--max-new-tokens", "60", "--eos-token-id", "none",
+            "--json", "--runner", runner,
+        ];
         await Fails("was not done after", [.. line, "--deadline", "0.000001"]);
-        Assert.Equal(60, (await Of([.. line, "--deadline", "600", "--priority", "-3"])).Json.GetProperty("ids").GetArrayLength());
+        Assert.Equal(
+            60,
+            (await Of([.. line, "--deadline", "600", "--priority", "-3"])).Json.GetProperty("ids").GetArrayLength());
     }
 
     [Theory]
@@ -92,7 +116,11 @@ public class GenerateOptionsTests
     [InlineData("never")]
     public async Task BeamsStopAsTheyAreTold(string early)
     {
-        string[] beams = ["--prompt-ids", "118,182,181", "--max-new-tokens", "12", "--eos-token-id", "186", "--num-beams", "3", "--early-stopping", early];
+        string[] beams =
+        [
+            "--prompt-ids", "118,182,181", "--max-new-tokens", "12", "--eos-token-id", "186", "--num-beams", "3",
+            "--early-stopping", early,
+        ];
         var cpu = await Json("cpu", beams);
         var torch = await Json("torch", beams);
         Assert.Equal(cpu.GetProperty("ids").GetRawText(), torch.GetProperty("ids").GetRawText());
@@ -102,10 +130,16 @@ public class GenerateOptionsTests
     [MemberData(nameof(Runners))]
     public async Task APoolThatIsTooSmallIsToldWithTheOptionThatMakesItLarger(string runner)
     {
-        string[] line = ["generate", "--model", s_small, "--prompt-ids", s_forty, "--max-new-tokens", "24", "--json", "--runner", runner];
+        string[] line =
+        [
+            "generate", "--model", s_small, "--prompt-ids", s_forty, "--max-new-tokens", "24", "--json", "--runner",
+            runner,
+        ];
         await Fails("take --blocks 4 or a larger --memory", [.. line, "--blocks", "3"]);
         await Fails("--memory is 100, but must be at least", [.. line, "--memory", "100"]);
-        Assert.Equal((4 * 16), (await Of([.. line, "--blocks", "4"])).Json.GetProperty("cache").GetProperty("capacity").GetInt32());
+        Assert.Equal(
+            (4 * 16),
+            (await Of([.. line, "--blocks", "4"])).Json.GetProperty("cache").GetProperty("capacity").GetInt32());
         var cache = (await Of([.. line, "--memory", "1MiB"])).Json.GetProperty("cache");
         var bytesPerToken = cache.GetProperty("bytes").GetInt64() / cache.GetProperty("tokens").GetInt64();
         Assert.InRange(cache.GetProperty("capacity").GetInt64() * bytesPerToken, 1 << 19, 1 << 20);
@@ -120,31 +154,44 @@ public class GenerateOptionsTests
         File.WriteAllLines(folder["p.jsonl"], ["{\"prompt_ids\": [1]}", $"{{\"prompt_ids\": [{s_forty}]}}"]);
         await Fails(
             "take --blocks 4",
-            "generate", "--model", s_small, "--prompts", folder["p.jsonl"], "--max-new-tokens", "24", "--blocks", "3", "--runner", runner);
+            "generate", "--model", s_small, "--prompts", folder["p.jsonl"], "--max-new-tokens", "24", "--blocks", "3",
+            "--runner", runner);
     }
 
     [Theory]
     [MemberData(nameof(Runners))]
     public async Task APromptAsLongAsTheContextEndsAtOnceByLength(string runner)
     {
-        var json = await Json(runner, "--prompt-ids", string.Join(',', Enumerable.Range(0, 64)), "--max-new-tokens", "5");
-        Assert.Equal((0, "length"), (json.GetProperty("ids").GetArrayLength(), json.GetProperty("finish_reason").GetString()));
+        var json = await Json(
+            runner, "--prompt-ids", string.Join(',', Enumerable.Range(0, 64)), "--max-new-tokens", "5");
+        Assert.Equal(
+            (0, "length"), (json.GetProperty("ids").GetArrayLength(), json.GetProperty("finish_reason").GetString()));
     }
 
     [Fact]
     public async Task HalfPrecisionRunsOnTheCpuThroughLibtorch()
     {
-        string[] line = ["generate", "--model", RepositoryFiles.Weights("storyteller"), "--prompt", "Once upon a time", "--max-new-tokens", "10", "--json", "--device", "cpu"];
+        string[] line =
+        [
+            "generate", "--model", RepositoryFiles.Weights("storyteller"), "--prompt", "Once upon a time",
+            "--max-new-tokens", "10", "--json", "--device", "cpu",
+        ];
         var half = (await Of([.. line, "--dtype", "float16"])).Json;
-        Assert.Equal((await Of([.. line, "--dtype", "float32"])).Json.GetProperty("ids").GetRawText(), half.GetProperty("ids").GetRawText());
+        Assert.Equal(
+            (await Of([.. line, "--dtype", "float32"])).Json.GetProperty("ids").GetRawText(),
+            half.GetProperty("ids").GetRawText());
     }
 
     [Theory]
     [MemberData(nameof(Runners))]
     public async Task BlocksAreShownForEitherRunnerAndForBeams(string runner)
     {
-        string[] line = ["generate", "--model", s_small, "--prompt-ids", "1,2,3", "--max-new-tokens", "6", "--runner", runner];
-        foreach (var more in new string[][] { [], ["--num-beams", "3"], ["--n", "2", "--temperature", "1", "--seed", "1"] })
+        string[] line =
+        [
+            "generate", "--model", s_small, "--prompt-ids", "1,2,3", "--max-new-tokens", "6", "--runner", runner,
+        ];
+        string[][] kinds = [[], ["--num-beams", "3"], ["--n", "2", "--temperature", "1", "--seed", "1"]];
+        foreach (var more in kinds)
         {
             var shown = await Of([.. line, .. more, "--show-blocks"]);
             Assert.Equal((await Of([.. line, .. more])).Out, shown.Out);
@@ -156,5 +203,8 @@ public class GenerateOptionsTests
         (await Of(["generate", "--model", s_small, "--runner", runner, "--json", .. arguments])).Json;
 
     private static (long Tokens, long Capacity, long Bytes) Facts(JsonElement cache) =>
-        (cache.GetProperty("tokens").GetInt64(), cache.GetProperty("capacity").GetInt64(), cache.GetProperty("bytes").GetInt64());
+        (
+            cache.GetProperty("tokens").GetInt64(),
+            cache.GetProperty("capacity").GetInt64(),
+            cache.GetProperty("bytes").GetInt64());
 }

@@ -31,7 +31,8 @@ public class LoadingTests
         var console = new CliConsole(output, error, () => Stream.Null);
         try
         {
-            var exitCode = await CliApplication.RunAsync([command, "--model", folder.Path, .. arguments], console, interrupt.Token)
+            var exitCode = await CliApplication.RunAsync(
+                [command, "--model", folder.Path, .. arguments], console, interrupt.Token)
                 .WaitAsync(TimeSpan.FromSeconds(60));
             Assert.Equal((ExitCodes.Interrupted, "", ""), (exitCode, output.ToString(), error.ToString()));
         }

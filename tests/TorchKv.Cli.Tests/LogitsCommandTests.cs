@@ -16,11 +16,23 @@ public class LogitsCommandTests
     {
         foreach (var prompt in Storyteller.Golden.GetProperty("prompts").EnumerateArray())
         {
-            var json = (await Of("logits", "--model", s_storyteller, "--prompt", prompt.GetProperty("prompt").GetString()!, "--top", "10", "--json", "--runner", runner)).Json;
+            var json = (await Of(
+                "logits",
+                "--model",
+                s_storyteller,
+                "--prompt",
+                prompt.GetProperty("prompt").GetString()!,
+                "--top",
+                "10",
+                "--json",
+                "--runner",
+                runner)).Json;
             Assert.Equal(["top", "tokens"], Keys(json));
             var top = json.GetProperty("top").EnumerateArray().ToList();
             Assert.All(top, entry => Assert.Equal(["id", "logit"], Keys(entry)));
-            Assert.Equal(prompt.GetProperty("top_ids").EnumerateArray().Select(id => id.GetInt32()), top.Select(entry => entry.GetProperty("id").GetInt32()));
+            Assert.Equal(
+                prompt.GetProperty("top_ids").EnumerateArray().Select(id => id.GetInt32()),
+                top.Select(entry => entry.GetProperty("id").GetInt32()));
             foreach (var (entry, expected) in top.Zip(prompt.GetProperty("top_logits").EnumerateArray()))
             {
                 Assert.Equal(expected.GetDouble(), entry.GetProperty("logit").GetDouble(), 2e-4);
@@ -43,7 +55,19 @@ public class LogitsCommandTests
         {
             var ids = string.Join(',', golden.Ids("batch_ids")[row]);
             var file = folder["logits.safetensors"];
-            var run = await Of("logits", "--model", golden.Folder, "--prompt-ids", ids, "--chunks", chunks, "--output", file, "--with-cache", "--runner", runner);
+            var run = await Of(
+                "logits",
+                "--model",
+                golden.Folder,
+                "--prompt-ids",
+                ids,
+                "--chunks",
+                chunks,
+                "--output",
+                file,
+                "--with-cache",
+                "--runner",
+                runner);
             Assert.Equal(new CommandLineRun(0, "", ""), run);
             using var ours = SafetensorsFile.Open(file);
             Assert.Equal([16, 211], ours["logits"].Shape.AsEnumerable());
@@ -60,16 +84,37 @@ public class LogitsCommandTests
     }
 
     [Fact]
-    public Task ChunksThatDoNotAddUpAreRefused() => RefusesUsage("--chunks sums to 4, but the prompt has 3 tokens", "logits", "--model", s_storyteller, "--prompt-ids", "1,2,3", "--chunks", "1,3");
+    public Task ChunksThatDoNotAddUpAreRefused() =>
+        RefusesUsage(
+            "--chunks sums to 4, but the prompt has 3 tokens",
+            "logits",
+            "--model",
+            s_storyteller,
+            "--prompt-ids",
+            "1,2,3",
+            "--chunks",
+            "1,3");
 
     [Fact]
-    public Task AChunkOfNothingIsRefused() => RefusesUsage("--chunks takes a list of whole numbers from 1", "logits", "--prompt-ids", "1,2,3", "--chunks", "0,3");
+    public Task AChunkOfNothingIsRefused() =>
+        RefusesUsage(
+            "--chunks takes a list of whole numbers from 1", "logits", "--prompt-ids", "1,2,3", "--chunks", "0,3");
 
     [Fact]
-    public Task TheCacheGoesIntoAFileOnly() => RefusesUsage("--with-cache goes with --output", "logits", "--prompt-ids", "1", "--with-cache");
+    public Task TheCacheGoesIntoAFileOnly() =>
+        RefusesUsage("--with-cache goes with --output", "logits", "--prompt-ids", "1", "--with-cache");
 
     [Fact]
-    public Task AFolderThatIsNotThereIsNamed() => Fails("/nowhere/x.safetensors", "logits", "--model", s_storyteller, "--prompt-ids", "1", "--output", "/nowhere/x.safetensors");
+    public Task AFolderThatIsNotThereIsNamed() =>
+        Fails(
+            "/nowhere/x.safetensors",
+            "logits",
+            "--model",
+            s_storyteller,
+            "--prompt-ids",
+            "1",
+            "--output",
+            "/nowhere/x.safetensors");
 
     [Fact]
     public void OfEqualLogitsTheLowerIdIsTheBetter() =>

@@ -36,7 +36,12 @@ public sealed class NotFiniteTests : IDisposable
     [InlineData("compare", "--prompt-ids", "1,5", "--new-tokens", "2")]
     public async Task TheRefusalIsOneSentence(params string[] arguments)
     {
-        arguments = [.. arguments.Select(argument => argument switch { "IDS" => _folder["ids.json"], "FILE" => _folder["x.safetensors"], _ => argument })];
+        arguments = [.. arguments.Select(argument => argument switch
+        {
+            "IDS" => _folder["ids.json"],
+            "FILE" => _folder["x.safetensors"],
+            _ => argument,
+        })];
         foreach (var runner in arguments.Contains("--cache") ? ["torch"] : (string[])["cpu", "torch"])
         {
             await Fails("logits hold NaN or infinity", [.. arguments, "--model", _folder.Path, "--runner", runner]);

@@ -16,7 +16,17 @@ public class PerplexityCommandTests
     public async Task HeldOutTextHasHuggingFacesPerplexity(string stride, string runner)
     {
         var expected = Storyteller.Golden.GetProperty("heldout").GetProperty($"stride_{stride}");
-        var json = (await Of("perplexity", "--model", s_storyteller, "--file", RepositoryFiles.Fixture("storyteller", "heldout.txt"), "--stride", stride, "--json", "--runner", runner)).Json;
+        var json = (await Of(
+            "perplexity",
+            "--model",
+            s_storyteller,
+            "--file",
+            RepositoryFiles.Fixture("storyteller", "heldout.txt"),
+            "--stride",
+            stride,
+            "--json",
+            "--runner",
+            runner)).Json;
         Assert.Equal(["nll", "perplexity", "tokens"], Keys(json));
         Assert.Equal(expected.GetProperty("nll").GetDouble(), json.GetProperty("nll").GetDouble(), 1e-5);
         Assert.Equal(expected.GetProperty("perplexity").GetDouble(), json.GetProperty("perplexity").GetDouble(), 1e-4);
@@ -33,7 +43,8 @@ public class PerplexityCommandTests
         for (var row = 0; row < 2; row++)
         {
             File.WriteAllText(folder["ids.json"], golden.GetProperty("batch_ids")[row].GetRawText());
-            var json = (await Of("perplexity", "--model", model, "--ids-file", folder["ids.json"], "--json", "--runner", runner)).Json;
+            var json = (await Of(
+                "perplexity", "--model", model, "--ids-file", folder["ids.json"], "--json", "--runner", runner)).Json;
             Assert.Equal(golden.GetProperty("nll")[row].GetDouble(), json.GetProperty("nll").GetDouble(), 1e-4);
             Assert.Equal(15, json.GetProperty("tokens").GetInt32());
         }
@@ -79,8 +90,17 @@ public class PerplexityCommandTests
 
     [Fact]
     public Task AStridePastTheContextIsRefused() =>
-        RefusesUsage("--stride 513 would pass over tokens", "perplexity", "--model", s_storyteller, "--file", RepositoryFiles.Fixture("storyteller", "heldout.txt"), "--stride", "513");
+        RefusesUsage(
+            "--stride 513 would pass over tokens",
+            "perplexity",
+            "--model",
+            s_storyteller,
+            "--file",
+            RepositoryFiles.Fixture("storyteller", "heldout.txt"),
+            "--stride",
+            "513");
 
     [Fact]
-    public Task WithoutATextTheTwoWaysToGiveOneAreNamed() => RefusesUsage("--file TEXT or --ids-file JSON", "perplexity");
+    public Task WithoutATextTheTwoWaysToGiveOneAreNamed() =>
+        RefusesUsage("--file TEXT or --ids-file JSON", "perplexity");
 }

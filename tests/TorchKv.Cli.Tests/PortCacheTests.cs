@@ -21,10 +21,17 @@ public class PortCacheTests
     {
         using var folder = new TemporaryFolder();
         var random = new Random(5);
-        var prompts = Enumerable.Range(0, 6).Select(_ => Enumerable.Range(0, random.Next(1, 21)).Select(_ => random.Next(211)).ToArray());
+        var prompts = Enumerable.Range(0, 6).Select(
+            _ => Enumerable.Range(0, random.Next(1, 21)).Select(_ => random.Next(211)).ToArray());
         int[] full = [.. Enumerable.Range(0, 64)];
-        File.WriteAllLines(folder["p.jsonl"], prompts.Append(full).Append(full[..62]).Select(ids => $"{{\"prompt_ids\": [{string.Join(',', ids)}]}}"));
-        string[] line = ["generate", "--model", s_small, "--prompts", folder["p.jsonl"], "--max-new-tokens", "20", "--eos-token-id", "138,76,37", "--json"];
+        File.WriteAllLines(
+            folder["p.jsonl"],
+            prompts.Append(full).Append(full[..62]).Select(ids => $"{{\"prompt_ids\": [{string.Join(',', ids)}]}}"));
+        string[] line =
+        [
+            "generate", "--model", s_small, "--prompts", folder["p.jsonl"], "--max-new-tokens", "20", "--eos-token-id",
+            "138,76,37", "--json",
+        ];
         var expected = Answers(await Of([.. line, "--runner", "torch"]));
         var answers = Answers(await Of([.. line, .. Cache(cache)]));
         Assert.Equal(expected, answers);
@@ -37,14 +44,22 @@ public class PortCacheTests
     [MemberData(nameof(Caches))]
     public async Task SamplingDrawsWhatTheEngineDraws(string cache)
     {
-        string[] line = ["generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "20", "--temperature", "0.8", "--top-p", "0.9", "--repetition-penalty", "1.1", "--seed", "7"];
+        string[] line =
+        [
+            "generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "20",
+            "--temperature", "0.8", "--top-p", "0.9", "--repetition-penalty", "1.1", "--seed", "7",
+        ];
         Assert.Equal((await Of([.. line, "--runner", "torch"])).Out, (await Of([.. line, .. Cache(cache)])).Out);
     }
 
     [Fact]
     public async Task AStopTextThatSpansTokensEndsTheTextBeforeIt()
     {
-        string[] line = ["generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "40", "--eos-token-id", "none", "--json", "--cache", "static"];
+        string[] line =
+        [
+            "generate", "--model", s_storyteller, "--prompt", "Once upon a time", "--max-new-tokens", "40",
+            "--eos-token-id", "none", "--json", "--cache", "static",
+        ];
         var whole = (await Of(line)).Json.GetProperty("text").GetString()!;
         var stop = whole.Substring(30, 9);
         var stopped = (await Of([.. line, "--stop", stop])).Json;
@@ -56,7 +71,8 @@ public class PortCacheTests
     public async Task TheModelsOwnEndOfTextEndsATextAndIsNotPartOfIt()
     {
         var json = (await Of(
-            "generate", "--model", s_storyteller, "--prompt", "The end. They lived happily ever after.", "--max-new-tokens", "400",
+            "generate", "--model", s_storyteller, "--prompt", "The end. They lived happily ever after.",
+            "--max-new-tokens", "400",
             "--temperature", "0.5", "--seed", "3", "--json", "--cache", "static")).Json;
         Assert.Equal("stop", json.GetProperty("finish_reason").GetString());
         Assert.DoesNotContain("<|endoftext|>", json.GetProperty("text").GetString());
@@ -65,29 +81,76 @@ public class PortCacheTests
     [Fact]
     public async Task TheCachesSizeIsThatOfItsBuffers()
     {
-        string[] line = ["generate", "--model", s_small, "--prompt-ids", "1,2,3,4", "--max-new-tokens", "6", "--eos-token-id", "none", "--json", "--cache"];
+        string[] line =
+        [
+            "generate", "--model", s_small, "--prompt-ids", "1,2,3,4", "--max-new-tokens", "6", "--eos-token-id",
+            "none", "--json", "--cache",
+        ];
         var cache = (await Of([.. line, "static"])).Json.GetProperty("cache");
 
         // The last token is never fed: nothing comes after it. 3 layers, 48 wide, keys and values, float32.
         Assert.Equal("static", cache.GetProperty("kind").GetString());
-        Assert.Equal((9, 10, 10 * 3 * 48 * 2 * 4), (cache.GetProperty("tokens").GetInt32(), cache.GetProperty("capacity").GetInt32(), cache.GetProperty("bytes").GetInt32()));
+        Assert.Equal(
+            (9, 10, 10 * 3 * 48 * 2 * 4),
+            (
+                cache.GetProperty("tokens").GetInt32(),
+                cache.GetProperty("capacity").GetInt32(),
+                cache.GetProperty("bytes").GetInt32()));
         var none = (await Of([.. line, "none"])).Json.GetProperty("cache");
-        Assert.Equal((0, 0, 0), (none.GetProperty("tokens").GetInt32(), none.GetProperty("capacity").GetInt32(), none.GetProperty("bytes").GetInt32()));
+        Assert.Equal(
+            (0, 0, 0),
+            (
+                none.GetProperty("tokens").GetInt32(),
+                none.GetProperty("capacity").GetInt32(),
+                none.GetProperty("bytes").GetInt32()));
     }
 
     [Fact]
     public async Task AWindowPastTheContextTakesTheContextsMemory()
     {
-        var json = (await Of("generate", "--model", s_small, "--prompt-ids", "1,2", "--max-new-tokens", "3", "--json", "--cache", "sliding-window", "--window", "16000000")).Json;
+        var json = (await Of(
+            "generate",
+            "--model",
+            s_small,
+            "--prompt-ids",
+            "1,2",
+            "--max-new-tokens",
+            "3",
+            "--json",
+            "--cache",
+            "sliding-window",
+            "--window",
+            "16000000")).Json;
         Assert.InRange(json.GetProperty("cache").GetProperty("capacity").GetInt32(), 64, 128);
     }
 
     [Fact]
     public async Task WithoutATokenizerIdsComeOut()
     {
-        var run = await Of("generate", "--model", s_small, "--prompt-ids", "1,2", "--max-new-tokens", "3", "--eos-token-id", "none", "--cache", "concat");
+        var run = await Of(
+            "generate",
+            "--model",
+            s_small,
+            "--prompt-ids",
+            "1,2",
+            "--max-new-tokens",
+            "3",
+            "--eos-token-id",
+            "none",
+            "--cache",
+            "concat");
         Assert.Matches(@"^\d+ \d+ \d+\n$", run.Out);
-        await Fails("--stop compares texts", "generate", "--model", s_small, "--prompt-ids", "1,2", "--stop", "x", "--cache", "concat");
+        await Fails(
+            "--stop compares texts",
+            "generate",
+            "--model",
+            s_small,
+            "--prompt-ids",
+            "1,2",
+            "--stop",
+            "x",
+            "--cache",
+            "concat");
     }
 
     public static TheoryData<string, GenerationOptions> EnginesOptions => new()
@@ -108,7 +171,8 @@ public class PortCacheTests
     public void WhatOnlyAnEngineServesIsRefusedByName(string name, GenerationOptions options) =>
         Assert.Equal(name, Assert.Throws<OptionException>(() => PortGeneration.Check(options)).Option);
 
-    private static string[] Cache(string kind) => ["--cache", kind, .. kind == "sliding-window" ? ["--window", "512"] : (string[])[]];
+    private static string[] Cache(string kind) =>
+        ["--cache", kind, .. kind == "sliding-window" ? ["--window", "512"] : (string[])[]];
 
     private static (string Ids, string Reason, int CompletionTokens)[] Answers(CommandLineRun run)
     {

@@ -32,7 +32,15 @@ public class TokenizeCommandTests
         Assert.Equal(["ids", "decoded"], Keys(json));
         Assert.Equal("[15496,11,314,716]", json.GetProperty("ids").GetRawText());
         Assert.Equal("Hello, I am", json.GetProperty("decoded").GetString());
-        Assert.Equal(json.GetRawText(), (await WithInput("{\"text\": \"Hello, I am\"}\n", "tokenize", "--model", s_gpt2, "--lines", "--json")).Json.GetRawText());
+        Assert.Equal(
+            json.GetRawText(),
+            (await WithInput(
+                "{\"text\": \"Hello, I am\"}\n",
+                "tokenize",
+                "--model",
+                s_gpt2,
+                "--lines",
+                "--json")).Json.GetRawText());
     }
 
     [Fact]
@@ -41,8 +49,12 @@ public class TokenizeCommandTests
         byte[] good = [0xEF, 0xBB, 0xBF, .. "{\"text\": \"a\u2028b\"}\r\n\n{\"text\": \"c\"}"u8];
         var run = await WithBytes(good, "tokenize", "--model", s_gpt2, "--lines");
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
-        Assert.Equal(["a\u2028b", "c"], run.Out.TrimEnd('\n').Split('\n').Select(line => JsonDocument.Parse(line).RootElement.GetProperty("decoded").GetString()));
-        var bad = await WithBytes([.. "{\"text\": \"a\"}\n"u8, 0xff, (byte)'\n'], "tokenize", "--model", s_gpt2, "--lines");
+        Assert.Equal(
+            ["a\u2028b", "c"],
+            run.Out.TrimEnd('\n').Split('\n').Select(
+                line => JsonDocument.Parse(line).RootElement.GetProperty("decoded").GetString()));
+        var bad = await WithBytes(
+            [.. "{\"text\": \"a\"}\n"u8, 0xff, (byte)'\n'], "tokenize", "--model", s_gpt2, "--lines");
         Assert.Equal(1, bad.ExitCode);
         Assert.Single(bad.Out.TrimEnd('\n').Split('\n'));
         Assert.Contains("line 2 is not UTF-8", bad.Error);
@@ -59,8 +71,12 @@ public class TokenizeCommandTests
     public async Task LinesAreAnsweredWithHuggingFacesIdsOneJsonObjectEach()
     {
         var cases = JsonDocument.Parse(File.ReadAllText(RepositoryFiles.Fixture("tokenizer-gpt2.json"))).RootElement;
-        var items = (cases.ValueKind == JsonValueKind.Array ? cases : cases.EnumerateObject().First(member => member.Value.ValueKind == JsonValueKind.Array).Value).EnumerateArray().ToList();
-        var input = string.Concat(items.Select(item => JsonSerializer.Serialize(new Dictionary<string, string> { ["text"] = item.GetProperty("text").GetString()! }) + "\n"));
+        var items = (cases.ValueKind == JsonValueKind.Array ? cases : cases.EnumerateObject().First(
+            member => member.Value.ValueKind == JsonValueKind.Array).Value).EnumerateArray().ToList();
+        var input = string.Concat(
+            items.Select(
+                item => JsonSerializer.Serialize(
+                    new Dictionary<string, string> { ["text"] = item.GetProperty("text").GetString()! }) + "\n"));
         var run = await WithInput(input, "tokenize", "--lines", "--model", s_gpt2);
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
         var answers = run.Out.TrimEnd('\n').Split('\n');
@@ -69,7 +85,9 @@ public class TokenizeCommandTests
         {
             var json = JsonDocument.Parse(answer).RootElement;
             Assert.Equal(["ids", "decoded"], Keys(json));
-            Assert.Equal(item.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()), json.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
+            Assert.Equal(
+                item.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()),
+                json.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
             Assert.Equal(item.GetProperty("decoded").GetString(), json.GetProperty("decoded").GetString());
         }
     }
@@ -105,5 +123,6 @@ public class TokenizeCommandTests
     }
 
     [Fact]
-    public Task AFolderWithoutAVocabularyIsNamed() => Fails("nowhere", "tokenize", "--prompt", "a", "--model", "nowhere");
+    public Task AFolderWithoutAVocabularyIsNamed() =>
+        Fails("nowhere", "tokenize", "--prompt", "a", "--model", "nowhere");
 }

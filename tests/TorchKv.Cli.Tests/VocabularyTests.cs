@@ -3,7 +3,10 @@ using static TorchKv.Cli.Tests.CommandLineRun;
 
 namespace TorchKv.Cli.Tests;
 
-/// <summary>Ids that the model has no embedding for are refused by name wherever they enter: from a list, or from a larger tokenizer.</summary>
+/// <summary>
+/// Ids that the model has no embedding for are refused by name wherever they enter: from a list, or from a larger
+/// tokenizer.
+/// </summary>
 public sealed class VocabularyTests : IDisposable
 {
     private const string Words = "but the model's vocabulary has ids 0 to 210";
@@ -39,7 +42,8 @@ public sealed class VocabularyTests : IDisposable
     [InlineData("ids.json", "perplexity", "--ids-file", "ids.json")]
     public async Task AnIdPastTheVocabularyIsRefusedByName(string name, params string[] arguments)
     {
-        arguments = [.. arguments.Select(argument => argument is "text.txt" or "ids.json" ? _folder[argument] : argument), "--model", _folder.Path];
+        arguments = [.. arguments.Select(
+            argument => argument is "text.txt" or "ids.json" ? _folder[argument] : argument), "--model", _folder.Path];
         foreach (var runner in arguments.Contains("--cache") ? ["torch"] : (string[])["cpu", "torch"])
         {
             await Fails($"{name} holds the token id", [.. arguments, "--runner", runner]);
@@ -52,7 +56,8 @@ public sealed class VocabularyTests : IDisposable
     [InlineData("torch")]
     public async Task ALineOfAChatWithSuchAnIdIsRefusedAndTheChatGoesOn(string runner)
     {
-        var chat = await WithInput("Once upon a time\n/branches\n", "chat", "--model", _folder.Path, "--runner", runner);
+        var chat = await WithInput(
+            "Once upon a time\n/branches\n", "chat", "--model", _folder.Path, "--runner", runner);
         Assert.Equal((0, "* main  0 turns, 0 tokens\n"), (chat.ExitCode, chat.Out));
         Assert.Contains("the line holds the token id", chat.Error);
         Assert.Contains(Words, chat.Error);

@@ -13,5 +13,6 @@ internal static partial class Close
         To(Values(expected), Values(actual), what, absolute, relative);
     }
 
-    public static float[] Values(Tensor t) => t.detach().to(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
+    public static float[] Values(Tensor t) =>
+        t.detach().to(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
 }

@@ -22,5 +22,8 @@ internal static class TorchRecordings
 
     /// <summary>Rows of ids, equally long, as (rows, tokens), int64.</summary>
     public static Tensor ToTensor(int[][] rows) =>
-        tensor(rows.SelectMany(row => row.Select(id => (long)id)).ToArray(), [rows.Length, rows[0].Length], dtype: ScalarType.Int64);
+        tensor(
+            rows.SelectMany(row => row.Select(id => (long)id)).ToArray(),
+            [rows.Length, rows[0].Length],
+            dtype: ScalarType.Int64);
 }

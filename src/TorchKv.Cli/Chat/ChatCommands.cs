@@ -7,7 +7,8 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Cli.Chat;
 
 /// <summary>The lines of a chat that begin with <c>/</c>.</summary>
-internal sealed class ChatCommands(CliConsole console, Engine engine, Conversation conversation, ChatOutput output, ChatCounters counters)
+internal sealed class ChatCommands(
+    CliConsole console, Engine engine, Conversation conversation, ChatOutput output, ChatCounters counters)
 {
     private const string Help = """
         /cache           what the cache holds, and what the turns have cost
@@ -89,7 +90,8 @@ internal sealed class ChatCommands(CliConsole console, Engine engine, Conversati
         }
 
         await conversation.ReplaceAsync(content, restored).ConfigureAwait(false);
-        output.Note($"{path}: branch {conversation.Name}, {conversation.Current.Turns.Count} turns, {ids.Count} tokens");
+        output.Note(
+            $"{path}: branch {conversation.Name}, {conversation.Current.Turns.Count} turns, {ids.Count} tokens");
     }
 
     /// <summary>Writes every branch to a file, and the current one's keys and values beside it.</summary>
@@ -116,7 +118,8 @@ internal sealed class ChatCommands(CliConsole console, Engine engine, Conversati
                 PoolBar.Line(stats, console.OutStyle),
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{counters.Turns} turns took {counters.PromptTokens} tokens of context, {counters.CachedTokens} ({share:F0} %) from the cache"),
+                    $"{counters.Turns} turns took {counters.PromptTokens} tokens of context, {counters.CachedTokens} "
+                    + $"({share:F0} %) from the cache"),
             ],
             writer =>
             {
@@ -134,7 +137,8 @@ internal sealed class ChatCommands(CliConsole console, Engine engine, Conversati
         command,
         conversation.Branches.Select(branch => string.Create(
             CultureInfo.InvariantCulture,
-            $"{(branch.Key == conversation.Name ? "*" : " ")} {branch.Key}  {branch.Value.Turns.Count} turns, {branch.Value.Session.TokenIds.Count} tokens")),
+            $"{(branch.Key == conversation.Name ? "*" : " ")} {branch.Key}  {branch.Value.Turns.Count} turns, "
+            + $"{branch.Value.Session.TokenIds.Count} tokens")),
         writer =>
         {
             writer.WriteStartArray("branches");

@@ -7,7 +7,9 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Chat;
 
-/// <summary>Reads lines: one that begins with <c>/</c> is a command, any other continues the text and is continued by the model.</summary>
+/// <summary>
+/// Reads lines: one that begins with <c>/</c> is a command, any other continues the text and is continued by the model.
+/// </summary>
 internal sealed class ChatLoop : IAsyncDisposable
 {
     private readonly CliConsole _console;
@@ -19,7 +21,8 @@ internal sealed class ChatLoop : IAsyncDisposable
     private readonly ChatCounters _counters = new();
     private readonly ChatCommands _commands;
 
-    public ChatLoop(CliConsole console, LoadedModel model, Gpt2Tokenizer tokenizer, GenerationOptions options, bool isJson)
+    public ChatLoop(
+        CliConsole console, LoadedModel model, Gpt2Tokenizer tokenizer, GenerationOptions options, bool isJson)
     {
         (_console, _model, _tokenizer, _options) = (console, model, tokenizer, options);
         _output = new ChatOutput(console, tokenizer, isJson);
@@ -27,7 +30,9 @@ internal sealed class ChatLoop : IAsyncDisposable
         _commands = new ChatCommands(console, model.Engine, _conversation, _output, _counters);
     }
 
-    /// <summary>Chats until the input ends. With a file it goes on from what the file holds, and saves to it however it ends.</summary>
+    /// <summary>
+    /// Chats until the input ends. With a file it goes on from what the file holds, and saves to it however it ends.
+    /// </summary>
     /// <param name="session">The file; null: none. It need not be there yet.</param>
     /// <param name="cancellationToken">Ends the turn that runs, which keeps what it has made.</param>
     public async Task RunAsync(string? session, CancellationToken cancellationToken)
@@ -57,7 +62,8 @@ internal sealed class ChatLoop : IAsyncDisposable
     {
         _output.Note("a line goes on with the text; /help lists commands, /exit ends");
         var input = _console.OpenInput();
-        while (await ReadLineAsync(input, cancellationToken).ConfigureAwait(false) is { } line && line.Trim() is not ("/exit" or "/quit"))
+        while (await ReadLineAsync(input, cancellationToken).ConfigureAwait(false) is { } line
+            && line.Trim() is not ("/exit" or "/quit"))
         {
             try
             {
@@ -85,7 +91,8 @@ internal sealed class ChatLoop : IAsyncDisposable
         }
 
         // A terminal's read cannot be cancelled: it is left behind
-        return await Task.Run(input.ReadLine, CancellationToken.None).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return await Task.Run(
+            input.ReadLine, CancellationToken.None).WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task TurnAsync(string line, CancellationToken cancellationToken)
@@ -97,12 +104,14 @@ internal sealed class ChatLoop : IAsyncDisposable
         if (before + said.Count >= _model.Model.ContextLength)
         {
             throw new TorchKvException(
-                $"{before} tokens so far + {said.Count} new leave no room in the context of {_model.Model.ContextLength}; /rewind, or begin again with /new.");
+                $"{before} tokens so far + {said.Count} new leave no room in the context of "
+                + $"{_model.Model.ContextLength}; /rewind, or begin again with /new.");
         }
 
         try
         {
-            var turn = await GenerateAsync(session.ContinueAsync(said, _options, cancellationToken)).ConfigureAwait(false);
+            var turn = await GenerateAsync(
+                session.ContinueAsync(said, _options, cancellationToken)).ConfigureAwait(false);
             _counters.Add(turn);
             _output.EndTurn(turn);
         }

@@ -6,7 +6,9 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Chat;
 
-/// <summary>What <c>chat</c> shows: text as it is made, or with <c>--json</c> a line of JSON for each line of input.</summary>
+/// <summary>
+/// What <c>chat</c> shows: text as it is made, or with <c>--json</c> a line of JSON for each line of input.
+/// </summary>
 internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bool isJson)
 {
     private WordWrap? _wrap;
@@ -37,7 +39,8 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
         console.Out.Flush();
         Note(string.Create(
             CultureInfo.InvariantCulture,
-            $"{turn.Usage.PromptTokens} tokens before it, {turn.Usage.CachedTokens} of them cached; the first token after {turn.FirstToken?.TotalMilliseconds:F0} ms"));
+            $"{turn.Usage.PromptTokens} tokens before it, {turn.Usage.CachedTokens} of them cached; the first token "
+            + $"after {turn.FirstToken?.TotalMilliseconds:F0} ms"));
     }
 
     /// <summary>A turn was interrupted: ends its line.</summary>

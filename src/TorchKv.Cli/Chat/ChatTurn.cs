@@ -8,4 +8,5 @@ namespace TorchKv.Cli.Chat;
 /// <param name="FinishReason">Why it ended.</param>
 /// <param name="Usage">What it cost.</param>
 /// <param name="FirstToken">The time until the first token; null where none came.</param>
-internal sealed record ChatTurn(string Text, IReadOnlyList<int> Ids, FinishReason? FinishReason, Usage Usage, TimeSpan? FirstToken);
+internal sealed record ChatTurn(
+    string Text, IReadOnlyList<int> Ids, FinishReason? FinishReason, Usage Usage, TimeSpan? FirstToken);

@@ -4,8 +4,8 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Cli.Chat;
 
 /// <summary>
-/// A conversation's branches: their names, and where each turn began. The tokens are those of the branches' sessions, which share the
-/// blocks of what they have in common.
+/// A conversation's branches: their names, and where each turn began. The tokens are those of the branches' sessions,
+/// which share the blocks of what they have in common.
 /// </summary>
 internal sealed class Conversation(Engine engine) : IAsyncDisposable
 {
@@ -29,7 +29,8 @@ internal sealed class Conversation(Engine engine) : IAsyncDisposable
     /// <summary>What there is to save.</summary>
     public ConversationContent Content => new(
         Name,
-        _branches.ToDictionary(branch => branch.Key, branch => new BranchContent(branch.Value.Session.TokenIds, [.. branch.Value.Turns])));
+        _branches.ToDictionary(
+            branch => branch.Key, branch => new BranchContent(branch.Value.Session.TokenIds, [.. branch.Value.Turns])));
 
     /// <summary>Goes on in a copy under a new name; the branch it came from stays.</summary>
     public async Task ForkAsync(string name)
@@ -59,7 +60,8 @@ internal sealed class Conversation(Engine engine) : IAsyncDisposable
         var (session, starts) = Current;
         if (turns < 1 || turns > starts.Count)
         {
-            throw new TorchKvException($"{turns} turns cannot be taken back; there {(starts.Count == 1 ? "is 1" : $"are {starts.Count}")}.");
+            throw new TorchKvException(
+                $"{turns} turns cannot be taken back; there {(starts.Count == 1 ? "is 1" : $"are {starts.Count}")}.");
         }
 
         await session.RewindAsync(starts[^turns]).ConfigureAwait(false);
@@ -82,7 +84,9 @@ internal sealed class Conversation(Engine engine) : IAsyncDisposable
         var branches = content.Branches.ToDictionary(
             branch => branch.Key,
             branch => new Branch(
-                branch.Key == content.Current && restored is not null ? restored : engine.StartSession(branch.Value.Ids),
+                branch.Key == content.Current && restored is not null
+                    ? restored
+                    : engine.StartSession(branch.Value.Ids),
                 [.. branch.Value.Turns]));
         _branches.Clear();
         foreach (var (name, branch) in branches)

@@ -54,6 +54,7 @@ internal static class ByteSize
         }
 
         var format = unit == 0 ? "F0" : bytes < 10 ? "F2" : bytes < 100 ? "F1" : "F0";
-        return string.Create(CultureInfo.InvariantCulture, $"{bytes.ToString(format, CultureInfo.InvariantCulture)} {units[unit]}");
+        return string.Create(
+            CultureInfo.InvariantCulture, $"{bytes.ToString(format, CultureInfo.InvariantCulture)} {units[unit]}");
     }
 }

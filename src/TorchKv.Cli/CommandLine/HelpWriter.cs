@@ -48,7 +48,8 @@ internal sealed class HelpWriter(CliConsole console) : SynchronousCommandLineAct
         WriteOptions(output, style, root.Options);
         output.WriteLine();
         output.WriteLine(style.Bold("Examples"));
-        foreach (var command in root.Subcommands.OfType<CliCommand>().Where(command => !command.Hidden && command.Examples.Count > 0))
+        foreach (var command in root.Subcommands.OfType<CliCommand>().Where(
+            command => !command.Hidden && command.Examples.Count > 0))
         {
             WriteExample(output, style, command.Examples[0]);
         }
@@ -62,7 +63,9 @@ internal sealed class HelpWriter(CliConsole console) : SynchronousCommandLineAct
     {
         WriteWrapped(output, command.Description ?? "", 0);
         output.WriteLine();
-        var arguments = string.Concat(command.Arguments.Where(argument => !argument.Hidden).Select(argument => $" [{argument.HelpName ?? argument.Name}]"));
+        var arguments = string.Concat(
+            command.Arguments.Where(argument => !argument.Hidden).Select(
+                argument => $" [{argument.HelpName ?? argument.Name}]"));
         output.WriteLine($"{style.Bold("Usage")}  torchkv {command.Name} [options]{arguments}");
         foreach (var (title, options) in command.Groups)
         {
@@ -72,7 +75,8 @@ internal sealed class HelpWriter(CliConsole console) : SynchronousCommandLineAct
         }
 
         var rest = command.Options.Where(option => !command.Groups.Any(group => group.Options.Contains(option)));
-        var common = rest.Concat(command.Parents.OfType<Command>().SelectMany(parent => parent.Options).Where(option => option.Recursive)).ToList();
+        var inherited = command.Parents.OfType<Command>().SelectMany(parent => parent.Options);
+        var common = rest.Concat(inherited.Where(option => option.Recursive)).ToList();
         if (common.Count > 0)
         {
             output.WriteLine();
@@ -108,8 +112,14 @@ internal sealed class HelpWriter(CliConsole console) : SynchronousCommandLineAct
         foreach (var option in options.Where(option => !option.Hidden))
         {
             var value = option.HelpName is { } name && option.Arity.MaximumNumberOfValues > 0 ? " " + name : "";
-            var names = string.Join(", ", option.Aliases.Where(alias => alias.StartsWith('-')).Prepend(option.Name).Distinct());
-            WriteRow(output, style.Cyan(names) + value, names.Length + value.Length, option is HelpOption ? "this help" : option.Description ?? "", Column);
+            var names = string.Join(
+                ", ", option.Aliases.Where(alias => alias.StartsWith('-')).Prepend(option.Name).Distinct());
+            WriteRow(
+                output,
+                style.Cyan(names) + value,
+                names.Length + value.Length,
+                option is HelpOption ? "this help" : option.Description ?? "",
+                Column);
         }
     }
 

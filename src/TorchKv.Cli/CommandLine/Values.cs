@@ -55,15 +55,25 @@ internal static class Values
 
     public static Option<int?> Integer(string name, string valueName, int min, int max, string description) =>
         Parsed<int?>(name, valueName, description, text =>
-            long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max
+            long.TryParse(
+                text,
+                NumberStyles.AllowLeadingSign,
+                CultureInfo.InvariantCulture,
+                out var value) && value >= min && value <= max
                 ? (int)value
-                : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"a whole number from {min} to {max}")));
+                : throw new FormatException(
+                    string.Create(CultureInfo.InvariantCulture, $"a whole number from {min} to {max}")));
 
     public static Option<long?> Count(string name, string valueName, long max, string description) =>
         Parsed<long?>(name, valueName, description, text =>
-            long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= 1 && value <= max
+            long.TryParse(
+                text,
+                NumberStyles.AllowLeadingSign,
+                CultureInfo.InvariantCulture,
+                out var value) && value >= 1 && value <= max
                 ? value
-                : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"a whole number from 1 to {max}")));
+                : throw new FormatException(
+                    string.Create(CultureInfo.InvariantCulture, $"a whole number from 1 to {max}")));
 
     public static Option<ulong?> Seed(string name, string description) =>
         Parsed<ulong?>(name, "S", description, text =>
@@ -77,24 +87,38 @@ internal static class Values
     /// <param name="limits">The limits, as a message says them.</param>
     /// <param name="accepts">Whether a finite value lies within them.</param>
     /// <param name="description">For help.</param>
-    public static Option<float?> Real(string name, string valueName, string limits, Func<float, bool> accepts, string description) =>
+    public static Option<float?> Real(
+        string name, string valueName, string limits, Func<float, bool> accepts, string description) =>
         Parsed<float?>(name, valueName, description, text =>
-            float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && float.IsFinite(value) && accepts(value)
+            float.TryParse(
+                text,
+                NumberStyles.Float,
+                CultureInfo.InvariantCulture,
+                out var value) && float.IsFinite(value) && accepts(value)
                 ? value
                 : throw new FormatException($"a number {limits}"));
 
     public static Option<string?> OneOf(string name, string[] choices, string description) =>
         Parsed<string?>(name, string.Join('|', choices), description, text =>
-            choices.Contains(text, StringComparer.Ordinal) ? text : throw new FormatException($"one of {string.Join(", ", choices)}"));
+            choices.Contains(text, StringComparer.Ordinal)
+                ? text
+                : throw new FormatException($"one of {string.Join(", ", choices)}"));
 
-    /// <summary>A list of whole numbers of at least <paramref name="min"/>: <c>1,2,3</c>, <c>1 2 3</c> or <c>[1, 2, 3]</c>.</summary>
+    /// <summary>
+    /// A list of whole numbers of at least <paramref name="min"/>: <c>1,2,3</c>, <c>1 2 3</c> or <c>[1, 2, 3]</c>.
+    /// </summary>
     public static Option<int[]?> Integers(string name, string valueName, int min, string description) =>
         Parsed<int[]?>(name, valueName, description, text => ParseList(text, min));
 
-    /// <summary>Bytes: a number with KB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (powers of 1024), B or nothing.</summary>
+    /// <summary>
+    /// Bytes: a number with KB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (powers of 1024), B or nothing.
+    /// </summary>
     public static Option<long?> Bytes(string name, string description) =>
         Parsed<long?>(name, "24GiB", description, text =>
-            ByteSize.TryParse(text, out var bytes) ? bytes : throw new FormatException("a size such as 24GiB, 512MB or 1000000 (bytes), more than 0 and at most 8EiB"));
+            ByteSize.TryParse(text, out var bytes)
+                ? bytes
+                : throw new FormatException(
+                    "a size such as 24GiB, 512MB or 1000000 (bytes), more than 0 and at most 8EiB"));
 
     /// <summary>A list's values; null where it was not given (System.CommandLine makes that an empty one).</summary>
     public static int[]? GetList(this ParseResult parsed, Option<int[]?> option) =>
@@ -109,11 +133,15 @@ internal static class Values
         }
 
         var values = new List<int>();
-        foreach (var part in trimmed.ToString().Split([',', ' ', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries))
+        foreach (var part in trimmed.ToString().Split(
+            [',', ' ', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries))
         {
-            if (!int.TryParse(part, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) || value < min)
+            if (!int.TryParse(
+                part, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) || value < min)
             {
-                throw new FormatException($"a list of whole numbers from {min} to {int.MaxValue} such as 1,2,3 ('{Shorten(part)}' is not one)");
+                throw new FormatException(
+                    $"a list of whole numbers from {min} to {int.MaxValue} such as 1,2,3 "
+                    + $"('{Shorten(part)}' is not one)");
             }
 
             if (values.Count == MaxIds)
@@ -124,18 +152,21 @@ internal static class Values
             values.Add(value);
         }
 
-        return values.Count > 0 ? [.. values] : throw new FormatException("a list of at least one whole number such as 1,2,3");
+        return values.Count > 0
+            ? [.. values]
+            : throw new FormatException("a list of at least one whole number such as 1,2,3");
     }
 
     internal static string Shorten(string text) => text.Length <= 40 ? text : string.Concat(text.AsSpan(0, 37), "…");
 
-    private static Option<T> Parsed<T>(string name, string valueName, string description, Func<string, T> parse) => new(name)
-    {
-        Description = description,
-        HelpName = valueName,
-        Arity = ArgumentArity.ExactlyOne,
-        CustomParser = result => Parse(result, name, parse),
-    };
+    private static Option<T> Parsed<T>(string name, string valueName, string description, Func<string, T> parse) =>
+        new(name)
+        {
+            Description = description,
+            HelpName = valueName,
+            Arity = ArgumentArity.ExactlyOne,
+            CustomParser = result => Parse(result, name, parse),
+        };
 
     private static T? Parse<T>(ArgumentResult result, string name, Func<string, T> parse)
     {

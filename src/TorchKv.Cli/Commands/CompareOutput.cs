@@ -11,7 +11,8 @@ namespace TorchKv.Cli.Commands;
 internal static class CompareOutput
 {
     /// <summary>Whether every variant made the same ids.</summary>
-    public static bool Same(IReadOnlyList<VariantResult> variants) => variants.All(variant => variant.Ids.SequenceEqual(variants[0].Ids));
+    public static bool Same(IReadOnlyList<VariantResult> variants) =>
+        variants.All(variant => variant.Ids.SequenceEqual(variants[0].Ids));
 
     public static void WriteTable(CliConsole console, IReadOnlyList<VariantResult> variants)
     {
@@ -31,7 +32,8 @@ internal static class CompareOutput
         Tables.Write(console, table);
     }
 
-    public static void WriteJson(CliConsole console, IReadOnlyList<VariantResult> variants) => console.WriteJson(writer =>
+    public static void WriteJson(CliConsole console, IReadOnlyList<VariantResult> variants) =>
+        console.WriteJson(writer =>
     {
         writer.WriteStartArray("variants");
         foreach (var variant in variants)
@@ -79,5 +81,6 @@ internal static class CompareOutput
         return ReferenceEquals(first, variant) ? "" : "[green]yes[/]";
     }
 
-    private static string Number(double value) => value.ToString(value >= 100 ? "F0" : value >= 10 ? "F1" : "F2", CultureInfo.InvariantCulture);
+    private static string Number(double value) =>
+        value.ToString(value >= 100 ? "F0" : value >= 10 ? "F1" : "F2", CultureInfo.InvariantCulture);
 }

@@ -8,7 +8,9 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>What <c>./run.sh</c> shows: a story as it is made, then the same story by every cache, side by side.</summary>
+/// <summary>
+/// What <c>./run.sh</c> shows: a story as it is made, then the same story by every cache, side by side.
+/// </summary>
 internal sealed class DemoCommand : CliCommand
 {
     public const string CommandName = "demo";
@@ -17,7 +19,13 @@ internal sealed class DemoCommand : CliCommand
     private const int MaxNewTokens = 200;
 
     // A seed whose story reads well; the same text on every machine.
-    private static readonly GenerationOptions s_options = new() { MaxNewTokens = MaxNewTokens, Temperature = 0.7f, TopP = 0.9f, Seed = 7 };
+    private static readonly GenerationOptions s_options = new()
+    {
+        MaxNewTokens = MaxNewTokens,
+        Temperature = 0.7f,
+        TopP = 0.9f,
+        Seed = 7,
+    };
 
     private readonly ModelOptions _model = new();
 
@@ -50,7 +58,8 @@ internal sealed class DemoCommand : CliCommand
             wrap.Write(Opening);
             var ids = Prompts.Encode(new Prompt(Opening, null), "the opening", model.Tokenizer, model.Model);
             var length = 0;
-            await foreach (var (_, piece) in model.GenerateAsync([ids], s_options, cancellationToken).ConfigureAwait(false))
+            await foreach (var (_, piece) in model.GenerateAsync(
+                [ids], s_options, cancellationToken).ConfigureAwait(false))
             {
                 length += piece.TokenIds.Count;
                 wrap.Write(piece.Text);
@@ -75,8 +84,10 @@ internal sealed class DemoCommand : CliCommand
             var variants = new List<VariantResult>();
             foreach (var comparison in comparisons)
             {
-                IReadOnlyList<string> kinds = [.. comparison.Kinds.Intersect([CacheKinds.None, CacheKinds.Concat, CacheKinds.Static, CacheKinds.Paged])];
-                variants.AddRange(CompareCommand.Measure(Console, comparison, ids, length, s_options, kinds, cancellationToken));
+                IReadOnlyList<string> kinds = [.. comparison.Kinds.Intersect(
+                    [CacheKinds.None, CacheKinds.Concat, CacheKinds.Static, CacheKinds.Paged])];
+                variants.AddRange(
+                    CompareCommand.Measure(Console, comparison, ids, length, s_options, kinds, cancellationToken));
             }
 
             CompareOutput.WriteTable(Console, variants);
@@ -86,7 +97,10 @@ internal sealed class DemoCommand : CliCommand
             comparisons.ForEach(comparison => comparison.Dispose());
         }
 
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{length} tokens. early, late: milliseconds a token at the beginning, at the end."));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{length} tokens. early, late: milliseconds a token at the beginning, at the end."));
         output.WriteLine("none, concat, static: the port on libtorch. paged: the CPU runner.");
         output.WriteLine();
         output.WriteLine("Next:");

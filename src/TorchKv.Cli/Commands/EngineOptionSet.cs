@@ -9,13 +9,33 @@ namespace TorchKv.Cli.Commands;
 internal sealed class EngineOptionSet
 {
     private readonly Option<int?> _numBeams = Values.Integer("--num-beams", "N", 1, 256, "beam search with N beams");
-    private readonly Option<float?> _lengthPenalty = Values.Real("--length-penalty", "X", "from -100 to 100", value => value is >= -100 and <= 100, "a beam's score is its sum ÷ length^X (1)");
-    private readonly Option<string?> _earlyStopping = Values.OneOf("--early-stopping", ["true", "false", "never"], "true: stops once N beams are finished; never: once no better one can come (false)");
-    private readonly Option<int?> _numReturn = Values.Integer("--num-return-sequences", "N", 1, 256, "beams to answer with, best first (1)");
+    private readonly Option<float?> _lengthPenalty = Values.Real(
+        "--length-penalty",
+        "X",
+        "from -100 to 100",
+        value => value is >= -100 and <= 100,
+        "a beam's score is its sum ÷ length^X (1)");
+    private readonly Option<string?> _earlyStopping = Values.OneOf(
+        "--early-stopping",
+        ["true", "false", "never"],
+        "true: stops once N beams are finished; never: once no better one can come (false)");
+    private readonly Option<int?> _numReturn = Values.Integer(
+        "--num-return-sequences", "N", 1, 256, "beams to answer with, best first (1)");
     private readonly Option<int?> _samples = Values.Integer("--n", "N", 1, 256, "samples to draw from each prompt (1)");
-    private readonly Option<int?> _logProbs = Values.Integer("--logprobs", "N", 0, GenerationOptions.MaxLogProbs, "each new token's log-probability and the N best ones', with --json");
-    private readonly Option<int?> _priority = Values.Integer("--priority", "N", int.MinValue, int.MaxValue, "among requests the lower number runs first (0)");
-    private readonly Option<float?> _deadline = Values.Real("--deadline", "SECONDS", "above 0, at most 1000000000", value => value is > 0 and <= 1e9f, "gives up after this time");
+    private readonly Option<int?> _logProbs = Values.Integer(
+        "--logprobs",
+        "N",
+        0,
+        GenerationOptions.MaxLogProbs,
+        "each new token's log-probability and the N best ones', with --json");
+    private readonly Option<int?> _priority = Values.Integer(
+        "--priority", "N", int.MinValue, int.MaxValue, "among requests the lower number runs first (0)");
+    private readonly Option<float?> _deadline = Values.Real(
+        "--deadline",
+        "SECONDS",
+        "above 0, at most 1000000000",
+        value => value is > 0 and <= 1e9f,
+        "gives up after this time");
 
     public IReadOnlyList<Option> Beams => [_numBeams, _lengthPenalty, _earlyStopping, _numReturn];
 
@@ -50,7 +70,9 @@ internal sealed class EngineOptionSet
         }
         else if (options.Samples > 1 && options.IsGreedy)
         {
-            throw new UsageException("--n draws samples, and without sampling they would all be the same; add --temperature T, or take --num-beams.");
+            throw new UsageException(
+                "--n draws samples, and without sampling they would all be the same; add --temperature T, "
+                + "or take --num-beams.");
         }
 
         return options;
@@ -69,8 +91,11 @@ internal sealed class EngineOptionSet
 
         if (beams == 1)
         {
-            var stray = ((Option[])[_lengthPenalty, _earlyStopping]).FirstOrDefault(option => parsed.GetResult(option) is not null);
-            return stray is null ? null : throw new UsageException($"{stray.Name} goes with --num-beams N, N at least 2.");
+            var stray = ((Option[])[_lengthPenalty, _earlyStopping]).FirstOrDefault(
+                option => parsed.GetResult(option) is not null);
+            return stray is null
+                ? null
+                : throw new UsageException($"{stray.Name} goes with --num-beams N, N at least 2.");
         }
 
         return new BeamSearchOptions
@@ -92,7 +117,8 @@ internal sealed class EngineOptionSet
         if (!options.IsGreedy)
         {
             throw new UsageException(
-                "beam search takes the best beams always; leave out --temperature and the other sampling options, or --num-beams.");
+                "beam search takes the best beams always; leave out --temperature and the other sampling "
+                + "options, or --num-beams.");
         }
 
         if (options.Stop.Count > 0)
@@ -102,7 +128,8 @@ internal sealed class EngineOptionSet
 
         if (options.Samples > 1 || options.LogProbs is not null)
         {
-            throw new UsageException($"{(options.Samples > 1 ? _samples : _logProbs).Name} is not served with --num-beams.");
+            throw new UsageException(
+                $"{(options.Samples > 1 ? _samples : _logProbs).Name} is not served with --num-beams.");
         }
     }
 }

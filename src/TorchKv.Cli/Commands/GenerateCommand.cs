@@ -19,10 +19,16 @@ internal sealed class GenerateCommand : CliCommand
     private readonly PoolOptions _pool = new();
     private readonly GenerationOptionSet _generation = new();
     private readonly EngineOptionSet _engine = new();
-    private readonly Option<string?> _prompts = Values.Text("--prompts", "FILE.jsonl", "a batch: a line is {\"prompt\": …} or {\"prompt_ids\": […]}");
-    private readonly Option<string?> _cache = Values.OneOf("--cache", CacheKinds.Names, "the port's own loop with this cache, instead of the engine; implies --runner torch");
-    private readonly Option<int?> _window = Values.Integer("--window", "W", 1, 1 << 24, "tokens that --cache sliding-window keeps");
-    private readonly Option<bool> _showBlocks = Values.Flag("--show-blocks", "draws the engine's pool of KV blocks while the prompts run");
+    private readonly Option<string?> _prompts = Values.Text(
+        "--prompts", "FILE.jsonl", "a batch: a line is {\"prompt\": …} or {\"prompt_ids\": […]}");
+    private readonly Option<string?> _cache = Values.OneOf(
+        "--cache",
+        CacheKinds.Names,
+        "the port's own loop with this cache, instead of the engine; implies --runner torch");
+    private readonly Option<int?> _window = Values.Integer(
+        "--window", "W", 1, 1 << 24, "tokens that --cache sliding-window keeps");
+    private readonly Option<bool> _showBlocks = Values.Flag(
+        "--show-blocks", "draws the engine's pool of KV blocks while the prompts run");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object (a line for each prompt of a batch)");
 
     public GenerateCommand(CliConsole console)
@@ -42,7 +48,7 @@ internal sealed class GenerateCommand : CliCommand
     public override IReadOnlyList<(string Line, string Does)> Examples =>
     [
         ("torchkv generate --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.95", "a story"),
-        ("echo -n \"The little dog\" | torchkv generate - --json", "a prompt from standard input, an answer for a program"),
+        ("echo -n \"The little dog\" | torchkv generate - --json", "a prompt from standard input, JSON for a program"),
         ("torchkv generate --prompt \"One day\" --n 3 --temperature 0.9", "three samples"),
         ("torchkv generate --prompt \"One day\" --num-beams 4 --num-return-sequences 2", "the two best of four beams"),
         ("torchkv generate --prompts prompts.jsonl --show-blocks", "a batch, and the blocks that it takes"),
@@ -54,10 +60,13 @@ internal sealed class GenerateCommand : CliCommand
         var json = parsed.GetValue(_json);
         var options = _engine.Read(parsed, _generation.Read(parsed), json);
         var cache = ReadCache(parsed);
-        var request = _model.Read(parsed, cache is null ? null : $"--cache {cache.Kind}") with { Pool = _pool.Read(parsed) };
+        var request = _model.Read(
+            parsed, cache is null ? null : $"--cache {cache.Kind}") with
+        { Pool = _pool.Read(parsed) };
         var (prompts, isBatch) = ReadPrompts(parsed);
         var work = new Work(prompts, isBatch, options, json, parsed.GetValue(_showBlocks), Stopwatch.GetTimestamp());
-        await (cache is null ? UseEngineAsync(request, work, cancellationToken) : UsePortAsync(request, cache, work, cancellationToken))
+        await (cache is null ? UseEngineAsync(request, work, cancellationToken) : UsePortAsync(
+            request, cache, work, cancellationToken))
             .ConfigureAwait(false);
         return ExitCodes.Done;
     }
@@ -72,7 +81,8 @@ internal sealed class GenerateCommand : CliCommand
             var answers = work.Options.Beams?.NumReturnSequences ?? work.Options.Samples;
             using (var drawing = work.ShowBlocks ? new PoolDrawing(Console, model.Engine, ids, answers) : null)
             {
-                await foreach (var piece in model.GenerateAsync(ids, work.Options, cancellationToken).ConfigureAwait(false))
+                await foreach (var piece in model.GenerateAsync(
+                    ids, work.Options, cancellationToken).ConfigureAwait(false))
                 {
                     output.Add(piece);
                     drawing?.Add(piece.Prompt, piece.Piece);
@@ -86,7 +96,8 @@ internal sealed class GenerateCommand : CliCommand
 
     // Not inlined: it names types of TorchSharp's, and the CPU runner has to work without
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private async Task UsePortAsync(ModelRequest request, CacheChoice cache, Work work, CancellationToken cancellationToken)
+    private async Task UsePortAsync(
+        ModelRequest request, CacheChoice cache, Work work, CancellationToken cancellationToken)
     {
         PortGeneration.Check(work.Options);
         using var port = await ModelLoader.LoadPortAsync(request, Console, cancellationToken).ConfigureAwait(false);
@@ -99,11 +110,14 @@ internal sealed class GenerateCommand : CliCommand
     private static List<int[]> Encode(Work work, ModelRequest request, Gpt2Tokenizer? tokenizer, ModelShape model)
     {
         var ids = work.Prompts
-            .Select((prompt, i) => Prompts.Encode(prompt, work.IsBatch ? $"prompt {i + 1}" : "the prompt", tokenizer, model))
+            .Select(
+                (prompt, i) => Prompts.Encode(
+                    prompt, work.IsBatch ? $"prompt {i + 1}" : "the prompt", tokenizer, model))
             .ToList();
         return work.Options.Stop.Count == 0 || tokenizer is not null
             ? ids
-            : throw new TorchKvException($"--stop compares texts, but {request.Directory} has no tokenizer (vocab.json and merges.txt).");
+            : throw new TorchKvException(
+                $"--stop compares texts, but {request.Directory} has no tokenizer (vocab.json and merges.txt).");
     }
 
     private GenerationOutput Output(Work work, List<int[]> ids, Gpt2Tokenizer? tokenizer, string description) => new(
@@ -145,13 +159,20 @@ internal sealed class GenerateCommand : CliCommand
             throw new UsageException($"--cache {CacheKinds.SlidingWindow} needs --window W: how many tokens it keeps.");
         }
 
-        var engines = _engine.Given(parsed) ?? _pool.Given(parsed) ?? (parsed.GetValue(_showBlocks) ? _showBlocks.Name : null);
+        var engines = _engine.Given(parsed) ?? _pool.Given(parsed);
+        engines ??= parsed.GetValue(_showBlocks) ? _showBlocks.Name : null;
         return engines is null
             ? new CacheChoice(kind, window)
-            : throw new UsageException($"{engines} is served by the engine, not by the port's own loop; leave out --cache {kind}.");
+            : throw new UsageException(
+                $"{engines} is served by the engine, not by the port's own loop; leave out --cache {kind}.");
     }
 
     /// <summary>What is to be generated.</summary>
     private sealed record Work(
-        IReadOnlyList<Prompt> Prompts, bool IsBatch, GenerationOptions Options, bool IsJson, bool ShowBlocks, long Started);
+        IReadOnlyList<Prompt> Prompts,
+        bool IsBatch,
+        GenerationOptions Options,
+        bool IsJson,
+        bool ShowBlocks,
+        long Started);
 }

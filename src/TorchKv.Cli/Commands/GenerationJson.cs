@@ -10,7 +10,12 @@ internal static class GenerationJson
 {
     /// <summary>Writes one prompt's answer as a line.</summary>
     public static void Write(
-        CliConsole console, int[] prompt, Answer[] answers, GenerationFormat format, GenerationTimings timings, CacheReport cache)
+        CliConsole console,
+        int[] prompt,
+        Answer[] answers,
+        GenerationFormat format,
+        GenerationTimings timings,
+        CacheReport cache)
     {
         var best = answers[0];
         var isBeams = format.Options.Beams is not null;

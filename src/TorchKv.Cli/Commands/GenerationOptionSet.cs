@@ -5,21 +5,42 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>How tokens are chosen and when a text ends: the options that <c>generate</c> shares with <c>chat</c>.</summary>
+/// <summary>
+/// How tokens are chosen and when a text ends: the options that <c>generate</c> shares with <c>chat</c>.
+/// </summary>
 internal sealed class GenerationOptionSet
 {
-    private readonly Option<int?> _maxNewTokens = Values.Integer("--max-new-tokens", "N", 1, 1 << 24, "the most tokens to generate (64)");
-    private readonly Option<string?> _eos = Values.Text("--eos-token-id", "ID|none", "ends the text (the model's own); several: 1,2");
-    private readonly Option<string[]> _stop = Values.Texts("--stop", "TEXT", "ends the text where it appears; repeatable");
+    private readonly Option<int?> _maxNewTokens = Values.Integer(
+        "--max-new-tokens", "N", 1, 1 << 24, "the most tokens to generate (64)");
+    private readonly Option<string?> _eos = Values.Text(
+        "--eos-token-id", "ID|none", "ends the text (the model's own); several: 1,2");
+    private readonly Option<string[]> _stop = Values.Texts(
+        "--stop", "TEXT", "ends the text where it appears; repeatable");
     private readonly Option<bool> _greedy = Values.Flag("--greedy", "the best token always (the default)");
-    private readonly Option<float?> _temperature = Values.Real("--temperature", "T", "0 or from 0.000001", value => value is 0 or >= GenerationOptions.MinTemperature, "divides the logits before sampling (0: the best token)");
-    private readonly Option<int?> _topK = Values.Integer("--top-k", "K", 0, 1 << 24, "samples from the K best tokens (0: all)");
-    private readonly Option<float?> _topP = Values.Real("--top-p", "P", "from 0 to 1", value => value is >= 0 and <= 1, "samples from the best tokens that sum to P");
-    private readonly Option<float?> _minP = Values.Real("--min-p", "P", "from 0 to 1", value => value is >= 0 and <= 1, "samples from tokens at least P times as probable as the best");
-    private readonly Option<float?> _typicalP = Values.Real("--typical-p", "P", "above 0, at most 1", value => value is > 0 and <= 1, "locally typical sampling of mass P");
-    private readonly Option<float?> _repetitionPenalty = Values.Real("--repetition-penalty", "X", "above 0", value => value > 0, "makes tokens seen already less likely (above 1)");
-    private readonly Option<int?> _noRepeat = Values.Integer("--no-repeat-ngram-size", "N", 0, 1 << 20, "no N tokens in a row appear twice (0: they may)");
-    private readonly Option<ulong?> _seed = Values.Seed("--seed", "the sampler's seed: the same one gives the same text");
+    private readonly Option<float?> _temperature = Values.Real(
+        "--temperature",
+        "T",
+        "0 or from 0.000001",
+        value => value is 0 or >= GenerationOptions.MinTemperature,
+        "divides the logits before sampling (0: the best token)");
+    private readonly Option<int?> _topK = Values.Integer(
+        "--top-k", "K", 0, 1 << 24, "samples from the K best tokens (0: all)");
+    private readonly Option<float?> _topP = Values.Real(
+        "--top-p", "P", "from 0 to 1", value => value is >= 0 and <= 1, "samples from the best tokens that sum to P");
+    private readonly Option<float?> _minP = Values.Real(
+        "--min-p",
+        "P",
+        "from 0 to 1",
+        value => value is >= 0 and <= 1,
+        "samples from tokens at least P times as probable as the best");
+    private readonly Option<float?> _typicalP = Values.Real(
+        "--typical-p", "P", "above 0, at most 1", value => value is > 0 and <= 1, "locally typical sampling of mass P");
+    private readonly Option<float?> _repetitionPenalty = Values.Real(
+        "--repetition-penalty", "X", "above 0", value => value > 0, "makes tokens seen already less likely (above 1)");
+    private readonly Option<int?> _noRepeat = Values.Integer(
+        "--no-repeat-ngram-size", "N", 0, 1 << 20, "no N tokens in a row appear twice (0: they may)");
+    private readonly Option<ulong?> _seed = Values.Seed(
+        "--seed", "the sampler's seed: the same one gives the same text");
 
     public GenerationOptionSet() => _eos.Validators.Add(result =>
     {
@@ -31,7 +52,9 @@ internal sealed class GenerationOptionSet
             }
             catch (FormatException)
             {
-                result.AddError($"--eos-token-id takes a token id from 0, several such as 1,2, or none, not '{Values.Shorten(result.Tokens[^1].Value)}'.");
+                result.AddError(
+                    "--eos-token-id takes a token id from 0, several such as 1,2, or none, not "
+                    + $"'{Values.Shorten(result.Tokens[^1].Value)}'.");
             }
         }
     });
@@ -70,7 +93,10 @@ internal sealed class GenerationOptionSet
 
         if (parsed.GetValue(_greedy) && !options.IsGreedy)
         {
-            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--greedy takes the best token always; leave it out to sample with {Given(parsed)}."));
+            throw new UsageException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"--greedy takes the best token always; leave it out to sample with {Given(parsed)}."));
         }
 
         return options;
@@ -78,5 +104,6 @@ internal sealed class GenerationOptionSet
 
     private string Given(ParseResult parsed) => string.Join(
         ", ",
-        ((Option[])[_temperature, _topK, _topP, _minP, _typicalP]).Where(option => parsed.GetResult(option) is { Implicit: false }).Select(option => option.Name));
+        ((Option[])[_temperature, _topK, _topP, _minP, _typicalP]).Where(
+            option => parsed.GetResult(option) is { Implicit: false }).Select(option => option.Name));
 }

@@ -8,7 +8,9 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>What <c>generate</c> shows: text as it comes, or JSON at the end; for a batch, its answers in order.</summary>
+/// <summary>
+/// What <c>generate</c> shows: text as it comes, or JSON at the end; for a batch, its answers in order.
+/// </summary>
 internal sealed class GenerationOutput
 {
     private readonly CliConsole _console;
@@ -36,8 +38,10 @@ internal sealed class GenerationOutput
         GenerationFormat format,
         TimeSpan load)
     {
-        (_console, _tokenizer, _description, _prompts, _format, _load) = (console, tokenizer, description, prompts, format, load);
-        _answers = [.. prompts.Select(_ => Enumerable.Range(0, format.AnswersPerPrompt).Select(_ => new Answer()).ToArray())];
+        (_console, _tokenizer, _description) = (console, tokenizer, description);
+        (_prompts, _format, _load) = (prompts, format, load);
+        _answers = [.. prompts.Select(
+            _ => Enumerable.Range(0, format.AnswersPerPrompt).Select(_ => new Answer()).ToArray())];
     }
 
     public void Add(PromptPiece from)
@@ -66,7 +70,8 @@ internal sealed class GenerationOutput
         {
             // The rows of a batch share their passes, so they share its timings
             var tokens = _answers.Sum(answers => answers.Sum(answer => answer.Ids.Count));
-            var timings = new GenerationTimings(_load, _first ?? total, total, tokens - _answers.Sum(answers => answers.Length));
+            var timings = new GenerationTimings(
+                _load, _first ?? total, total, tokens - _answers.Sum(answers => answers.Length));
             for (var prompt = 0; prompt < _answers.Length; prompt++)
             {
                 GenerationJson.Write(_console, _prompts[prompt], _answers[prompt], _format, timings, cache);
@@ -97,7 +102,8 @@ internal sealed class GenerationOutput
         }
         else if (_console.OutIsTerminal)
         {
-            // In a terminal the story reads as a whole, its lines broken between words; in a pipe the new text alone is the answer
+            // In a terminal the story reads as a whole, its lines broken between words; in a pipe the new text alone is
+            // the answer
             if (_wrap is null)
             {
                 _wrap = new WordWrap(_console.Out, _console.Width);
@@ -140,7 +146,8 @@ internal sealed class GenerationOutput
         var text = _tokenizer is null ? string.Join(' ', answer.Ids) : answer.Text;
         if (answer.Score is { } score && _format.AnswersPerPrompt > 1)
         {
-            _console.Out.WriteLine($"{_console.OutStyle.Cyan(score.ToString("F4", CultureInfo.InvariantCulture))}  {text}");
+            _console.Out.WriteLine(
+                $"{_console.OutStyle.Cyan(score.ToString("F4", CultureInfo.InvariantCulture))}  {text}");
         }
         else if (answer.Score is null && _console.OutIsTerminal)
         {
@@ -170,7 +177,8 @@ internal sealed class GenerationOutput
 
         if (parts.Count > 0)
         {
-            _console.Out.WriteLine(_console.OutStyle.Cyan($"{(prompt + row > 0 ? "\n" : "")}==> {string.Join(", ", parts)} <=="));
+            _console.Out.WriteLine(
+                _console.OutStyle.Cyan($"{(prompt + row > 0 ? "\n" : "")}==> {string.Join(", ", parts)} <=="));
         }
     }
 
@@ -183,7 +191,9 @@ internal sealed class GenerationOutput
 
         var style = _console.ErrorStyle;
         var tokens = _answers.Sum(answers => answers.Sum(answer => answer.Ids.Count));
-        var first = _first is { } time ? string.Create(CultureInfo.InvariantCulture, $", the first after {time.TotalMilliseconds:F0} ms") : "";
+        var first = _first is { } time
+            ? string.Create(CultureInfo.InvariantCulture, $", the first after {time.TotalMilliseconds:F0} ms")
+            : "";
         Say($"{tokens} tokens in {total.TotalSeconds:F2} s ({tokens / total.TotalSeconds:F0}/s{first})");
         if (cache.Bytes > 0)
         {

@@ -9,5 +9,6 @@ internal sealed record GenerationTimings(TimeSpan Load, TimeSpan Prefill, TimeSp
 {
     public TimeSpan Decode => Total - Prefill;
 
-    public double DecodeTokensPerSecond => Decode > TimeSpan.Zero ? Math.Max(0, DecodedTokens) / Decode.TotalSeconds : 0;
+    public double DecodeTokensPerSecond =>
+        Decode > TimeSpan.Zero ? Math.Max(0, DecodedTokens) / Decode.TotalSeconds : 0;
 }

@@ -13,11 +13,15 @@ internal sealed class InfoCommand : CliCommand
 {
     public const string CommandName = "info";
 
-    private readonly Option<string?> _model = Values.Text("--model", "DIR", $"a checkpoint to describe ({ModelOptions.DefaultModel}, where it is)");
+    private readonly Option<string?> _model = Values.Text(
+        "--model", "DIR", $"a checkpoint to describe ({ModelOptions.DefaultModel}, where it is)");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
     public InfoCommand(CliConsole console)
-        : base(console, CommandName, "The version, the TorchSharp and libtorch in use, devices, CPU features, and a model's card.") =>
+        : base(
+            console,
+            CommandName,
+            "The version, the TorchSharp and libtorch in use, devices, CPU features, and a model's card.") =>
         AddGroup("Options", _model, _json);
 
     public override IReadOnlyList<(string Line, string Does)> Examples =>

@@ -23,12 +23,20 @@ internal sealed record ModelCard(string Directory, Gpt2Config Config, long FileB
     {
         void Row(string name, string value) => output.WriteLine($"{style.Cyan(name.PadRight(14))}{value}");
         Row("model", Directory);
-        Row("shape", string.Create(CultureInfo.InvariantCulture, $"{Config.LayerCount} layers, {Config.HeadCount} heads of {Config.HeadDim}, width {Config.EmbeddingSize}, context {Config.ContextLength}"));
+        Row(
+            "shape",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Config.LayerCount} layers, {Config.HeadCount} heads of {Config.HeadDim}, width "
+                + $"{Config.EmbeddingSize}, context {Config.ContextLength}"));
         Row("vocabulary", Config.VocabSize.ToString("N0", CultureInfo.InvariantCulture));
         Row("parameters", Config.ParameterCount.ToString("N0", CultureInfo.InvariantCulture));
         Row("file", FileBytes > 0 ? ByteSize.Format(FileBytes) : "no .safetensors file here");
         var cache = new CacheMemory(Config);
-        Row("cache", $"{ByteSize.Format(cache.Bytes(1))} a token, {ByteSize.Format(cache.Bytes(Config.ContextLength))} at {Config.ContextLength} (float32)");
+        Row(
+            "cache",
+            $"{ByteSize.Format(cache.Bytes(1))} a token, {ByteSize.Format(cache.Bytes(Config.ContextLength))} at "
+            + $"{Config.ContextLength} (float32)");
         if (Text is not null)
         {
             output.WriteLine();

@@ -8,7 +8,9 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>How well a model predicts a text: mean negative log-likelihood, as HuggingFace's guide on perplexity computes it.</summary>
+/// <summary>
+/// How well a model predicts a text: mean negative log-likelihood, as HuggingFace's guide on perplexity computes it.
+/// </summary>
 internal sealed class PerplexityCommand : CliCommand
 {
     public const string CommandName = "perplexity";
@@ -16,9 +18,11 @@ internal sealed class PerplexityCommand : CliCommand
     /// <summary>The longest text in ids: a gigabyte of text, days of work.</summary>
     private const int MaxTokens = 1 << 28;
 
-    private readonly Option<string?> _file = Values.Text("--file", "TEXT", "a UTF-8 text ('-': standard input); <|endoftext|> in it counts as one token");
+    private readonly Option<string?> _file = Values.Text(
+        "--file", "TEXT", "a UTF-8 text ('-': standard input); <|endoftext|> in it counts as one token");
     private readonly Option<string?> _idsFile = Values.Text("--ids-file", "JSON", "a JSON array of token ids");
-    private readonly Option<int?> _stride = Values.Integer("--stride", "S", 1, 1 << 24, "tokens from one window to the next (the context length)");
+    private readonly Option<int?> _stride = Values.Integer(
+        "--stride", "S", 1, 1 << 24, "tokens from one window to the next (the context length)");
     private readonly ModelOptions _model = new();
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
@@ -38,10 +42,15 @@ internal sealed class PerplexityCommand : CliCommand
 
     public override IReadOnlyList<string> Notes =>
     [
-        "Windows have the context's length and begin every S tokens; each token is scored once, in the first window that reaches it, and a window's first token not at all. A smaller stride gives each token more context and takes longer. The logarithm is the natural one; the mean is over the scored tokens.",
+        "Windows have the context's length and begin every S tokens; each token is scored once, in the first window "
+        + "that reaches it, and a window's first token not at all. A smaller stride gives each token more context "
+        + "and takes longer. The logarithm is the natural one; the mean is over the scored tokens.",
     ];
 
-    /// <summary>Windows over <paramref name="tokens"/> ids: where each begins, its length, and the first of its ids that it scores.</summary>
+    /// <summary>
+    /// Windows over <paramref name="tokens"/> ids: where each begins, its length, and the first of its ids that it
+    /// scores.
+    /// </summary>
     internal static IEnumerable<(int Start, int Length, int First)> Windows(int tokens, int context, int stride)
     {
         var scoredTo = 0;
@@ -76,7 +85,9 @@ internal sealed class PerplexityCommand : CliCommand
         await using (model.ConfigureAwait(false))
         {
             var name = (file ?? idsFile)!;
-            int[] tokens = ids ?? [.. (model.Tokenizer ?? throw Prompts.WithoutTokenizer(name, "--ids-file")).Encode(text!)];
+            var tokenizer = model.Tokenizer;
+            int[] tokens = ids
+                ?? [.. (tokenizer ?? throw Prompts.WithoutTokenizer(name, "--ids-file")).Encode(text!)];
             Prompts.CheckIds(tokens, name, model.Model.VocabSize);
             var context = model.Model.ContextLength;
             var stride = parsed.GetValue(_stride) ?? context;
@@ -88,7 +99,9 @@ internal sealed class PerplexityCommand : CliCommand
             var windows = Windows(tokens.Length, context, stride).ToList();
             if (windows.Count == 0)
             {
-                throw new TorchKvException($"{name} has {tokens.Length} token{(tokens.Length == 1 ? "" : "s")}; it takes two at least to score one.");
+                throw new TorchKvException(
+                    $"{name} has {tokens.Length} token{(tokens.Length == 1 ? "" : "s")}; it takes two at "
+                    + "least to score one.");
             }
 
             var (sum, scored) = await ScoreAsync(model, tokens, windows, cancellationToken).ConfigureAwait(false);
@@ -111,9 +124,13 @@ internal sealed class PerplexityCommand : CliCommand
 
             while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             {
-                if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out var id) || ids.Count == MaxTokens)
+                if (reader.TokenType != JsonTokenType.Number
+                    || !reader.TryGetInt32(out var id)
+                    || ids.Count == MaxTokens)
                 {
-                    throw new TorchKvException($"{file} has to be a JSON array of at most {MaxTokens} token ids; element {ids.Count} is not one.");
+                    throw new TorchKvException(
+                        $"{file} has to be a JSON array of at most {MaxTokens} token ids; element "
+                        + $"{ids.Count} is not one.");
                 }
 
                 ids.Add(id);
@@ -130,7 +147,10 @@ internal sealed class PerplexityCommand : CliCommand
     }
 
     private async Task<(double Sum, long Scored)> ScoreAsync(
-        LoadedModel model, int[] tokens, List<(int Start, int Length, int First)> windows, CancellationToken cancellationToken)
+        LoadedModel model,
+        int[] tokens,
+        List<(int Start, int Length, int First)> windows,
+        CancellationToken cancellationToken)
     {
         // A window is a request for the log-probabilities of its prompt; no two windows can share what they compute
         var options = new GenerationOptions { MaxNewTokens = 0, PromptLogProbs = true };
@@ -140,14 +160,17 @@ internal sealed class PerplexityCommand : CliCommand
         {
             var (start, length, first) = windows[window];
             var ids = new ArraySegment<int>(tokens, start, length);
-            await foreach (var piece in model.Engine.GenerateAsync(ids, options, cancellationToken).ConfigureAwait(false))
+            await foreach (var piece in model.Engine.GenerateAsync(
+                ids, options, cancellationToken).ConfigureAwait(false))
             {
                 // The first score is that of the window's second token
                 sum -= piece.PromptLogProbs?.Skip(first - 1).Sum(token => (double)token.LogProbability) ?? 0;
             }
 
             scored += length - first;
-            progress.Report(window + 1, string.Create(CultureInfo.InvariantCulture, $"perplexity so far {Math.Exp(sum / scored):F3}"));
+            progress.Report(
+                window + 1,
+                string.Create(CultureInfo.InvariantCulture, $"perplexity so far {Math.Exp(sum / scored):F3}"));
         }
 
         return (sum, scored);

@@ -15,9 +15,12 @@ internal sealed class TokenizeCommand : CliCommand
     public const string CommandName = "tokenize";
 
     private readonly PromptOptions _prompt = new();
-    private readonly Option<bool> _lines = Values.Flag("--lines", "reads a JSON line {\"text\": …}, answers {\"ids\": […], \"decoded\": …}");
-    private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output (a line for each of --lines)");
-    private readonly Option<string?> _model = Values.Text("--model", "DIR", $"the folder with vocab.json and merges.txt ({ModelOptions.DefaultModel})");
+    private readonly Option<bool> _lines = Values.Flag(
+        "--lines", "reads a JSON line {\"text\": …}, answers {\"ids\": […], \"decoded\": …}");
+    private readonly Option<bool> _json = Values.Flag(
+        "--json", "one JSON object on standard output (a line for each of --lines)");
+    private readonly Option<string?> _model = Values.Text(
+        "--model", "DIR", $"the folder with vocab.json and merges.txt ({ModelOptions.DefaultModel})");
 
     public TokenizeCommand(CliConsole console)
         : base(console, CommandName, "Token ids of a text.")
@@ -94,20 +97,25 @@ internal sealed class TokenizeCommand : CliCommand
         try
         {
             using var json = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 8 });
-            if (json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String)
+            if (json.RootElement.ValueKind == JsonValueKind.Object
+                && json.RootElement.TryGetProperty("text", out var text)
+                && text.ValueKind == JsonValueKind.String)
             {
                 return text.GetString()!;
             }
         }
         catch (JsonException notJson)
         {
-            throw new TorchKvException($"standard input, line {number} is not JSON: {notJson.Message.Split('.')[0]}.", notJson);
+            throw new TorchKvException(
+                $"standard input, line {number} is not JSON: {notJson.Message.Split('.')[0]}.", notJson);
         }
         catch (InvalidOperationException badText)
         {
-            throw new TorchKvException($"standard input, line {number}: the text is not valid ({badText.Message.Split('.')[0]}).", badText);
+            throw new TorchKvException(
+                $"standard input, line {number}: the text is not valid ({badText.Message.Split('.')[0]}).", badText);
         }
 
-        throw new TorchKvException($"standard input, line {number} has to be an object with \"text\": {{\"text\": \"…\"}}.");
+        throw new TorchKvException(
+            $"standard input, line {number} has to be an object with \"text\": {{\"text\": \"…\"}}.");
     }
 }

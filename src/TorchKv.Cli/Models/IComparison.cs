@@ -22,5 +22,11 @@ internal interface IComparison : IDisposable
     /// <param name="sampling">How a token is chosen; every way draws with the same seed.</param>
     /// <param name="report">Called after each token.</param>
     /// <param name="cancellationToken">Ends between tokens.</param>
-    VariantResult Run(string kind, IReadOnlyList<int> prompt, int newTokens, GenerationOptions sampling, Action<int> report, CancellationToken cancellationToken);
+    VariantResult Run(
+        string kind,
+        IReadOnlyList<int> prompt,
+        int newTokens,
+        GenerationOptions sampling,
+        Action<int> report,
+        CancellationToken cancellationToken);
 }

@@ -49,7 +49,9 @@ internal sealed class LoadedModel : IAsyncDisposable
     }
 
     /// <summary>Generates for all prompts at once; each is a request of its own.</summary>
-    /// <remarks>A prompt that fills the context has reached its end before its first token, and gets an empty answer.</remarks>
+    /// <remarks>
+    /// A prompt that fills the context has reached its end before its first token, and gets an empty answer.
+    /// </remarks>
     /// <exception cref="TorchKvException">A prompt cannot be served; none has been submitted.</exception>
     public IAsyncEnumerable<PromptPiece> GenerateAsync(
         IReadOnlyList<int[]> prompts, GenerationOptions options, CancellationToken cancellationToken)
@@ -69,19 +71,28 @@ internal sealed class LoadedModel : IAsyncDisposable
 
     private static IAsyncEnumerable<GeneratedPiece> Empty(int[] prompt, GenerationOptions options) => Enumerable
         .Range(0, options.Samples)
-        .Select(row => new GeneratedPiece { Row = row, FinishReason = FinishReason.Length, Usage = new Usage(prompt.Length, 0) })
+        .Select(row => new GeneratedPiece
+        {
+            Row = row,
+            FinishReason = FinishReason.Length,
+            Usage = new Usage(prompt.Length, 0),
+        })
         .ToAsyncEnumerable();
 
-    /// <summary>The pieces of all answers as they come. The first answer that fails ends them all: a batch is answered whole or not at all.</summary>
+    /// <summary>
+    /// The pieces of all answers as they come. The first answer that fails ends them all: a batch is answered whole or
+    /// not at all.
+    /// </summary>
     private static async IAsyncEnumerable<PromptPiece> MergeAsync(
-        IReadOnlyList<IAsyncEnumerable<GeneratedPiece>> answers, [EnumeratorCancellation] CancellationToken cancellationToken)
+        IReadOnlyList<IAsyncEnumerable<GeneratedPiece>> answers,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var merged = Channel.CreateUnbounded<PromptPiece>(new UnboundedChannelOptions { SingleReader = true });
         var readers = Task.WhenAll(answers.Select((answer, prompt) => ReadAsync(prompt, answer)));
         var all = readers.ContinueWith(
             done => merged.Writer.TryComplete(
-                done.Exception?.InnerException ?? (done.IsCanceled ? new OperationCanceledException(cancellationToken) : null)),
+                done.IsCanceled ? new OperationCanceledException(cancellationToken) : done.Exception?.InnerException),
             TaskScheduler.Default);
         try
         {

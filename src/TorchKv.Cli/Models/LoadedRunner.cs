@@ -9,7 +9,8 @@ namespace TorchKv.Cli.Models;
 /// <param name="Config">The model's configuration.</param>
 /// <param name="Description">Model, runner, device, threads and dtype, in words.</param>
 /// <param name="Identity">What session files are checked by.</param>
-internal sealed record LoadedRunner(IModelRunner Runner, Gpt2Config Config, string Description, ModelIdentity Identity) : IDisposable
+internal sealed record LoadedRunner(
+    IModelRunner Runner, Gpt2Config Config, string Description, ModelIdentity Identity) : IDisposable
 {
     public void Dispose() => Runner.Dispose();
 }

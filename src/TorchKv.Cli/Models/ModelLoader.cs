@@ -5,11 +5,15 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>Loads models for commands: off the calling thread, with a note on a terminal, and given up as soon as it is interrupted.</summary>
+/// <summary>
+/// Loads models for commands: off the calling thread, with a note on a terminal, and given up as soon as it is
+/// interrupted.
+/// </summary>
 internal static class ModelLoader
 {
     /// <summary>A model behind an engine, with its tokenizer.</summary>
-    public static Task<LoadedModel> LoadAsync(ModelRequest request, CliConsole console, CancellationToken cancellationToken) => LoadAsync(
+    public static Task<LoadedModel> LoadAsync(
+        ModelRequest request, CliConsole console, CancellationToken cancellationToken) => LoadAsync(
         request,
         console,
         () =>
@@ -30,13 +34,15 @@ internal static class ModelLoader
         cancellationToken);
 
     /// <summary>A model on a runner that no engine owns.</summary>
-    public static Task<LoadedRunner> LoadRunnerAsync(ModelRequest request, CliConsole console, CancellationToken cancellationToken) =>
+    public static Task<LoadedRunner> LoadRunnerAsync(
+        ModelRequest request, CliConsole console, CancellationToken cancellationToken) =>
         LoadAsync(request, console, () => RunnerLoader.Load(request, cancellationToken), cancellationToken);
 
     /// <summary>The port's model, with a cache of its own.</summary>
     // Not inlined: it names TorchSharp's types
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static Task<PortModel> LoadPortAsync(ModelRequest request, CliConsole console, CancellationToken cancellationToken) => LoadAsync(
+    public static Task<PortModel> LoadPortAsync(
+        ModelRequest request, CliConsole console, CancellationToken cancellationToken) => LoadAsync(
         request,
         console,
         () =>
@@ -57,14 +63,16 @@ internal static class ModelLoader
         if (!Directory.Exists(request.Directory))
         {
             throw new TorchKvException(
-                $"--model {request.Directory} is not a folder; it takes a checkpoint in HuggingFace's layout (config.json beside the weights).");
+                $"--model {request.Directory} is not a folder; it takes a checkpoint in HuggingFace's layout "
+                + "(config.json beside the weights).");
         }
 
         if (console.ErrorIsTerminal)
         {
             // A line that wraps could not be taken away again
             var note = $"loading {request.Directory} …";
-            await console.Error.WriteAsync($"\r\e[2K{console.ErrorStyle.Dim(note.Length < console.Width ? note : "loading …")}")
+            await console.Error.WriteAsync(
+                $"\r\e[2K{console.ErrorStyle.Dim(note.Length < console.Width ? note : "loading …")}")
                 .ConfigureAwait(false);
         }
 

@@ -9,10 +9,18 @@ internal sealed class ModelOptions
 {
     public const string DefaultModel = "weights/storyteller";
 
-    private readonly Option<string?> _model = Values.Text("--model", "DIR", $"a checkpoint in HuggingFace's layout ({DefaultModel})");
-    private readonly Option<string?> _device = Values.Text("--device", "DEVICE", "auto, cpu, cuda or cuda:N (auto: CUDA where there is one)");
-    private readonly Option<string?> _dtype = Values.OneOf("--dtype", ["float32", "bfloat16", "float16", "int8", "int4"], "what weights are held as (float32); int8 and int4 on the CPU runner");
-    private readonly Option<string?> _runner = Values.OneOf("--runner", ["cpu", "torch"], "managed kernels, or the port's weights on libtorch (cpu where the device is the CPU)");
+    private readonly Option<string?> _model = Values.Text(
+        "--model", "DIR", $"a checkpoint in HuggingFace's layout ({DefaultModel})");
+    private readonly Option<string?> _device = Values.Text(
+        "--device", "DEVICE", "auto, cpu, cuda or cuda:N (auto: CUDA where there is one)");
+    private readonly Option<string?> _dtype = Values.OneOf(
+        "--dtype",
+        ["float32", "bfloat16", "float16", "int8", "int4"],
+        "what weights are held as (float32); int8 and int4 on the CPU runner");
+    private readonly Option<string?> _runner = Values.OneOf(
+        "--runner",
+        ["cpu", "torch"],
+        "managed kernels, or the port's weights on libtorch (cpu where the device is the CPU)");
     private readonly Option<int?> _threads = Values.Integer("--threads", "N", 1, 1024, "threads to compute with");
 
     public ModelOptions() => _device.Validators.Add(result =>
@@ -33,7 +41,12 @@ internal sealed class ModelOptions
     {
         var device = parsed.GetValue(_device) ?? "auto";
         var dtype = parsed.GetValue(_dtype) ?? "float32";
-        RunnerKind? runner = parsed.GetValue(_runner) switch { "cpu" => RunnerKind.Cpu, "torch" => RunnerKind.Torch, _ => null };
+        RunnerKind? runner = parsed.GetValue(_runner) switch
+        {
+            "cpu" => RunnerKind.Cpu,
+            "torch" => RunnerKind.Torch,
+            _ => null,
+        };
         if (runner is RunnerKind.Cpu && torchBecause is not null)
         {
             throw new UsageException($"{torchBecause} is served by --runner torch, not by --runner cpu.");
@@ -46,21 +59,27 @@ internal sealed class ModelOptions
 
         if (runner is RunnerKind.Cpu && dtype == "float16")
         {
-            throw new UsageException("--dtype float16 is served by --runner torch; the CPU runner takes float32, bfloat16, int8 or int4.");
+            throw new UsageException(
+                "--dtype float16 is served by --runner torch; the CPU runner takes float32, bfloat16, int8 or int4.");
         }
 
         if (dtype is "int8" or "int4")
         {
-            if (runner is RunnerKind.Torch || torchBecause is not null || device.StartsWith("cuda", StringComparison.Ordinal))
+            if (runner is RunnerKind.Torch || torchBecause is not null || device.StartsWith(
+                "cuda", StringComparison.Ordinal))
             {
-                throw new UsageException($"--dtype {dtype} is served by the CPU runner alone, not with {(runner is RunnerKind.Torch ? "--runner torch" : torchBecause ?? $"--device {device}")}.");
+                var other = runner is RunnerKind.Torch ? "--runner torch" : torchBecause ?? $"--device {device}";
+                throw new UsageException($"--dtype {dtype} is served by the CPU runner alone, not with {other}.");
             }
 
             runner = RunnerKind.Cpu;
         }
 
-        runner ??= torchBecause is not null || device.StartsWith("cuda", StringComparison.Ordinal) ? RunnerKind.Torch : null;
-        return new ModelRequest(parsed.GetValue(_model) ?? DefaultModel, device, dtype, runner, parsed.GetValue(_threads));
+        runner ??= torchBecause is not null || device.StartsWith("cuda", StringComparison.Ordinal)
+            ? RunnerKind.Torch
+            : null;
+        return new ModelRequest(
+            parsed.GetValue(_model) ?? DefaultModel, device, dtype, runner, parsed.GetValue(_threads));
     }
 
     private static bool IsDevice(string text) =>

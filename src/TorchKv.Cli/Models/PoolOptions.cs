@@ -6,7 +6,8 @@ namespace TorchKv.Cli.Models;
 /// <summary>The options that size an engine's pool of KV blocks.</summary>
 internal sealed class PoolOptions
 {
-    private readonly Option<int?> _blocks = Values.Integer("--blocks", "N", 1, 1 << 24, "blocks of 16 tokens in the pool (eight full contexts)");
+    private readonly Option<int?> _blocks = Values.Integer(
+        "--blocks", "N", 1, 1 << 24, "blocks of 16 tokens in the pool (eight full contexts)");
     private readonly Option<long?> _memory = Values.Bytes("--memory", "bytes of the pool instead, 2GiB for instance");
 
     public IReadOnlyList<Option> All => [_blocks, _memory];
@@ -21,5 +22,7 @@ internal sealed class PoolOptions
 
     /// <summary>The option that was given; null: none was.</summary>
     public string? Given(ParseResult parsed) =>
-        parsed.GetValue(_blocks) is not null ? _blocks.Name : parsed.GetValue(_memory) is not null ? _memory.Name : null;
+        parsed.GetValue(_blocks) is not null
+            ? _blocks.Name
+            : parsed.GetValue(_memory) is not null ? _memory.Name : null;
 }

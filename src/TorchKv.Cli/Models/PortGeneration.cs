@@ -12,7 +12,9 @@ namespace TorchKv.Cli.Models;
 internal static class PortGeneration
 {
     /// <summary>Refuses what only an engine does.</summary>
-    /// <exception cref="OptionException">An option is set that the loop does not honour; the message names it.</exception>
+    /// <exception cref="OptionException">
+    /// An option is set that the loop does not honour; the message names it.
+    /// </exception>
     public static void Check(GenerationOptions options)
     {
         options.Validate();
@@ -49,7 +51,8 @@ internal static class PortGeneration
         var context = port.Model.cfg.context_length;
         var sampler = new Sampler(port.Model.cfg.vocab_size);
         var rows = prompts
-            .Select(prompt => new PortRow(prompt, options, sampler, options.Seed ?? Sampler.NewSeed(), tokenizer, context))
+            .Select(
+                prompt => new PortRow(prompt, options, sampler, options.Seed ?? Sampler.NewSeed(), tokenizer, context))
             .ToArray();
 
         // A prompt that fills the context has reached its end before its first token
@@ -110,7 +113,10 @@ internal static class PortGeneration
     {
         if (isSet)
         {
-            throw new OptionException(option, FormattableString.Invariant($"{value}"), "left out with a cache of the port's: an engine serves it");
+            throw new OptionException(
+                option,
+                FormattableString.Invariant($"{value}"),
+                "left out with a cache of the port's: an engine serves it");
         }
     }
 }

@@ -6,10 +6,13 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>The port's model on libtorch, with a cache of its own kind: for <c>compare</c> and for <c>generate --cache</c>.</summary>
+/// <summary>
+/// The port's model on libtorch, with a cache of its own kind: for <c>compare</c> and for <c>generate --cache</c>.
+/// </summary>
 internal sealed class PortModel : IDisposable
 {
-    private PortModel(GPTModel model, Device device, string description) => (Model, Device, Description) = (model, device, description);
+    private PortModel(GPTModel model, Device device, string description) =>
+        (Model, Device, Description) = (model, device, description);
 
     public GPTModel Model { get; }
 
@@ -26,7 +29,9 @@ internal sealed class PortModel : IDisposable
         return new PortModel(model, device, Describe(request.Directory, request, device));
     }
 
-    /// <summary>Random weights, made as the article's scripts make them: the seed, then the model on the CPU, then the device.</summary>
+    /// <summary>
+    /// Random weights, made as the article's scripts make them: the seed, then the model on the CPU, then the device.
+    /// </summary>
     /// <param name="configJson">A configuration under the article's keys; null: the article's GPT-2 124M.</param>
     /// <param name="seed">For torch's generator.</param>
     /// <param name="request">Device, dtype and threads.</param>
@@ -43,7 +48,10 @@ internal sealed class PortModel : IDisposable
     }
 
     /// <summary>Gives the model an empty cache.</summary>
-    /// <param name="cache">One of <see cref="CacheKinds"/>; a window is as wide as the configuration's, or as the context, where none is given.</param>
+    /// <param name="cache">
+    /// One of <see cref="CacheKinds"/>; a window is as wide as the configuration's, or as the context, where none is
+    /// given.
+    /// </param>
     /// <param name="tokens">What a static cache is sized for.</param>
     /// <returns>Whether there is a cache.</returns>
     public bool SetCache(CacheChoice cache, long tokens)

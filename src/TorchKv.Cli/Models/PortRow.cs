@@ -22,7 +22,13 @@ internal sealed class PortRow
     /// <param name="seed">The sampler's seed for this row.</param>
     /// <param name="tokenizer">Null: pieces have no text.</param>
     /// <param name="contextLength">The most tokens of a sequence.</param>
-    public PortRow(int[] prompt, GenerationOptions options, Sampler sampler, ulong seed, Gpt2Tokenizer? tokenizer, int contextLength)
+    public PortRow(
+        int[] prompt,
+        GenerationOptions options,
+        Sampler sampler,
+        ulong seed,
+        Gpt2Tokenizer? tokenizer,
+        int contextLength)
     {
         (_options, _sampler, _seed, _promptTokens) = (options, sampler, seed, prompt.Length);
 
@@ -36,7 +42,9 @@ internal sealed class PortRow
     /// <summary>Set once nothing more comes.</summary>
     public FinishReason? End { get; private set; }
 
-    /// <summary>Chooses the next token from the logits after the last one, and says what it adds. The logits are used up.</summary>
+    /// <summary>
+    /// Chooses the next token from the logits after the last one, and says what it adds. The logits are used up.
+    /// </summary>
     public GeneratedPiece Choose(Span<float> logits, out int token)
     {
         token = _sampler.Sample(logits, _text.AsSpan(0, _promptTokens + _newTokens), _options, _seed, _newTokens);
@@ -48,7 +56,9 @@ internal sealed class PortRow
 
         _text[_promptTokens + _newTokens++] = token;
         var text = _detokenizer?.Append(token) ?? "";
-        End = _detokenizer is { IsStopped: true } ? FinishReason.Stop : _newTokens == _budget ? FinishReason.Length : null;
+        End = _detokenizer is { IsStopped: true }
+            ? FinishReason.Stop
+            : _newTokens == _budget ? FinishReason.Length : null;
         return End is null ? new GeneratedPiece { Text = text, TokenIds = [token] } : Last(text, token);
     }
 

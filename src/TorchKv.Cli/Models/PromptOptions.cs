@@ -9,7 +9,8 @@ internal sealed class PromptOptions
 {
     private readonly Option<string?> _prompt = Values.Text("--prompt", "TEXT", "the prompt's text");
     private readonly Option<int[]?> _promptIds = Values.Integers("--prompt-ids", "1,2,3", 0, "the prompt as token ids");
-    private readonly Option<string?> _promptFile = Values.Text("--prompt-file", "FILE", "a UTF-8 file with the prompt, exactly as it is ('-': standard input)");
+    private readonly Option<string?> _promptFile = Values.Text(
+        "--prompt-file", "FILE", "a UTF-8 file with the prompt, exactly as it is ('-': standard input)");
 
     private readonly Argument<string?> _dash = new("-")
     {
@@ -21,7 +22,8 @@ internal sealed class PromptOptions
     {
         if (result.Tokens.Count > 0 && result.Tokens[0].Value != "-")
         {
-            result.AddError($"'{Values.Shorten(result.Tokens[0].Value)}' is not an option; a prompt's text goes after --prompt.");
+            result.AddError(
+                $"'{Values.Shorten(result.Tokens[0].Value)}' is not an option; a prompt's text goes after --prompt.");
         }
     });
 
@@ -37,7 +39,8 @@ internal sealed class PromptOptions
         var dash = parsed.GetValue(_dash) is "-" || file is "-";
         if (new[] { text is not null, ids is not null, file is not (null or "-"), dash }.Count(given => given) > 1)
         {
-            throw new UsageException("one prompt, please: --prompt, --prompt-ids, --prompt-file or - exclude one another.");
+            throw new UsageException(
+                "one prompt, please: --prompt, --prompt-ids, --prompt-file or - exclude one another.");
         }
 
         return (text, ids, file, dash) switch
@@ -51,5 +54,6 @@ internal sealed class PromptOptions
     }
 
     public Prompt Require(ParseResult parsed, CliConsole console) => Read(parsed, console)
-        ?? throw new UsageException("a prompt is missing: --prompt TEXT, --prompt-ids 1,2,3, --prompt-file FILE, or - for standard input.");
+        ?? throw new UsageException(
+            "a prompt is missing: --prompt TEXT, --prompt-ids 1,2,3, --prompt-file FILE, or - for standard input.");
 }

@@ -18,14 +18,19 @@ internal static class Prompts
     /// <param name="name">What messages call it.</param>
     /// <param name="tokenizer">The model's; null where its folder has none.</param>
     /// <param name="model">The model.</param>
-    /// <exception cref="TorchKvException">It is empty, too long for the context, names an id that is not there, or is text for a model without a tokenizer.</exception>
+    /// <exception cref="TorchKvException">
+    /// It is empty, too long for the context, names an id that is not there, or is text for a model without a
+    /// tokenizer.
+    /// </exception>
     public static int[] Encode(Prompt prompt, string name, Gpt2Tokenizer? tokenizer, ModelShape model)
     {
-        int[] ids = prompt.Ids ?? [.. (tokenizer ?? throw WithoutTokenizer(name, "--prompt-ids")).Encode(prompt.Text ?? "")];
+        int[] ids = prompt.Ids
+            ?? [.. (tokenizer ?? throw WithoutTokenizer(name, "--prompt-ids")).Encode(prompt.Text ?? "")];
         CheckIds(ids, name, model.VocabSize);
         if (ids.Length == 0)
         {
-            throw new TorchKvException($"{name} is empty; a text begins with at least one token, <|endoftext|> for instance.");
+            throw new TorchKvException(
+                $"{name} is empty; a text begins with at least one token, <|endoftext|> for instance.");
         }
 
         if (ids.Length > model.ContextLength)
@@ -46,16 +51,20 @@ internal static class Prompts
         {
             if ((uint)id >= (uint)vocabulary)
             {
-                throw new TorchKvException($"{name} holds the token id {id}, but the model's vocabulary has ids 0 to {vocabulary - 1}.");
+                throw new TorchKvException(
+                    $"{name} holds the token id {id}, but the model's vocabulary has ids 0 to {vocabulary - 1}.");
             }
         }
     }
 
     /// <summary>A text for a model that cannot read texts.</summary>
     public static TorchKvException WithoutTokenizer(string name, string instead) => new(
-        $"{name} is text, but the model's folder has no tokenizer (vocab.json and merges.txt); give ids with {instead}.");
+        $"{name} is text, but the model's folder has no tokenizer (vocab.json and merges.txt); give "
+        + $"ids with {instead}.");
 
-    /// <summary>A prompt a line: <c>{"prompt": …}</c> or <c>{"prompt_ids": […]}</c>; blank lines are passed over.</summary>
+    /// <summary>
+    /// A prompt a line: <c>{"prompt": …}</c> or <c>{"prompt_ids": […]}</c>; blank lines are passed over.
+    /// </summary>
     public static IReadOnlyList<Prompt> ReadLines(string path, CliConsole console)
     {
         var text = path == "-" ? console.ReadAllInput() : CliConsole.ReadFile(path);
@@ -77,7 +86,10 @@ internal static class Prompts
             prompts.Add(ParseLine(line.ToString(), $"{path}, line {number}"));
         }
 
-        return prompts.Count > 0 ? prompts : throw new TorchKvException($"{path} has no prompt; a line is {{\"prompt\": \"…\"}} or {{\"prompt_ids\": [1, 2]}}.");
+        return prompts.Count > 0
+            ? prompts
+            : throw new TorchKvException(
+                $"{path} has no prompt; a line is {{\"prompt\": \"…\"}} or {{\"prompt_ids\": [1, 2]}}.");
     }
 
     private static Prompt ParseLine(string line, string where)
@@ -97,22 +109,30 @@ internal static class Prompts
 
                 if (hasIds && !hasText && ids.ValueKind == JsonValueKind.Array && ids.GetArrayLength() <= Values.MaxIds)
                 {
-                    return new Prompt(null, [.. ids.EnumerateArray().Select(id => id.TryGetInt32(out var value) && value >= 0
-                        ? value
-                        : throw new TorchKvException($"{where}: prompt_ids holds {Values.Shorten(id.GetRawText())}, which is not a token id."))]);
+                    return new Prompt(null, [.. ids.EnumerateArray().Select(id => ParseId(id, where))]);
                 }
             }
         }
         catch (JsonException notJson)
         {
-            throw new TorchKvException($"{where} is not JSON ({notJson.Message.Split('.')[0]}); a line is {{\"prompt\": \"…\"}} or {{\"prompt_ids\": [1, 2]}}.", notJson);
+            throw new TorchKvException(
+                $"{where} is not JSON ({notJson.Message.Split('.')[0]}); a line is {{\"prompt\": \"…\"}} or "
+                + $"{{\"prompt_ids\": [1, 2]}}.",
+                notJson);
         }
         catch (InvalidOperationException badText)
         {
             // A string with half a surrogate pair parses, but is no text.
-            throw new TorchKvException($"{where}: the prompt is not valid text ({badText.Message.Split('.')[0]}).", badText);
+            throw new TorchKvException(
+                $"{where}: the prompt is not valid text ({badText.Message.Split('.')[0]}).", badText);
         }
 
-        throw new TorchKvException($"{where} has to be an object with either \"prompt\" (a text) or \"prompt_ids\" (a list of token ids).");
+        throw new TorchKvException(
+            $"{where} has to be an object with either \"prompt\" (a text) or \"prompt_ids\" (a list of token ids).");
     }
+
+    private static int ParseId(JsonElement id, string where) => id.TryGetInt32(out var value) && value >= 0
+        ? value
+        : throw new TorchKvException(
+            $"{where}: prompt_ids holds {Values.Shorten(id.GetRawText())}, which is not a token id.");
 }

@@ -57,7 +57,8 @@ internal static class RunnerLoader
         _ => TorchFacts.CudaDevices() > 0 ? RunnerKind.Torch : RunnerKind.Cpu,
     };
 
-    // Not inlined: a method that names TorchSharp's types loads them when it is compiled, and the CPU runner has to work without
+    // Not inlined: a method that names TorchSharp's types loads them when it is compiled, and the CPU runner has to
+    // work without
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static LoadedRunner LoadTorch(ModelRequest request, CancellationToken cancellationToken)
     {
@@ -86,6 +87,7 @@ internal static class RunnerLoader
         "int8" => CpuDType.Int8,
         "int4" => CpuDType.Int4,
         _ => throw new TorchKvException(
-            $"the CPU runner holds weights as float32, bfloat16, int8 or int4, not {name}; --runner torch serves {name}."),
+            $"the CPU runner holds weights as float32, bfloat16, int8 or int4, not {name}; --runner "
+            + $"torch serves {name}."),
     };
 }

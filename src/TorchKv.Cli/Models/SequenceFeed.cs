@@ -16,7 +16,8 @@ internal sealed class SequenceFeed
     public SequenceFeed(IModelRunner runner)
     {
         _runner = runner;
-        _blocks = [.. Enumerable.Range(0, Math.Min(runner.BlockCount, BlockMath.BlocksFor(runner.Model.ContextLength, runner.BlockSize)))];
+        _blocks = [.. Enumerable.Range(
+            0, Math.Min(runner.BlockCount, BlockMath.BlocksFor(runner.Model.ContextLength, runner.BlockSize)))];
     }
 
     /// <summary>Tokens fed so far.</summary>
@@ -40,8 +41,12 @@ internal sealed class SequenceFeed
         Step(tokens, LogitsWanted.Last, logits, cancellationToken);
     }
 
-    /// <summary>Feeds tokens and gives the logits of all of them, piece by piece: the first token's position and (tokens, vocabulary).</summary>
-    public void FeedAll(ReadOnlyMemory<int> tokens, Action<int, ReadOnlySpan<float>> receive, CancellationToken cancellationToken)
+    /// <summary>
+    /// Feeds tokens and gives the logits of all of them, piece by piece: the first token's position and (tokens,
+    /// vocabulary).
+    /// </summary>
+    public void FeedAll(
+        ReadOnlyMemory<int> tokens, Action<int, ReadOnlySpan<float>> receive, CancellationToken cancellationToken)
     {
         while (tokens.Length > 0)
         {
@@ -72,7 +77,8 @@ internal sealed class SequenceFeed
         }
     }
 
-    private void Step(ReadOnlyMemory<int> tokens, LogitsWanted wanted, Span<float> logits, CancellationToken cancellationToken)
+    private void Step(
+        ReadOnlyMemory<int> tokens, LogitsWanted wanted, Span<float> logits, CancellationToken cancellationToken)
     {
         _runner.Step([new RunnerRow(tokens, Position, _blocks, wanted)], logits, cancellationToken);
         Position += tokens.Length;

@@ -16,7 +16,9 @@ internal sealed class TorchComparison(PortModel port) : IComparison
 
     public string Description => port.Description;
 
-    /// <summary>The caches that go with this model: a sliding window as wide as its configuration says, or as its context.</summary>
+    /// <summary>
+    /// The caches that go with this model: a sliding window as wide as its configuration says, or as its context.
+    /// </summary>
     public IReadOnlyList<string> Kinds => CacheKinds.Names;
 
     public VariantResult Run(

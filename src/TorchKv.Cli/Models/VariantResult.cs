@@ -5,7 +5,8 @@ namespace TorchKv.Cli.Models;
 /// <param name="Ids">The prompt's ids and the new ones.</param>
 /// <param name="TokenTimes">Time of each new token, in order; the first includes the prompt.</param>
 /// <param name="CacheBytes">Bytes of the cache at the end.</param>
-internal sealed record VariantResult(string Cache, IReadOnlyList<int> Ids, IReadOnlyList<TimeSpan> TokenTimes, long CacheBytes)
+internal sealed record VariantResult(
+    string Cache, IReadOnlyList<int> Ids, IReadOnlyList<TimeSpan> TokenTimes, long CacheBytes)
 {
     // A fifth of the tokens, twenty at most: enough to be steady, few enough to be early or late.
     private int Part => Math.Clamp((TokenTimes.Count - 1) / 5, 1, 20);
@@ -20,7 +21,10 @@ internal sealed record VariantResult(string Cache, IReadOnlyList<int> Ids, IRead
     /// <summary>Median time of the last tokens.</summary>
     public double LateMsPerToken => Median(Decoded.TakeLast(Part));
 
-    /// <summary>Milliseconds against the position of the token that was made, each the median of its neighbourhood, so that a pause of the machine is no spike.</summary>
+    /// <summary>
+    /// Milliseconds against the position of the token that was made, each the median of its neighbourhood, so that a
+    /// pause of the machine is no spike.
+    /// </summary>
     public IReadOnlyList<(double Position, double Ms)> Curve(int neighbours = 4)
     {
         var prompt = Ids.Count - TokenTimes.Count;
@@ -40,6 +44,8 @@ internal sealed record VariantResult(string Cache, IReadOnlyList<int> Ids, IRead
     private static double Median(IEnumerable<TimeSpan> times)
     {
         var sorted = times.Select(time => time.TotalMilliseconds).Order().ToList();
-        return sorted.Count % 2 == 1 ? sorted[sorted.Count / 2] : (sorted[(sorted.Count / 2) - 1] + sorted[sorted.Count / 2]) / 2;
+        return sorted.Count % 2 == 1
+            ? sorted[sorted.Count / 2]
+            : (sorted[(sorted.Count / 2) - 1] + sorted[sorted.Count / 2]) / 2;
     }
 }

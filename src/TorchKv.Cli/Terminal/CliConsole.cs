@@ -5,12 +5,13 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Cli.Terminal;
 
 /// <summary>
-/// Where a command reads and writes: results on <see cref="Out"/>, everything else on <see cref="Error"/>, which only moves
-/// where it is a terminal.
+/// Where a command reads and writes: results on <see cref="Out"/>, everything else on <see cref="Error"/>, which only
+/// moves where it is a terminal.
 /// </summary>
 internal sealed class CliConsole
 {
-    private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding s_strictUtf8 = new(
+        encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly Func<Stream> _openInput;
 
     public CliConsole(TextWriter output, TextWriter error, Func<Stream> openInput)
@@ -122,7 +123,8 @@ internal sealed class CliConsole
         }
         catch (DecoderFallbackException notUtf8)
         {
-            throw new TorchKvException($"{name} is not UTF-8 text (byte {notUtf8.Index}); convert it first, with iconv for instance.");
+            throw new TorchKvException(
+                $"{name} is not UTF-8 text (byte {notUtf8.Index}); convert it first, with iconv for instance.");
         }
     }
 
@@ -130,7 +132,9 @@ internal sealed class CliConsole
     {
         try
         {
-            return (Console.WindowWidth is > 20 and var width ? width : 80, Console.WindowHeight is > 2 and var height ? height : 24);
+            return (
+                Console.WindowWidth is > 20 and var width ? width : 80,
+                Console.WindowHeight is > 2 and var height ? height : 24);
         }
         catch (IOException)
         {

@@ -3,10 +3,13 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Terminal;
 
-/// <summary>Lines of UTF-8 text from a stream, each decoded by itself: bytes that are no text spoil their own line only.</summary>
+/// <summary>
+/// Lines of UTF-8 text from a stream, each decoded by itself: bytes that are no text spoil their own line only.
+/// </summary>
 internal sealed class LineReader(Stream stream) : IDisposable
 {
-    private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding s_strictUtf8 = new(
+        encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly byte[] _buffer = new byte[4096];
     private readonly MemoryStream _line = new();
@@ -69,7 +72,9 @@ internal sealed class LineReader(Stream stream) : IDisposable
         }
         catch (DecoderFallbackException notUtf8)
         {
-            throw new TorchKvException($"standard input, line {Number} is not UTF-8 text; convert it first, with iconv for instance.", notUtf8);
+            throw new TorchKvException(
+                $"standard input, line {Number} is not UTF-8 text; convert it first, with iconv for instance.",
+                notUtf8);
         }
     }
 }

@@ -7,8 +7,8 @@ using TorchKv.Runtime.Serving;
 namespace TorchKv.Cli.Terminal;
 
 /// <summary>
-/// The engine's pool of KV blocks while several prompts run, drawn on standard error again and again in the same place. Where
-/// that is no terminal, one line at the end.
+/// The engine's pool of KV blocks while several prompts run, drawn on standard error again and again in the same place.
+/// Where that is no terminal, one line at the end.
 /// </summary>
 internal sealed class PoolDrawing : IDisposable
 {
@@ -53,7 +53,11 @@ internal sealed class PoolDrawing : IDisposable
             // Samples and beams share their prompt's line
             _unfinishedAnswers[prompt] -= piece.FinishReason is null ? 0 : 1;
             ref var state = ref _prompts[prompt];
-            state = state with { Generated = state.Generated + piece.TokenIds.Count, IsDone = _unfinishedAnswers[prompt] <= 0 };
+            state = state with
+            {
+                Generated = state.Generated + piece.TokenIds.Count,
+                IsDone = _unfinishedAnswers[prompt] <= 0,
+            };
         }
     }
 
@@ -120,7 +124,13 @@ internal sealed class PoolDrawing : IDisposable
         }
 
         var (columns, height) = _console.Size();
-        var lines = PoolFrame.Lines(snapshot, prompts, request => request < _rows.Length ? _rows[request] : -1, columns, height, _console.ErrorStyle.Enabled);
+        var lines = PoolFrame.Lines(
+            snapshot,
+            prompts,
+            request => request < _rows.Length ? _rows[request] : -1,
+            columns,
+            height,
+            _console.ErrorStyle.Enabled);
         var frame = new StringBuilder();
         if (_drawnLines > 0)
         {

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace TorchKv.Cli.Terminal;
 
-/// <summary>One line on standard error that fills up while something runs; nothing at all where that is no terminal.</summary>
+/// <summary>
+/// One line on standard error that fills up while something runs; nothing at all where that is no terminal.
+/// </summary>
 internal sealed class ProgressLine : IDisposable
 {
     private const int BarWidth = 30;
@@ -35,10 +37,13 @@ internal sealed class ProgressLine : IDisposable
         var filled = (int)(share * BarWidth);
         var style = _console.ErrorStyle;
         var left = done > 0 && share < 1 ? $" {Remaining(_watch.Elapsed * ((1 - share) / share))} left" : "";
-        var tail = string.Create(CultureInfo.InvariantCulture, $" {share * 100,3:F0} %{left}{(note.Length > 0 ? " · " + note : "")}");
+        var tail = string.Create(
+            CultureInfo.InvariantCulture, $" {share * 100,3:F0} %{left}{(note.Length > 0 ? " · " + note : "")}");
         var room = Math.Max(0, _console.Width - 1 - _title.Length - BarWidth - 2);
         tail = tail.Length > room ? tail[..room] : tail;
-        _console.Error.Write($"\r\e[2K{_title} {style.Cyan(new string('━', filled))}{style.Dim(new string('─', BarWidth - filled))}{tail}");
+        _console.Error.Write(
+            $"\r\e[2K{_title} "
+            + $"{style.Cyan(new string('━', filled))}{style.Dim(new string('─', BarWidth - filled))}{tail}");
         _drawn = true;
     }
 

@@ -3,7 +3,9 @@ using Spectre.Console.Rendering;
 
 namespace TorchKv.Cli.Terminal;
 
-/// <summary>Tables that fit the terminal, 80 columns where there is none; lines and colour only where a terminal shows them.</summary>
+/// <summary>
+/// Tables that fit the terminal, 80 columns where there is none; lines and colour only where a terminal shows them.
+/// </summary>
 internal static class Tables
 {
     /// <summary>A table with left-aligned first and right-aligned other columns.</summary>
@@ -12,7 +14,15 @@ internal static class Tables
         var table = new Table { Border = TableBorder.Simple };
         for (var i = 0; i < columns.Length; i++)
         {
-            var column = new TableColumn(new Markup($"[bold]{Markup.Escape(columns[i])}[/]")) { Alignment = i == 0 ? Justify.Left : Justify.Right, NoWrap = true, Padding = new Padding(1, 0, 0, 0) };
+            var column = new TableColumn(
+                new Markup($"[bold]{Markup.Escape(columns[i])}[/]"))
+            {
+                Alignment = i == 0
+                    ? Justify.Left
+                    : Justify.Right,
+                NoWrap = true,
+                Padding = new Padding(1, 0, 0, 0)
+            };
             table.AddColumn(column);
         }
 

@@ -5,13 +5,17 @@ namespace TorchKv.Runtime.Model;
 /// <summary>
 /// Consecutive tokens of one sequence in a step. Their keys and values are written into the sequence's blocks.
 /// </summary>
-/// <param name="Tokens">Token ids at positions <paramref name="Position"/>, <paramref name="Position"/> + 1, …; at least one.</param>
+/// <param name="Tokens">
+/// Token ids at positions <paramref name="Position"/>, <paramref name="Position"/> + 1, …; at least one.
+/// </param>
 /// <param name="Position">Absolute position of the first token: the blocks hold as many tokens of the sequence.</param>
 /// <param name="BlockTable">
-/// The sequence's blocks in order, at least ⌈(Position + Tokens.Length) / BlockSize⌉; position p lies in block p / BlockSize.
+/// The sequence's blocks in order, at least ⌈(Position + Tokens.Length) / BlockSize⌉; position p lies in block p /
+/// BlockSize.
 /// </param>
 /// <param name="Logits">Which positions to give logits for.</param>
-public readonly record struct RunnerRow(ReadOnlyMemory<int> Tokens, int Position, ReadOnlyMemory<int> BlockTable, LogitsWanted Logits)
+public readonly record struct RunnerRow(
+    ReadOnlyMemory<int> Tokens, int Position, ReadOnlyMemory<int> BlockTable, LogitsWanted Logits)
 {
     /// <summary>How many positions get logits.</summary>
     public int LogitsCount => Logits switch { LogitsWanted.None => 0, LogitsWanted.Last => 1, _ => Tokens.Length };

@@ -4,8 +4,8 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Runtime.Model;
 
 /// <summary>
-/// The rules of <see cref="IModelRunner"/>: what a runner refuses before a step or a copy changes anything. Every runner calls them, so
-/// that all runners accept the same steps and refuse the others with the same exceptions.
+/// The rules of <see cref="IModelRunner"/>: what a runner refuses before a step or a copy changes anything. Every
+/// runner calls them, so that all runners accept the same steps and refuse the others with the same exceptions.
 /// </summary>
 /// <remarks>A check allocates nothing. Not thread-safe: each runner has its own.</remarks>
 public sealed class StepRules
@@ -33,9 +33,9 @@ public sealed class StepRules
     /// <param name="logitsRoom">Floats in the buffer for logits.</param>
     /// <exception cref="ContextLengthException">A row would end past the context.</exception>
     /// <exception cref="ArgumentException">
-    /// A row has no tokens, an id outside the vocabulary, a negative position, too few blocks or a block outside the pool; the rows have
-    /// more tokens than one step takes; a block is written twice, or is written by one row and read by another; or the buffer for logits
-    /// is too small.
+    /// A row has no tokens, an id outside the vocabulary, a negative position, too few blocks or a block outside the
+    /// pool; the rows have more tokens than one step takes; a block is written twice, or is written by one row and read
+    /// by another; or the buffer for logits is too small.
     /// </exception>
     public StepSize Check(ReadOnlySpan<RunnerRow> rows, int logitsRoom)
     {
@@ -62,8 +62,10 @@ public sealed class StepRules
 
         if (logitsRoom < wanted * _model.VocabSize)
         {
+            var needed = wanted * _model.VocabSize;
             throw new ArgumentException(
-                Text($"{wanted} positions' logits take {wanted * _model.VocabSize} floats, but there is room for {logitsRoom}."), "logits");
+                Text($"{wanted} positions' logits take {needed} floats, but there is room for {logitsRoom}."),
+                "logits");
         }
 
         return new StepSize((int)tokens, (int)wanted);
@@ -75,7 +77,8 @@ public sealed class StepRules
     {
         if ((uint)block >= (uint)_writtenIn.Length)
         {
-            throw new ArgumentOutOfRangeException(parameter, block, Text($"The pool has blocks 0 to {_writtenIn.Length - 1}."));
+            throw new ArgumentOutOfRangeException(
+                parameter, block, Text($"The pool has blocks 0 to {_writtenIn.Length - 1}."));
         }
     }
 
@@ -90,7 +93,9 @@ public sealed class StepRules
     }
 
     /// <summary>Checks what <see cref="IKvReader.ReadKeysAndValues"/> is given.</summary>
-    /// <exception cref="ArgumentException">There is no such layer or block, the blocks hold fewer tokens, or a span has another length.</exception>
+    /// <exception cref="ArgumentException">
+    /// There is no such layer or block, the blocks hold fewer tokens, or a span has another length.
+    /// </exception>
     public void CheckRead(int layer, ReadOnlySpan<int> blockTable, int tokens, int keysLength, int valuesLength)
     {
         var wanted = (long)tokens * _model.HeadCount * _model.HeadDim;
@@ -100,7 +105,8 @@ public sealed class StepRules
         ArgumentOutOfRangeException.ThrowIfNotEqual(valuesLength, wanted, "values");
         if ((uint)layer >= (uint)_model.LayerCount)
         {
-            throw new ArgumentOutOfRangeException(nameof(layer), layer, Text($"The model has layers 0 to {_model.LayerCount - 1}."));
+            throw new ArgumentOutOfRangeException(
+                nameof(layer), layer, Text($"The model has layers 0 to {_model.LayerCount - 1}."));
         }
 
         foreach (var block in blockTable)
@@ -119,7 +125,7 @@ public sealed class StepRules
 
         if (tokensSoFar > _maxTokensPerStep)
         {
-            Refuse($"The rows up to row {index} have {tokensSoFar} tokens; a step takes at most {_maxTokensPerStep} tokens.");
+            Refuse($"Rows 0 to {index} have {tokensSoFar} tokens; a step takes at most {_maxTokensPerStep} tokens.");
         }
 
         if (row.Position < 0)
@@ -142,7 +148,7 @@ public sealed class StepRules
 
         if (row.Logits is not (LogitsWanted.None or LogitsWanted.Last or LogitsWanted.All))
         {
-            Refuse($"Row {index} asks for logits by the number {(int)row.Logits}, which is not one of None, Last and All.");
+            Refuse($"Row {index} asks for logits by the number {(int)row.Logits}, which is not None, Last or All.");
         }
     }
 
@@ -164,7 +170,7 @@ public sealed class StepRules
             }
         }
 
-        foreach (var block in table[(row.Position / _blockSize)..used])
+        foreach (var block in WrittenBlocks(row))
         {
             if (_writtenIn[block] == _step)
             {
@@ -188,7 +194,7 @@ public sealed class StepRules
                 var writer = WriterOf(block, rows);
                 Refuse(writer == index
                     ? $"Row {index} has block {block} twice in its block table."
-                    : (FormattableString)$"Row {index} reads block {block}, which row {writer} writes in the same step.");
+                    : (FormattableString)$"Row {index} reads block {block}, which row {writer} writes.");
             }
         }
     }
@@ -197,13 +203,16 @@ public sealed class StepRules
     private int WriterOf(int block, ReadOnlySpan<RunnerRow> rows)
     {
         var writer = 0;
-        while (!rows[writer].BlockTable.Span[(rows[writer].Position / _blockSize)..rows[writer].UsedBlocks(_blockSize)].Contains(block))
+        while (!WrittenBlocks(rows[writer]).Contains(block))
         {
             writer++;
         }
 
         return writer;
     }
+
+    private ReadOnlySpan<int> WrittenBlocks(in RunnerRow row) =>
+        row.BlockTable.Span[(row.Position / _blockSize)..row.UsedBlocks(_blockSize)];
 
     [DoesNotReturn]
     private static void Refuse(FormattableString message) => throw new ArgumentException(Text(message), "rows");

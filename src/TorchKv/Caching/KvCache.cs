@@ -27,7 +27,8 @@ public abstract class KvCache : nn.Module
     /// <param name="kind">The kind.</param>
     /// <param name="capacity">The most tokens of a sequence, where the kind has a limit.</param>
     /// <param name="window">
-    /// Tokens that a <see cref="KvCacheKind.SlidingWindow"/> keeps, at most <paramref name="capacity"/>; null: <paramref name="capacity"/>.
+    /// Tokens that a <see cref="KvCacheKind.SlidingWindow"/> keeps, at most <paramref name="capacity"/>; null:
+    /// <paramref name="capacity"/>.
     /// </param>
     public static KvCache create(KvCacheKind kind, long capacity, long? window = null) => kind switch
     {
@@ -41,7 +42,10 @@ public abstract class KvCache : nn.Module
     // The registry is the only place that holds a buffer: a field beside it would go stale when one of the two is
     // reassigned, and null, which register_buffer refuses, is a name that is not registered.
 
-    /// <summary>Keys, (batch, heads, slots, head_dim); null while there is none. A kind may have more slots than it holds tokens.</summary>
+    /// <summary>
+    /// Keys, (batch, heads, slots, head_dim); null while there is none. A kind may have more slots than it holds
+    /// tokens.
+    /// </summary>
     public Tensor? cache_k
     {
         get => get_buffer(nameof(cache_k));
@@ -61,7 +65,9 @@ public abstract class KvCache : nn.Module
     /// <summary>Tokens whose keys are still there: the last so many of <see cref="length"/>.</summary>
     public virtual long held => length;
 
-    /// <summary>The most tokens that it can take in; <see cref="long.MaxValue"/> where the kind sets no limit.</summary>
+    /// <summary>
+    /// The most tokens that it can take in; <see cref="long.MaxValue"/> where the kind sets no limit.
+    /// </summary>
     public long capacity { get; }
 
     /// <summary>How many keys, its own included, a token sees at most; null: all before it.</summary>
@@ -71,7 +77,8 @@ public abstract class KvCache : nn.Module
     public long rows => length == 0 ? 0 : stored_like!.size(0);
 
     /// <summary>Bytes of all buffers.</summary>
-    public long bytes => named_buffers(recurse: false).Sum(buffer => buffer.buffer.numel() * buffer.buffer.element_size());
+    public long bytes =>
+        named_buffers(recurse: false).Sum(buffer => buffer.buffer.numel() * buffer.buffer.element_size());
 
     /// <summary>Takes in the keys and values of new tokens and gives back those to attend to.</summary>
     /// <param name="keys_new">(batch, heads, tokens, head_dim).</param>
@@ -80,8 +87,12 @@ public abstract class KvCache : nn.Module
     /// Keys and values, (batch, heads, seen, head_dim): the new tokens' last, before them in order those of the
     /// tokens before, as far back as any of the new ones may see.
     /// </returns>
-    /// <exception cref="ContextLengthException">There are more tokens than the cache has room for. Nothing has changed.</exception>
-    /// <exception cref="KvCacheException">Shapes, dtypes or devices do not agree with each other or with what is held. Nothing has changed.</exception>
+    /// <exception cref="ContextLengthException">
+    /// There are more tokens than the cache has room for. Nothing has changed.
+    /// </exception>
+    /// <exception cref="KvCacheException">
+    /// Shapes, dtypes or devices do not agree with each other or with what is held. Nothing has changed.
+    /// </exception>
     public (Tensor keys, Tensor values) update(Tensor keys_new, Tensor values_new)
     {
         check_like_held(keys_new, values_new);
@@ -93,7 +104,9 @@ public abstract class KvCache : nn.Module
 
     /// <summary>Forgets the tokens at <paramref name="new_length"/> and after.</summary>
     /// <param name="new_length">From 0 to <see cref="length"/>.</param>
-    /// <exception cref="NotSupportedException">What the next token would have to see is no longer there. Nothing has changed.</exception>
+    /// <exception cref="NotSupportedException">
+    /// What the next token would have to see is no longer there. Nothing has changed.
+    /// </exception>
     public void crop(long new_length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(new_length);
@@ -115,19 +128,24 @@ public abstract class KvCache : nn.Module
     {
         if (length > 0 && beam_idx.numel() != rows)
         {
-            throw new KvCacheException($"A reorder of {rows} rows names {beam_idx.numel()}; select takes more or fewer.");
+            throw new KvCacheException(
+                $"A reorder of {rows} rows names {beam_idx.numel()}; select takes more or fewer.");
         }
 
         select(beam_idx);
     }
 
-    /// <summary>Keeps the rows that <paramref name="index"/> names, in its order; one may come more than once.</summary>
+    /// <summary>
+    /// Keeps the rows that <paramref name="index"/> names, in its order; one may come more than once.
+    /// </summary>
     /// <param name="index">One dimension, one element at least, int64, on the cache's device.</param>
     public void select(Tensor index)
     {
         if (index.dim() != 1 || index.dtype != int64 || index.numel() == 0)
         {
-            throw new KvCacheException($"Rows are named by one dimension of int64, one at least; this is {index.dtype} of ({string.Join(", ", index.shape)}).");
+            throw new KvCacheException(
+                $"Rows are named by one dimension of int64, one at least; this is {index.dtype} of "
+                + $"({string.Join(", ", index.shape)}).");
         }
 
         if (length > 0)
@@ -143,7 +161,8 @@ public abstract class KvCache : nn.Module
         if (length > 0)
         {
             using var scope = NewDisposeScope();
-            select(arange(rows, dtype: int64, device: stored_like!.device).unsqueeze(1).expand(rows, times).reshape(-1));
+            select(
+                arange(rows, dtype: int64, device: stored_like!.device).unsqueeze(1).expand(rows, times).reshape(-1));
         }
     }
 
@@ -168,7 +187,8 @@ public abstract class KvCache : nn.Module
 
         if (length > 0 && rows != batch)
         {
-            throw new KvCacheException($"The cache holds {rows} rows and is given {batch}; reset it, or select rows, first.");
+            throw new KvCacheException(
+                $"The cache holds {rows} rows and is given {batch}; reset it, or select rows, first.");
         }
     }
 
@@ -184,20 +204,30 @@ public abstract class KvCache : nn.Module
         }
     }
 
-    /// <summary>Buffers are not part of <c>state_dict()</c> (PyTorch's <c>persistent=False</c>), but <c>to()</c> moves them.</summary>
+    /// <summary>
+    /// Buffers are not part of <c>state_dict()</c> (PyTorch's <c>persistent=False</c>), but <c>to()</c> moves them.
+    /// </summary>
     /// <inheritdoc/>
     // TorchSharp does not move a buffer that is registered as non-persistent, so they are registered as persistent
     // and left out here, where state_dict asks for the persistent ones.
-    public override IEnumerable<(string name, Tensor buffer)> named_buffers(bool recurse = true, bool include_nonpersistent = true) =>
+    public override IEnumerable<(string name, Tensor buffer)> named_buffers(
+        bool recurse = true, bool include_nonpersistent = true) =>
         include_nonpersistent ? base.named_buffers(recurse, include_nonpersistent) : [];
 
-    /// <summary>Stores the new tokens and gives back what they attend to; <see cref="length"/> is still what it was.</summary>
+    /// <summary>
+    /// Stores the new tokens and gives back what they attend to; <see cref="length"/> is still what it was.
+    /// </summary>
     private protected abstract (Tensor keys, Tensor values) append(Tensor keys_new, Tensor values_new);
 
-    /// <summary>Forgets the last <paramref name="tokens"/> tokens, fewer than there are, or throws and changes nothing.</summary>
+    /// <summary>
+    /// Forgets the last <paramref name="tokens"/> tokens, fewer than there are, or throws and changes nothing.
+    /// </summary>
     private protected abstract void drop_last(long tokens);
 
-    /// <summary>Replaces each buffer by its rows <paramref name="index"/>; a row that is not there throws before the first is replaced.</summary>
+    /// <summary>
+    /// Replaces each buffer by its rows <paramref name="index"/>; a row that is not there throws before the first is
+    /// replaced.
+    /// </summary>
     private protected abstract void take_rows(Tensor index);
 
     /// <summary>The tensor whose dtype and device new keys must have.</summary>
@@ -216,11 +246,15 @@ public abstract class KvCache : nn.Module
 
     private void check_like_held(Tensor keys_new, Tensor values_new)
     {
-        if (keys_new.dim() != 4 || keys_new.size(2) == 0 || !keys_new.shape.AsSpan().SequenceEqual(values_new.shape) || keys_new.dtype != values_new.dtype)
+        if (keys_new.dim() != 4
+            || keys_new.size(2) == 0
+            || !keys_new.shape.AsSpan().SequenceEqual(values_new.shape)
+            || keys_new.dtype != values_new.dtype)
         {
             throw new KvCacheException(
                 "Keys and values come as (batch, heads, tokens, head_dim), alike, with one token at least; these are "
-                + $"{keys_new.dtype} ({string.Join(", ", keys_new.shape)}) and {values_new.dtype} ({string.Join(", ", values_new.shape)}).");
+                + $"{keys_new.dtype} ({string.Join(", ", keys_new.shape)}) and {values_new.dtype} "
+                + $"({string.Join(", ", values_new.shape)}).");
         }
 
         if (length == 0 || stored_like is not { } stored)
@@ -228,15 +262,20 @@ public abstract class KvCache : nn.Module
             return;
         }
 
-        if (keys_new.dtype != stored.dtype || keys_new.device_type != stored.device_type || keys_new.device_index != stored.device_index)
+        if (keys_new.dtype != stored.dtype
+            || keys_new.device_type != stored.device_type
+            || keys_new.device_index != stored.device_index)
         {
-            throw new KvCacheException($"The cache holds {stored.dtype} on {stored.device} and is given {keys_new.dtype} on {keys_new.device}.");
+            throw new KvCacheException(
+                $"The cache holds {stored.dtype} on {stored.device} and is given {keys_new.dtype} "
+                + $"on {keys_new.device}.");
         }
 
         if (keys_new.size(1) != stored.size(1) || keys_new.size(3) != stored.size(3))
         {
             throw new KvCacheException(
-                $"The cache holds {stored.size(1)} heads of {stored.size(3)} and is given {keys_new.size(1)} of {keys_new.size(3)}.");
+                $"The cache holds {stored.size(1)} heads of {stored.size(3)} and is given {keys_new.size(1)} of "
+                + $"{keys_new.size(3)}.");
         }
     }
 }

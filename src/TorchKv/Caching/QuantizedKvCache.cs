@@ -150,7 +150,9 @@ public sealed class QuantizedKvCache : KvCache
     }
 
     private Tensor grown(Tensor? buffer, Tensor keys, long slots, ScalarType dtype, long width) =>
-        buffer is null ? Slots.like(keys, slots, dtype: dtype, width: width) : Slots.resized(buffer, 0, quantized, slots);
+        buffer is null
+            ? Slots.like(keys, slots, dtype: dtype, width: width)
+            : Slots.resized(buffer, 0, quantized, slots);
 
     // A head whose keys are all 0 has no scale; the smallest normal float16 keeps 0 / scale at 0 in every dtype
     private static double smallest_scale(ScalarType dtype) => dtype == float16 ? 6.104e-5 : 1e-30;

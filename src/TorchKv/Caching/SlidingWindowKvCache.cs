@@ -53,7 +53,8 @@ public sealed class SlidingWindowKvCache : KvCache
             return (cache_k.narrow(2, end - past, past + tokens), cache_v!.narrow(2, end - past, past + tokens));
         }
 
-        // The buffer is full: the window moves to its front. Once in `spare` tokens, so a token costs 1/spare of a window
+        // The buffer is full: the window moves to its front. Once in `spare` tokens, so a token costs 1/spare of a
+        // window
         using var past_k = cache_k.narrow(2, end - past, past);
         using var past_v = cache_v!.narrow(2, end - past, past);
         var (keys, values) = (cat([past_k, keys_new], dim: 2), cat([past_v, values_new], dim: 2));
@@ -71,7 +72,8 @@ public sealed class SlidingWindowKvCache : KvCache
         if (count - tokens < Math.Min(left, window!.Value - 1))
         {
             throw new NotSupportedException(
-                $"A window of {window} that has taken in {length} tokens cannot go back to {left}: it has forgotten keys that the next token would see. Reset it and feed the tokens again.");
+                $"A window of {window} that has taken in {length} tokens cannot go back to {left}: it has forgotten "
+                + "keys that the next token would see. Reset it and feed the tokens again.");
         }
 
         count -= tokens;

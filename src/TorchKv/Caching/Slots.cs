@@ -5,12 +5,15 @@ namespace TorchKv.Caching;
 /// <summary>Preallocated room for tokens along dimension 2 of (batch, heads, slots, head_dim).</summary>
 internal static class Slots
 {
-    /// <summary>Room for <paramref name="slots"/> tokens, not initialised: nothing reads a slot before it is written.</summary>
+    /// <summary>
+    /// Room for <paramref name="slots"/> tokens, not initialised: nothing reads a slot before it is written.
+    /// </summary>
     public static Tensor like(Tensor t, long slots, long? rows = null, ScalarType? dtype = null, long? width = null)
     {
         // A tensor born in inference mode could never again be written outside of it
         using var normal = inference_mode(false);
-        return empty([rows ?? t.size(0), t.size(1), slots, width ?? t.size(3)], dtype: dtype ?? t.dtype, device: t.device);
+        return empty(
+            [rows ?? t.size(0), t.size(1), slots, width ?? t.size(3)], dtype: dtype ?? t.dtype, device: t.device);
     }
 
     /// <summary>Writes <paramref name="t"/> at slot <paramref name="at"/> and after.</summary>
@@ -20,7 +23,10 @@ internal static class Slots
         slots.copy_(t);
     }
 
-    /// <summary>A copy with another number of slots, whose first <paramref name="count"/> are those from <paramref name="first"/>.</summary>
+    /// <summary>
+    /// A copy with another number of slots, whose first <paramref name="count"/> are those from <paramref
+    /// name="first"/>.
+    /// </summary>
     public static Tensor resized(Tensor buffer, long first, long count, long slots)
     {
         var bigger = like(buffer, slots);
@@ -29,7 +35,10 @@ internal static class Slots
         return bigger;
     }
 
-    /// <summary>A copy of the rows <paramref name="index"/>, with as many slots, of which only <paramref name="count"/> from <paramref name="first"/> hold anything.</summary>
+    /// <summary>
+    /// A copy of the rows <paramref name="index"/>, with as many slots, of which only <paramref name="count"/> from
+    /// <paramref name="first"/> hold anything.
+    /// </summary>
     public static Tensor rows(Tensor buffer, long first, long count, Tensor index)
     {
         using var held = buffer.narrow(2, first, count);

@@ -7,7 +7,9 @@ public sealed class StaticKvCache : KvCache
 {
     /// <summary>An empty cache; its buffers are made with the first tokens.</summary>
     /// <param name="capacity">The most tokens.</param>
-    /// <param name="initial_capacity">Slots to begin with, doubled when they are full up to <paramref name="capacity"/>; null: all at once.</param>
+    /// <param name="initial_capacity">
+    /// Slots to begin with, doubled when they are full up to <paramref name="capacity"/>; null: all at once.
+    /// </param>
     public StaticKvCache(long capacity, long? initial_capacity = null)
         : base(nameof(StaticKvCache), capacity)
     {
@@ -59,7 +61,10 @@ public sealed class StaticKvCache : KvCache
     private bool fits_buffer(Tensor keys) =>
         cache_k is { } buffer
         && buffer.size(0) == keys.size(0) && buffer.size(1) == keys.size(1) && buffer.size(3) == keys.size(3)
-        && buffer.dtype == keys.dtype && buffer.device_type == keys.device_type && buffer.device_index == keys.device_index;
+
+            && buffer.dtype == keys.dtype
+            && buffer.device_type == keys.device_type
+            && buffer.device_index == keys.device_index;
 
     private long slots_for(long tokens, long slots)
     {

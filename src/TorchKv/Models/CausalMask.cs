@@ -8,7 +8,10 @@ namespace TorchKv.Models;
 /// </summary>
 public static class CausalMask
 {
-    /// <summary>A mask for <paramref name="num_tokens"/> queries at <paramref name="past"/> and after, over the keys from 0 to the last query.</summary>
+    /// <summary>
+    /// A mask for <paramref name="num_tokens"/> queries at <paramref name="past"/> and after, over the keys from 0 to
+    /// the last query.
+    /// </summary>
     /// <param name="past">Tokens before the first query.</param>
     /// <param name="num_tokens">Queries.</param>
     /// <param name="window">How many keys, itself included, a query sees at most; null: all before it.</param>
@@ -29,7 +32,8 @@ public static class CausalMask
             return padding?.MoveToOuterDisposeScope();
         }
 
-        // Query i stands at past + i: key j is in its future where j - i > past, and behind its window where j - i <= past - window
+        // Query i stands at past + i: key j is in its future where j - i > past, and behind its window where j - i <=
+        // past - window
         var all = ones(num_tokens, past + num_tokens, dtype: ScalarType.Bool, device: device);
         var mask = all.triu(diagonal: past + 1);                            // (num_tokens, keys)
         if (window < past + num_tokens)

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Models;
 
-/// <summary>The activations of HuggingFace's configurations that are a few operations of their own, without parameters.</summary>
+/// <summary>
+/// The activations of HuggingFace's configurations that are a few operations of their own, without parameters.
+/// </summary>
 public sealed class ElementwiseActivation : nn.Module<Tensor, Tensor>
 {
     /// <summary>The activation by its name.</summary>

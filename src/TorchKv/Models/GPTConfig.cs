@@ -4,7 +4,9 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Models;
 
-/// <summary>A model's shape, under the article's keys; below them what HuggingFace's <c>GPT2Config</c> can say besides.</summary>
+/// <summary>
+/// A model's shape, under the article's keys; below them what HuggingFace's <c>GPT2Config</c> can say besides.
+/// </summary>
 public sealed record GPTConfig
 {
     /// <summary>The article's GPT-2 124M.</summary>
@@ -46,10 +48,14 @@ public sealed record GPTConfig
     /// <summary>Probability of dropout on the embeddings (<c>embd_pdrop</c>); null: <see cref="drop_rate"/>.</summary>
     public double? embd_pdrop { get; init; }
 
-    /// <summary>Probability of dropout on the attention weights (<c>attn_pdrop</c>); null: <see cref="drop_rate"/>.</summary>
+    /// <summary>
+    /// Probability of dropout on the attention weights (<c>attn_pdrop</c>); null: <see cref="drop_rate"/>.
+    /// </summary>
     public double? attn_pdrop { get; init; }
 
-    /// <summary>Probability of dropout before a shortcut is added (<c>resid_pdrop</c>); null: <see cref="drop_rate"/>.</summary>
+    /// <summary>
+    /// Probability of dropout before a shortcut is added (<c>resid_pdrop</c>); null: <see cref="drop_rate"/>.
+    /// </summary>
     public double? resid_pdrop { get; init; }
 
     /// <summary>Whether scores are divided by √head_dim.</summary>
@@ -69,7 +75,8 @@ public sealed record GPTConfig
 
     /// <summary>What a score q·k of layer <paramref name="layer"/> (from 0) is multiplied by.</summary>
     public double attention_scale(int layer) =>
-        (scale_attn_weights ? 1 / Math.Sqrt((double)emb_dim / n_heads) : 1) / (scale_attn_by_inverse_layer_idx ? layer + 1 : 1);
+        (scale_attn_weights ? 1 / Math.Sqrt((double)emb_dim / n_heads) : 1)
+        / (scale_attn_by_inverse_layer_idx ? layer + 1 : 1);
 
     /// <summary>The configuration of a HuggingFace checkpoint.</summary>
     public static GPTConfig from_pretrained(Gpt2Config config) => new()
@@ -92,7 +99,9 @@ public sealed record GPTConfig
         tie_word_embeddings = config.TieWordEmbeddings,
     };
 
-    /// <summary>This configuration as HuggingFace's; the ids that begin, end and pad a text are not known here.</summary>
+    /// <summary>
+    /// This configuration as HuggingFace's; the ids that begin, end and pad a text are not known here.
+    /// </summary>
     public Gpt2Config to_pretrained() => new()
     {
         VocabSize = vocab_size,
@@ -124,7 +133,9 @@ public sealed record GPTConfig
             using var document = JsonDocument.Parse(json);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
-                throw new TorchKvException($"The configuration is a JSON {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; it must be an object.");
+                throw new TorchKvException(
+                    $"The configuration is a JSON {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; "
+                    + "it must be an object.");
             }
 
             var cfg = new GPTConfig();
@@ -152,22 +163,31 @@ public sealed record GPTConfig
             nameof(n_layers) => cfg with { n_layers = integer() },
             nameof(drop_rate) => cfg with { drop_rate = number() },
             nameof(qkv_bias) => cfg with { qkv_bias = truth() },
-            nameof(kv_window_size) => cfg with { kv_window_size = value.ValueKind == JsonValueKind.Null ? null : integer() },
+            nameof(kv_window_size) =>
+                cfg with { kv_window_size = value.ValueKind == JsonValueKind.Null ? null : integer() },
             _ => throw new TorchKvException(
                 $"The configuration has the key '{key}'; it can have {string.Join(", ", article_keys)}."),
         };
 
-        int integer() => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var n) ? n : throw wrong("a whole number");
+        int integer() =>
+            value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var n) ? n : throw wrong("a whole number");
 
-        double number() => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var n) ? n : throw wrong("a number");
+        double number() =>
+            value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var n) ? n : throw wrong("a number");
 
-        bool truth() => value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw wrong("true or false");
+        bool truth() =>
+            value.ValueKind is JsonValueKind.True or JsonValueKind.False
+                ? value.GetBoolean()
+                : throw wrong("true or false");
 
         TorchKvException wrong(string wanted) => new($"{key} is {value.GetRawText()}; it must be {wanted}.");
     }
 
     private static readonly string[] article_keys =
-        [nameof(vocab_size), nameof(context_length), nameof(emb_dim), nameof(n_heads), nameof(n_layers), nameof(drop_rate), nameof(qkv_bias), nameof(kv_window_size)];
+    [
+        nameof(vocab_size), nameof(context_length), nameof(emb_dim), nameof(n_heads), nameof(n_layers),
+        nameof(drop_rate), nameof(qkv_bias), nameof(kv_window_size),
+    ];
 
     /// <summary>This configuration, if a model can have it.</summary>
     /// <exception cref="TorchKvException">It cannot; the message names the key and the limit.</exception>
@@ -176,7 +196,9 @@ public sealed record GPTConfig
         check(vocab_size >= 1, $"vocab_size is {vocab_size}; it must be 1 or more.");
         check(context_length >= 1, $"context_length is {context_length}; it must be 1 or more.");
         check(n_heads >= 1, $"n_heads is {n_heads}; it must be 1 or more.");
-        check(emb_dim >= 1 && emb_dim % n_heads == 0, $"emb_dim is {emb_dim}; it must be a positive multiple of n_heads ({n_heads}).");
+        check(
+            emb_dim >= 1 && emb_dim % n_heads == 0,
+            $"emb_dim is {emb_dim}; it must be a positive multiple of n_heads ({n_heads}).");
         check(n_layers >= 1, $"n_layers is {n_layers}; it must be 1 or more.");
         check(is_probability(drop_rate), $"drop_rate is {drop_rate}; it must lie between 0 and 1.");
         check(is_probability(embd_pdrop ?? 0), $"embd_pdrop is {embd_pdrop}; it must lie between 0 and 1.");

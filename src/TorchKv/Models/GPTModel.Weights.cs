@@ -8,7 +8,8 @@ namespace TorchKv.Models;
 public sealed partial class GPTModel
 {
     /// <summary>
-    /// The configuration as HuggingFace's: the checkpoint's own, with the ids that begin, end and pad a text, or <see cref="cfg"/>'s.
+    /// The configuration as HuggingFace's: the checkpoint's own, with the ids that begin, end and pad a text, or
+    /// <see cref="cfg"/>'s.
     /// </summary>
     public Gpt2Config config
     {

@@ -6,12 +6,15 @@ using static TorchSharp.torch;
 namespace TorchKv.Models;
 
 /// <summary>
-/// GPT-2 with a KV cache, in the shape of "Understanding and Coding the KV Cache in LLMs from Scratch" (S. Raschka) and under its names.
+/// GPT-2 with a KV cache, in the shape of "Understanding and Coding the KV Cache in LLMs from Scratch" (S. Raschka) and
+/// under its names.
 /// </summary>
 /// <remarks>Not thread-safe: one forward at a time, because the cache and the position are state.</remarks>
 public sealed partial class GPTModel : nn.Module<Tensor, bool, Tensor>
 {
-    /// <summary>A model with weights drawn from torch's generator in PyTorch's order: the same seed gives the same weights.</summary>
+    /// <summary>
+    /// A model with weights drawn from torch's generator in PyTorch's order: the same seed gives the same weights.
+    /// </summary>
     /// <param name="cfg">Its shape.</param>
     /// <param name="device">Where the parameters are made.</param>
     /// <param name="dtype">The parameters' dtype.</param>
@@ -64,14 +67,26 @@ public sealed partial class GPTModel : nn.Module<Tensor, bool, Tensor>
 
     /// <summary>Logits of the token after each of <paramref name="in_idx"/>.</summary>
     /// <param name="in_idx">(b, num_tokens) token ids, int64.</param>
-    /// <param name="use_cache">Whether the tokens follow those in the cache and are added to it; else they begin at position 0 and the cache is left alone.</param>
-    /// <param name="attention_mask">(b, tokens in the cache + num_tokens), zero where a token is padding, as HuggingFace takes it; null: no padding.</param>
+    /// <param name="use_cache">
+    /// Whether the tokens follow those in the cache and are added to it; else they begin at position 0 and the cache is
+    /// left alone.
+    /// </param>
+    /// <param name="attention_mask">
+    /// (b, tokens in the cache + num_tokens), zero where a token is padding, as HuggingFace takes it; null: no padding.
+    /// </param>
     /// <param name="position_ids">(b, num_tokens) or (num_tokens); null: counted on, padding left out.</param>
     /// <param name="logits_to_keep">Logits for the last so many tokens only; 0: for all.</param>
     /// <returns>(b, num_tokens or logits_to_keep, vocab_size).</returns>
-    /// <exception cref="ContextLengthException">The tokens do not fit the context or the cache. Nothing has changed.</exception>
+    /// <exception cref="ContextLengthException">
+    /// The tokens do not fit the context or the cache. Nothing has changed.
+    /// </exception>
     /// <exception cref="TorchKvException">A shape is wrong. Nothing has changed.</exception>
-    public Tensor forward(Tensor in_idx, bool use_cache = false, Tensor? attention_mask = null, Tensor? position_ids = null, long logits_to_keep = 0)
+    public Tensor forward(
+        Tensor in_idx,
+        bool use_cache = false,
+        Tensor? attention_mask = null,
+        Tensor? position_ids = null,
+        long logits_to_keep = 0)
     {
         using var scope = NewDisposeScope();
         var seq_len = check_input(in_idx, use_cache, attention_mask, position_ids, logits_to_keep);

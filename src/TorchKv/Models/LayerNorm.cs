@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Models;
 
-/// <summary>Layer normalisation over the last dimension, with <c>scale</c> and <c>shift</c> as the article names them.</summary>
+/// <summary>
+/// Layer normalisation over the last dimension, with <c>scale</c> and <c>shift</c> as the article names them.
+/// </summary>
 public sealed class LayerNorm : nn.Module<Tensor, Tensor>
 {
     /// <summary>Ones and zeros of <paramref name="emb_dim"/> elements.</summary>

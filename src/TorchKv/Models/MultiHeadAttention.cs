@@ -15,13 +15,16 @@ public sealed class MultiHeadAttention : nn.Module<Tensor, bool, Tensor?, Tensor
     /// <param name="num_heads">Heads.</param>
     /// <param name="qkv_bias">Whether the three input projections have a bias.</param>
     /// <param name="scale">What q·k is multiplied by; null: 1/√head_dim.</param>
-    /// <param name="upcast">Whether scores and softmax are computed in float32 (<c>reorder_and_upcast_attn</c>).</param>
+    /// <param name="upcast">
+    /// Whether scores and softmax are computed in float32 (<c>reorder_and_upcast_attn</c>).
+    /// </param>
     /// <param name="kv_cache">The layer's cache; null: a <see cref="ConcatKvCache"/>.</param>
     /// <param name="device">Where the parameters live.</param>
     /// <param name="dtype">The parameters' dtype.</param>
     public MultiHeadAttention(
         long d_in, long d_out, double dropout, long num_heads, bool qkv_bias = false,
-        double? scale = null, bool upcast = false, KvCache? kv_cache = null, Device? device = null, ScalarType? dtype = null)
+        double? scale = null, bool upcast = false, KvCache? kv_cache = null,
+        Device? device = null, ScalarType? dtype = null)
         : base(nameof(MultiHeadAttention))
     {
         if (d_out % num_heads != 0)
@@ -59,10 +62,16 @@ public sealed class MultiHeadAttention : nn.Module<Tensor, bool, Tensor?, Tensor
     /// <summary>The cache's values, shaped as <see cref="cache_k"/>.</summary>
     public Tensor? cache_v => kv_cache.cache_v;
 
-    /// <summary>Attends from each token of <paramref name="x"/> to the cached tokens and to those of <paramref name="x"/> up to itself.</summary>
+    /// <summary>
+    /// Attends from each token of <paramref name="x"/> to the cached tokens and to those of <paramref name="x"/> up to
+    /// itself.
+    /// </summary>
     /// <param name="x">(b, num_tokens, d_in).</param>
     /// <param name="use_cache">Whether keys and values go through the cache.</param>
-    /// <param name="mask">True where a query must not see a key, broadcast to (b, num_heads, num_tokens, keys), from <see cref="CausalMask"/>; null: all are seen.</param>
+    /// <param name="mask">
+    /// True where a query must not see a key, broadcast to (b, num_heads, num_tokens, keys), from <see
+    /// cref="CausalMask"/>; null: all are seen.
+    /// </param>
     /// <returns>(b, num_tokens, d_out).</returns>
     public override Tensor forward(Tensor x, bool use_cache, Tensor? mask)
     {
@@ -85,7 +94,8 @@ public sealed class MultiHeadAttention : nn.Module<Tensor, bool, Tensor?, Tensor
             (queries, keys) = (queries.to(float32), keys.to(float32));
         }
 
-        // queries @ keys.transpose(2, 3) / head_dim**0.5: the queries are scaled, because there are fewer of them than scores
+        // queries @ keys.transpose(2, 3) / head_dim**0.5: the queries are scaled, because there are fewer of them than
+        // scores
         var attn_scores = matmul(queries * scale, keys.transpose(2, 3));    // (b, num_heads, num_tokens, keys)
 
         // A cache that forgets gives back the last of the keys that the mask speaks of
@@ -101,7 +111,8 @@ public sealed class MultiHeadAttention : nn.Module<Tensor, bool, Tensor?, Tensor
         var attn_weights = softmax(attn_scores, dim: -1);
         if (mask_bool?.dim() == 4)
         {
-            attn_weights = attn_weights.masked_fill(mask_bool, 0);          // a padding query sees no key at all: zeros, not NaN
+            // A padding query sees no key at all: zeros, not NaN
+            attn_weights = attn_weights.masked_fill(mask_bool, 0);
         }
 
         attn_weights = dropout.call(attn_weights.dtype == values.dtype ? attn_weights : attn_weights.to(values.dtype));
@@ -124,7 +135,8 @@ public sealed class MultiHeadAttention : nn.Module<Tensor, bool, Tensor?, Tensor
     /// <summary>Replaces the cache, with what it holds, by another.</summary>
     public void set_kv_cache(KvCache cache)
     {
-        register_module(nameof(kv_cache), null!);                           // a field that is assigned does not re-register
+        // A field that is assigned is not registered again
+        register_module(nameof(kv_cache), null!);
         kv_cache.Dispose();
         kv_cache = cache;
         register_module(nameof(kv_cache), cache);

@@ -7,12 +7,13 @@ namespace TorchKv.Models;
 
 /// <summary>
 /// The article's two loops, to be read beside its Python and to be compared with each other. With
-/// <c>using static TorchKv.Models.TextGeneration</c> they are called as there. A program that only wants text takes an engine:
+/// <c>using static TorchKv.Models.TextGeneration</c> they are called as there. A program that only wants text takes an
+/// engine:
 /// <c>TorchKv.Running.TorchEngine</c>.
 /// </summary>
 /// <remarks>
-/// Rows of unequal length are left-padded and come with an attention mask (<see cref="left_pad"/>). Past <c>context_size</c> the first
-/// tokens are cut off, as in the article, and positions are counted from what is left.
+/// Rows of unequal length are left-padded and come with an attention mask (<see cref="left_pad"/>). Past
+/// <c>context_size</c> the first tokens are cut off, as in the article, and positions are counted from what is left.
 /// </remarks>
 public static class TextGeneration
 {
@@ -25,7 +26,8 @@ public static class TextGeneration
     /// <param name="next">Chooses the next tokens; null: the best ones.</param>
     /// <returns>(b, tokens + new ones).</returns>
     public static Tensor generate_text_simple(
-        GPTModel model, Tensor idx, long max_new_tokens, long? context_size = null, Tensor? attention_mask = null, NextToken? next = null)
+        GPTModel model, Tensor idx, long max_new_tokens, long? context_size = null,
+        Tensor? attention_mask = null, NextToken? next = null)
     {
         using var scope = NewDisposeScope();
         using var no_gradients = no_grad();
@@ -45,7 +47,8 @@ public static class TextGeneration
                 break;
             }
 
-            (idx, attention_mask) = append(idx, attention_mask, idx_next);                                  // (b, tokens + 1)
+            (idx, attention_mask) = append(
+                idx, attention_mask, idx_next);                                  // (b, tokens + 1)
         }
 
         return idx.MoveToOuterDisposeScope();
@@ -54,7 +57,8 @@ public static class TextGeneration
     /// <summary>Generates with the model's cache: after the prompt each token costs a pass over itself alone.</summary>
     /// <inheritdoc cref="generate_text_simple"/>
     public static Tensor generate_text_simple_cached(
-        GPTModel model, Tensor idx, long max_new_tokens, long? context_size = null, Tensor? attention_mask = null, NextToken? next = null)
+        GPTModel model, Tensor idx, long max_new_tokens, long? context_size = null,
+        Tensor? attention_mask = null, NextToken? next = null)
     {
         using var scope = NewDisposeScope();
         using var no_gradients = no_grad();
@@ -74,7 +78,9 @@ public static class TextGeneration
                 model.reset_kv_cache();
             }
 
-            var fed = i == 0 || is_full ? last(idx, size)! : last(idx, 1)!;                                 // else only the new token
+            var fed = i == 0 || is_full
+                ? last(idx, size)!
+                : last(idx, 1)!;                                 // else only the new token
             var logits = model.forward(fed, use_cache: true, last(attention_mask, size), logits_to_keep: 1);
 
             var idx_next = choose(next, logits[.., -1], idx);
@@ -92,8 +98,11 @@ public static class TextGeneration
     /// <summary>Puts prompts of any lengths into one batch, padded on the left.</summary>
     /// <param name="prompts">Each prompt's ids, at least one.</param>
     /// <param name="device">Where the tensors go; null: the CPU.</param>
-    /// <returns>(b, longest) ids, and the attention mask of the same shape; no mask where all prompts are equally long.</returns>
-    public static (Tensor idx, Tensor? attention_mask) left_pad(IReadOnlyList<IReadOnlyList<int>> prompts, Device? device = null)
+    /// <returns>
+    /// (b, longest) ids, and the attention mask of the same shape; no mask where all prompts are equally long.
+    /// </returns>
+    public static (Tensor idx, Tensor? attention_mask) left_pad(
+        IReadOnlyList<IReadOnlyList<int>> prompts, Device? device = null)
     {
         var longest = prompts.Max(prompt => prompt.Count);
         var (ids, mask) = (new long[prompts.Count, longest], new long[prompts.Count, longest]);
@@ -110,11 +119,15 @@ public static class TextGeneration
         return (tensor(ids, device: device), is_padded ? tensor(mask, device: device) : null);
     }
 
-    /// <summary>Samples the next tokens on the CPU, every row with the same seed, so that a row gets what it gets alone.</summary>
+    /// <summary>
+    /// Samples the next tokens on the CPU, every row with the same seed, so that a row gets what it gets alone.
+    /// </summary>
     /// <param name="sampler">For the model's vocabulary.</param>
     /// <param name="options">How; null as seed: a new one.</param>
     /// <param name="attention_mask">The prompts' mask: padding is no part of the text. Null: there is none.</param>
-    /// <returns>For one generation: it counts the tokens, and keeps the text, so that a token takes one download.</returns>
+    /// <returns>
+    /// For one generation: it counts the tokens, and keeps the text, so that a token takes one download.
+    /// </returns>
     public static NextToken sampling(Sampler sampler, GenerationOptions options, Tensor? attention_mask = null)
     {
         options.Validate();

@@ -1,6 +1,8 @@
 namespace TorchKv.Running;
 
-/// <summary>Rows that attend together: single tokens of several sequences, or a run of tokens of one sequence.</summary>
+/// <summary>
+/// Rows that attend together: single tokens of several sequences, or a run of tokens of one sequence.
+/// </summary>
 /// <param name="Start">The group's first token among those of the step.</param>
 /// <param name="Rows">Sequences.</param>
 /// <param name="Tokens">Tokens of each sequence.</param>

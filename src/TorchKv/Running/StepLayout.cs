@@ -3,12 +3,13 @@ using TorchKv.Runtime.Model;
 namespace TorchKv.Running;
 
 /// <summary>
-/// A step's rows as lists of numbers for one upload. Tokens of all rows go through the linear layers together; for attention they are
-/// sorted into groups of equal shape, and the tokens of a group lie side by side.
+/// A step's rows as lists of numbers for one upload. Tokens of all rows go through the linear layers together; for
+/// attention they are sorted into groups of equal shape, and the tokens of a group lie side by side.
 /// </summary>
 internal sealed class StepLayout
 {
-    private readonly List<long> _ids = [], _positions = [], _slots = [], _wanted = [], _tails = [], _tables = [], _lengths = [];
+    private readonly List<long> _ids = [], _positions = [], _slots = [], _wanted = [], _tails = [];
+    private readonly List<long> _tables = [], _lengths = [];
     private readonly List<AttentionGroup> _groups = [];
     private readonly int _blockSize;
 
@@ -52,7 +53,10 @@ internal sealed class StepLayout
     /// <summary>The groups, in the order of their tokens.</summary>
     public IReadOnlyList<AttentionGroup> Groups => _groups;
 
-    /// <summary>Where the tokens' ids begin in <see cref="Numbers"/>, and how many there are. The other parts follow in this order.</summary>
+    /// <summary>
+    /// Where the tokens' ids begin in <see cref="Numbers"/>, and how many there are. The other parts follow in this
+    /// order.
+    /// </summary>
     public (long Start, long Count) Ids => (0, _ids.Count);
 
     /// <summary>The tokens' positions.</summary>
@@ -122,5 +126,6 @@ internal sealed class StepLayout
         _lengths.Add(row.End);
     }
 
-    private long Slot(ReadOnlySpan<int> table, int position) => ((long)table[position / _blockSize] * _blockSize) + (position % _blockSize);
+    private long Slot(ReadOnlySpan<int> table, int position) =>
+        ((long)table[position / _blockSize] * _blockSize) + (position % _blockSize);
 }

@@ -6,12 +6,16 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Running;
 
-/// <summary>Makes an <see cref="Engine"/> over a <see cref="TorchRunner"/>, as <see cref="Engine.LoadAsync"/> makes one over the CPU runner.</summary>
+/// <summary>
+/// Makes an <see cref="Engine"/> over a <see cref="TorchRunner"/>, as <see cref="Engine.LoadAsync"/> makes one over the
+/// CPU runner.
+/// </summary>
 public static class TorchEngine
 {
     /// <summary>Loads a model folder in HuggingFace's layout onto libtorch, on any of its devices.</summary>
     /// <param name="directory">
-    /// The folder: <c>config.json</c>, safetensors, and <c>vocab.json</c> with <c>merges.txt</c> where prompts are text.
+    /// The folder: <c>config.json</c>, safetensors, and <c>vocab.json</c> with <c>merges.txt</c> where prompts are
+    /// text.
     /// </param>
     /// <param name="options">How the engine runs.</param>
     /// <param name="torch">Where the model is kept: device, dtypes, blocks in the pool.</param>
@@ -19,7 +23,9 @@ public static class TorchEngine
     /// A smaller model of the same vocabulary that drafts for the requests that ask for it; null: none.
     /// </param>
     /// <param name="cancellationToken">Ends the loading.</param>
-    /// <exception cref="TorchKvException">A file is missing or cannot be used; the message names it and says why.</exception>
+    /// <exception cref="TorchKvException">
+    /// A file is missing or cannot be used; the message names it and says why.
+    /// </exception>
     public static Task<Engine> LoadAsync(
         string directory,
         EngineOptions? options = null,

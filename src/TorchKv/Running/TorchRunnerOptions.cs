@@ -23,7 +23,9 @@ public sealed record TorchRunnerOptions
     /// <summary>Blocks of 16 tokens in the pool; 0: as many as eight sequences of the full context take.</summary>
     public int BlockCount { get; init; }
 
-    /// <summary>The pool's size in bytes instead of blocks: as many blocks as fit. Null: <see cref="BlockCount"/> decides.</summary>
+    /// <summary>
+    /// The pool's size in bytes instead of blocks: as many blocks as fit. Null: <see cref="BlockCount"/> decides.
+    /// </summary>
     public long? PoolBytes { get; init; }
 
     /// <summary>The most tokens of one step, over all rows: 1 to 65,536.</summary>
@@ -35,7 +37,9 @@ public sealed record TorchRunnerOptions
     {
         if (PoolBytes is not { } bytes)
         {
-            return BlockCount > 0 ? BlockCount : 8 * BlockMath.BlocksFor(config.ContextLength, TorchRunner.TokensPerBlock);
+            return BlockCount > 0
+                ? BlockCount
+                : 8 * BlockMath.BlocksFor(config.ContextLength, TorchRunner.TokensPerBlock);
         }
 
         var bits = 8 * (int)(KvDType ?? DType ?? ScalarType.Float32).ElementSize();
@@ -50,8 +54,16 @@ public sealed record TorchRunnerOptions
         Check("dtype", DType, IsWeights(DType), "float64, float32, float16 or bfloat16");
         Check("kv_dtype", KvDType, IsWeights(KvDType), "float64, float32, float16 or bfloat16");
         Check("blocks", BlockCount, BlockCount is >= 0 and <= MostBlocks, $"0 to {MostBlocks}");
-        Check("pool_bytes", PoolBytes, PoolBytes is null || BlockCount == 0, "left out where the number of blocks is given");
-        Check("max_tokens_per_step", MaxTokensPerStep, MaxTokensPerStep is >= 1 and <= MostTokensPerStep, $"1 to {MostTokensPerStep}");
+        Check(
+            "pool_bytes",
+            PoolBytes,
+            PoolBytes is null || BlockCount == 0,
+            "left out where the number of blocks is given");
+        Check(
+            "max_tokens_per_step",
+            MaxTokensPerStep,
+            MaxTokensPerStep is >= 1 and <= MostTokensPerStep,
+            $"1 to {MostTokensPerStep}");
     }
 
     private static bool IsWeights(ScalarType? dtype) =>

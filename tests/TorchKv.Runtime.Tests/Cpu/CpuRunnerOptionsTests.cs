@@ -59,8 +59,21 @@ public sealed class CpuRunnerOptionsTests
     public void MoreTokensAStepThanAModelOfManyHeadsCanCountAreRefused()
     {
         using var folder = new TemporaryFolder();
-        FormulaCheckpoint.Write(folder.Path, new Gpt2Config { VocabSize = 40, ContextLength = 32, EmbeddingSize = 130, HeadCount = 130, LayerCount = 1, InnerSize = 8, EosTokenIds = [], BosTokenId = null });
-        var error = Assert.Throws<OptionException>(() => CpuRunner.Load(folder.Path, new CpuRunnerOptions { MaxTokensPerStep = 65_536 }));
+        FormulaCheckpoint.Write(
+            folder.Path,
+            new Gpt2Config
+            {
+                VocabSize = 40,
+                ContextLength = 32,
+                EmbeddingSize = 130,
+                HeadCount = 130,
+                LayerCount = 1,
+                InnerSize = 8,
+                EosTokenIds = [],
+                BosTokenId = null,
+            });
+        var error = Assert.Throws<OptionException>(
+            () => CpuRunner.Load(folder.Path, new CpuRunnerOptions { MaxTokensPerStep = 65_536 }));
         Assert.Equal("MaxTokensPerStep", error.Option);
         Assert.Contains("130 heads", error.Message, StringComparison.Ordinal);
     }

@@ -3,7 +3,9 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
-/// <summary>The tests' own runner keeps the contract too, so that what the engine does with it holds for the others.</summary>
+/// <summary>
+/// The tests' own runner keeps the contract too, so that what the engine does with it holds for the others.
+/// </summary>
 public sealed class FakeRunnerContractTests : RunnerContractTests
 {
     protected override double Tolerance => 0;

@@ -1,5 +1,6 @@
 using TorchKv.Caching;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Cpu.Kernels;
 using TorchKv.TestSupport;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -18,7 +18,10 @@ public sealed class TextGenerationTests : IDisposable
     private readonly IDisposable _scope = NewDisposeScope();
 
     // int8 rounds, so its text may leave the others' where two tokens are almost equally likely
-    private static readonly KvCacheKind?[] Exact = [null, KvCacheKind.Concat, KvCacheKind.Static, KvCacheKind.SlidingWindow];
+    private static readonly KvCacheKind?[] Exact =
+    [
+        null, KvCacheKind.Concat, KvCacheKind.Static, KvCacheKind.SlidingWindow,
+    ];
 
     public static TheoryData<KvCacheKind?> ExactCaches { get; } = new(Exact);
 
@@ -74,11 +77,16 @@ public sealed class TextGenerationTests : IDisposable
         {
             var options = new GenerationOptions
             {
-                RepetitionPenalty = settings.TryGetProperty("repetition_penalty", out var penalty) ? penalty.GetSingle() : null,
-                NoRepeatNgramSize = settings.TryGetProperty("no_repeat_ngram_size", out var size) ? size.GetInt32() : null,
+                RepetitionPenalty = settings.TryGetProperty("repetition_penalty", out var penalty)
+                    ? penalty.GetSingle()
+                    : null,
+                NoRepeatNgramSize = settings.TryGetProperty("no_repeat_ngram_size", out var size)
+                    ? size.GetInt32()
+                    : null,
             };
             var next = sampling(new Sampler(model.cfg.vocab_size), options);
-            var text = Generate(model, KvCacheKind.Static, idx, null, settings.GetProperty("max_new_tokens").GetInt32(), next);
+            var text = Generate(
+                model, KvCacheKind.Static, idx, null, settings.GetProperty("max_new_tokens").GetInt32(), next);
             Assert.Equal(HuggingFaceCase.Rows(settings.GetProperty("sequences"))[0], text[0]);
         }
     }
@@ -158,14 +166,24 @@ public sealed class TextGenerationTests : IDisposable
         using var model = GPTModel.from_pretrained(RepositoryFiles.Weights("storyteller"));
         var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Weights("storyteller"));
         var sampler = new Sampler(model.cfg.vocab_size);
-        var options = new GenerationOptions { Temperature = 0.9f, TopP = 0.95f, TopK = 50, RepetitionPenalty = 1.1f, Seed = 11 };
-        int[][] prompts = [[.. tokenizer.Encode("Once upon a time")], [.. tokenizer.Encode("One day, a big dog and a")]];
+        var options = new GenerationOptions
+        {
+            Temperature = 0.9f,
+            TopP = 0.95f,
+            TopK = 50,
+            RepetitionPenalty = 1.1f,
+            Seed = 11,
+        };
+        int[][] prompts = [[.. tokenizer.Encode("Once upon a time")], [.. tokenizer.Encode(
+            "One day, a big dog and a")]];
         var (idx, mask) = left_pad(prompts);
         var together = Generate(model, KvCacheKind.Static, idx, mask, 25, sampling(sampler, options, mask));
         for (var row = 0; row < prompts.Length; row++)
         {
             var (own, _) = left_pad([prompts[row]]);
-            Assert.Equal(Generate(model, KvCacheKind.Static, own, null, 25, sampling(sampler, options))[0][^25..], together[row][^25..]);
+            Assert.Equal(
+                Generate(model, KvCacheKind.Static, own, null, 25, sampling(sampler, options))[0][^25..],
+                together[row][^25..]);
         }
 
         var other = sampling(sampler, options with { Seed = 12 }, mask);
@@ -188,7 +206,8 @@ public sealed class TextGenerationTests : IDisposable
     private static GPTModel Load() => GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
 
     private static int[][] Generate(
-        GPTModel model, KvCacheKind? cache, Tensor idx, Tensor? mask, int tokens, NextToken? next = null, long? context_size = null)
+        GPTModel model, KvCacheKind? cache, Tensor idx, Tensor? mask, int tokens, NextToken? next = null,
+        long? context_size = null)
     {
         if (cache is not { } kind)
         {

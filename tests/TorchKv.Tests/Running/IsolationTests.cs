@@ -13,8 +13,8 @@ using static TorchSharp.torch;
 namespace TorchKv.Tests.Running;
 
 /// <summary>
-/// One request poisons no other: a token whose embedding is NaN or infinite leaves such keys and values in its blocks, and whoever gets
-/// the blocks next has the bits of an engine that never saw them.
+/// One request poisons no other: a token whose embedding is NaN or infinite leaves such keys and values in its blocks,
+/// and whoever gets the blocks next has the bits of an engine that never saw them.
 /// </summary>
 public sealed class IsolationTests : IDisposable
 {
@@ -70,9 +70,11 @@ public sealed class IsolationTests : IDisposable
     {
         await using var engine = Make(runner);
         var bad = Enumerable.Range(0, 6).Select(i => Poison(engine, [1, 2, token, i])).ToArray();
-        var good = Enumerable.Range(0, 6).Select(i => EngineReading.All(engine.GenerateAsync([8, 9, i], Scored))).ToArray();
+        var good = Enumerable.Range(0, 6).Select(
+            i => EngineReading.All(engine.GenerateAsync([8, 9, i], Scored))).ToArray();
         await Task.WhenAll(bad);
-        foreach (var tokens in (await Task.WhenAll(good)).Select(pieces => pieces[0].SelectMany(piece => piece.LogProbs).ToArray()))
+        foreach (var tokens in (await Task.WhenAll(good)).Select(
+            pieces => pieces[0].SelectMany(piece => piece.LogProbs).ToArray()))
         {
             Assert.Equal(20, tokens.Length);
             Assert.All(tokens, scored => Assert.True(float.IsFinite(scored.LogProbability)));
@@ -83,7 +85,8 @@ public sealed class IsolationTests : IDisposable
     [MemberData(nameof(RunnersAndTokens))]
     public async Task BlocksTakenFromAPreemptedRequestCarryNothingOver(string runner, int token)
     {
-        // The bad prompt is computed in pieces; while its first step waits, a request comes that needs all blocks and goes before it
+        // The bad prompt is computed in pieces; while its first step waits, a request comes that needs all blocks and
+        // goes before it
         using var began = new ManualResetEventSlim();
         using var submitted = new ManualResetEventSlim();
         var scheduling = new SchedulingOptions { MaxTokensPerStep = 40, PrefixCaching = false };
@@ -99,7 +102,8 @@ public sealed class IsolationTests : IDisposable
         var tokens = await going;
         await poisoned;
         Assert.Equal(1, engine.Stats.Preemptions);
-        await using var fresh = new Engine(Load(runner, blocks: 4), options: new EngineOptions { Scheduling = scheduling });
+        await using var fresh = new Engine(
+            Load(runner, blocks: 4), options: new EngineOptions { Scheduling = scheduling });
         AssertSameBits(await Tokens(fresh.GenerateAsync(prompt, Scored)), tokens);
         AssertSameBits(
             await Tokens(fresh.GenerateAsync([1, 2, 3], Scored)),
@@ -177,7 +181,10 @@ public sealed class IsolationTests : IDisposable
     {
         var shape = Load(runner, 1).Model;
         await using var engine = new Engine(Load(runner, Blocks), draft: new OneTokenRunner(shape, token));
-        var options = Scored with { Speculation = new SpeculationOptions { Source = DraftSource.DraftModel, MaxDraftTokens = 4 } };
+        var options = Scored with
+        {
+            Speculation = new SpeculationOptions { Source = DraftSource.DraftModel, MaxDraftTokens = 4 },
+        };
         for (var i = 0; i < 8; i++)
         {
             var tokens = await Tokens(engine.GenerateAsync([1, 2, 3 + i], options));
@@ -216,7 +223,8 @@ public sealed class IsolationTests : IDisposable
     private static async Task Poison(Engine engine, IEnumerable<int> prompt, int priority = 0)
     {
         var options = new GenerationOptions { MaxNewTokens = 2, EosTokenIds = [], Priority = priority };
-        await Assert.ThrowsAsync<RequestFailedException>(() => EngineReading.Ids(engine.GenerateAsync([.. prompt], options)));
+        await Assert.ThrowsAsync<RequestFailedException>(
+            () => EngineReading.Ids(engine.GenerateAsync([.. prompt], options)));
     }
 
     /// <summary>Two prompts that take all blocks.</summary>
@@ -233,7 +241,8 @@ public sealed class IsolationTests : IDisposable
         Assert.All(expected, scored => Assert.True(float.IsFinite(scored.LogProbability)));
         Assert.Equal(expected.Select(Bits), actual.Select(Bits));
 
-        static (int, int) Bits(ScoredToken scored) => (scored.TokenId, BitConverter.SingleToInt32Bits(scored.LogProbability));
+        static (int, int) Bits(ScoredToken scored) =>
+            (scored.TokenId, BitConverter.SingleToInt32Bits(scored.LogProbability));
     }
 
     /// <summary>A draft model that is always sure of one token.</summary>
@@ -249,7 +258,8 @@ public sealed class IsolationTests : IDisposable
 
         public int MaxTokensPerStep => 256;
 
-        public void Step(ReadOnlySpan<RunnerRow> rows, Span<float> logits, CancellationToken cancellationToken = default)
+        public void Step(
+            ReadOnlySpan<RunnerRow> rows, Span<float> logits, CancellationToken cancellationToken = default)
         {
             logits.Clear();
             for (var at = token; at < logits.Length; at += model.VocabSize)

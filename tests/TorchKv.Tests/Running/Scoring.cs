@@ -5,8 +5,9 @@ using TorchKv.TestSupport;
 namespace TorchKv.Tests.Running;
 
 /// <summary>
-/// Holds generated tokens to the model: whatever a request was batched with, each token's log-probability is the one that the same text
-/// gets when it is scored alone, within rounding; and a greedy token is the best one there, within rounding.
+/// Holds generated tokens to the model: whatever a request was batched with, each token's log-probability is the one
+/// that the same text gets when it is scored alone, within rounding; and a greedy token is the best one there, within
+/// rounding.
 /// </summary>
 internal static class Scoring
 {
@@ -18,7 +19,8 @@ internal static class Scoring
     /// <param name="tokens">The new tokens, scored.</param>
     /// <param name="isGreedy">Whether each is the best.</param>
     /// <param name="what">Names the request in a failure.</param>
-    public static async Task Check(Engine alone, int[] prompt, IReadOnlyList<ScoredToken> tokens, bool isGreedy, string what)
+    public static async Task Check(
+        Engine alone, int[] prompt, IReadOnlyList<ScoredToken> tokens, bool isGreedy, string what)
     {
         if (tokens.Count == 0)
         {

@@ -34,7 +34,8 @@ public class TensorCountTests
                 runner.CopyBlock(0, 10);
                 runner.ReadBlock(10, block);
                 runner.WriteBlock(11, block);
-                Assert.Throws<ArgumentException>(() => runner.Step([new(new[] { -1 }, 0, new[] { 0 }, LogitsWanted.None)], []));
+                Assert.Throws<ArgumentException>(
+                    () => runner.Step([new(new[] { -1 }, 0, new[] { 0 }, LogitsWanted.None)], []));
                 counts[step < 100 ? 0 : 1] = Math.Max(counts[step < 100 ? 0 : 1], Tensor.TotalCount);
             }
 

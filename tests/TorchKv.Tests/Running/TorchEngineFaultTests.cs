@@ -7,7 +7,10 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Tests.Running;
 
-/// <summary>Failing steps, cancelled requests, deadlines and disposal over TorchRunner: blocks come back and the others are right.</summary>
+/// <summary>
+/// Failing steps, cancelled requests, deadlines and disposal over TorchRunner: blocks come back and the others are
+/// right.
+/// </summary>
 public class TorchEngineFaultTests
 {
     private static readonly string Folder = RepositoryFiles.Fixture("hf", "gelu-new");
@@ -52,7 +55,8 @@ public class TorchEngineFaultTests
             await Task.Yield();
             try
             {
-                var samples = await EngineReading.All(engine.GenerateAsync(prompt, options, cancel.Token), options.Samples);
+                var samples = await EngineReading.All(
+                    engine.GenerateAsync(prompt, options, cancel.Token), options.Samples);
                 foreach (var (sample, pieces) in samples)
                 {
                     ScoredToken[] tokens = [.. pieces.SelectMany(piece => piece.LogProbs)];
@@ -115,8 +119,12 @@ public class TorchEngineFaultTests
     {
         await using var engine = await TorchEngine.LoadAsync(Folder, torch: new TorchRunnerOptions { BlockCount = 8 });
         var hopeless = new GenerationOptions { MaxNewTokens = 60, EosTokenIds = [], Deadline = TimeSpan.FromTicks(1) };
-        await Assert.ThrowsAsync<DeadlineExceededException>(() => EngineReading.Ids(engine.GenerateAsync([1, 2, 3], hopeless)));
-        Assert.Equal(5, (await EngineReading.Ids(engine.GenerateAsync([1, 2, 3], new() { MaxNewTokens = 5, EosTokenIds = [] })))[0].Count);
+        await Assert.ThrowsAsync<DeadlineExceededException>(
+            () => EngineReading.Ids(engine.GenerateAsync([1, 2, 3], hopeless)));
+        Assert.Equal(
+            5,
+            (await EngineReading.Ids(
+                engine.GenerateAsync([1, 2, 3], new() { MaxNewTokens = 5, EosTokenIds = [] })))[0].Count);
         await EngineReading.AllBlocksAreBack(engine);
     }
 
@@ -128,7 +136,8 @@ public class TorchEngineFaultTests
         var pieces = 0;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in engine.GenerateAsync([1, 2, 3], new() { MaxNewTokens = 500, EosTokenIds = [] }, cancel.Token))
+            await foreach (var _ in engine.GenerateAsync(
+                [1, 2, 3], new() { MaxNewTokens = 500, EosTokenIds = [] }, cancel.Token))
             {
                 pieces++;
                 await cancel.CancelAsync();

@@ -7,7 +7,9 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Tests.Running;
 
-/// <summary>The engine over TorchRunner in random mixtures: prefix hits, preemptions, samples, drafts, readers who leave.</summary>
+/// <summary>
+/// The engine over TorchRunner in random mixtures: prefix hits, preemptions, samples, drafts, readers who leave.
+/// </summary>
 public class TorchEngineMixtureTests
 {
     [Theory]
@@ -104,14 +106,19 @@ public class TorchEngineMixtureTests
     public async Task DraftsAreAcceptedAndChangeNothing()
     {
         var folder = RepositoryFiles.Weights("storyteller");
-        await using var engine = await TorchEngine.LoadAsync(folder, draftDirectory: RepositoryFiles.Weights("storyteller-draft"));
+        await using var engine = await TorchEngine.LoadAsync(
+            folder, draftDirectory: RepositoryFiles.Weights("storyteller-draft"));
         var plain = new GenerationOptions { MaxNewTokens = 60, EosTokenIds = [] };
-        var expected = (await EngineReading.Ids(engine.GenerateAsync(engine.Tokenizer!.Encode("Once upon a time"), plain)))[0];
+        var expected = (await EngineReading.Ids(
+            engine.GenerateAsync(engine.Tokenizer!.Encode("Once upon a time"), plain)))[0];
         foreach (var source in Enum.GetValues<DraftSource>())
         {
             await engine.DropCachedBlocksAsync();
             var options = plain with { Speculation = new SpeculationOptions { Source = source, MinMatch = 1 } };
-            Assert.Equal(expected, (await EngineReading.Ids(engine.GenerateAsync(engine.Tokenizer.Encode("Once upon a time"), options)))[0]);
+            Assert.Equal(
+                expected,
+                (await EngineReading.Ids(
+                    engine.GenerateAsync(engine.Tokenizer.Encode("Once upon a time"), options)))[0]);
         }
 
         Assert.NotEqual(0, engine.Stats.AcceptedDraftTokens);
@@ -136,10 +143,12 @@ public class TorchEngineMixtureTests
         new EngineOptions { Scheduling = new SchedulingOptions { PrefixCaching = false } },
         new TorchRunnerOptions { BlockCount = 64 });
 
-    internal static int[] Ids(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(200))];
+    internal static int[] Ids(Random random, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => random.Next(200))];
 
     /// <summary>The scored tokens of each sample, up to where the reader leaves.</summary>
-    internal static async Task<List<ScoredToken>[]> Read(Engine engine, int[] prompt, GenerationOptions options, int most)
+    internal static async Task<List<ScoredToken>[]> Read(
+        Engine engine, int[] prompt, GenerationOptions options, int most)
     {
         var read = Enumerable.Range(0, options.Samples).Select(_ => new List<ScoredToken>()).ToArray();
         await foreach (var piece in engine.GenerateAsync(prompt, options))

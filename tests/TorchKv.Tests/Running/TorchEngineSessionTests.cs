@@ -48,7 +48,8 @@ public class TorchEngineSessionTests
         foreach (var keep in new[] { 11, 5, 0 })
         {
             await session.RewindAsync(keep);
-            Assert.Equal(await Fresh([.. common[..keep], 9]), (await EngineReading.Ids(session.ContinueAsync([9], Eight)))[0]);
+            Assert.Equal(
+                await Fresh([.. common[..keep], 9]), (await EngineReading.Ids(session.ContinueAsync([9], Eight)))[0]);
         }
 
         async Task<List<int>> Fresh(int[] prompt) => (await EngineReading.Ids(engine.GenerateAsync(prompt, Eight)))[0];
@@ -92,7 +93,8 @@ public class TorchEngineSessionTests
             await session.SaveAsync(folder["session"]);
         }
 
-        await using var narrow = await TorchEngine.LoadAsync(Folder, torch: new TorchRunnerOptions { KvDType = ScalarType.BFloat16 });
+        await using var narrow = await TorchEngine.LoadAsync(
+            Folder, torch: new TorchRunnerOptions { KvDType = ScalarType.BFloat16 });
         await using var cpu = await Engine.LoadAsync(Folder);
         foreach (var other in new[] { narrow, cpu })
         {

@@ -19,10 +19,11 @@ public class TorchRunnerTests
     {
         using var scope = NewDisposeScope();
         var golden = HuggingFaceCase.Load(name);
-        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), new TorchRunnerOptions { BlockCount = 8 });
+        using var runner = Load(name, blocks: 8);
         var rows = golden.Ids("batch_ids");
         var logits = new float[2 * 16 * runner.Config.VocabSize];
-        runner.Step([new(rows[0], 0, new[] { 5 }, LogitsWanted.All), new(rows[1], 0, new[] { 2 }, LogitsWanted.All)], logits);
+        runner.Step(
+            [new(rows[0], 0, new[] { 5 }, LogitsWanted.All), new(rows[1], 0, new[] { 2 }, LogitsWanted.All)], logits);
         Close.To(golden.Tensors["full.logits"].Values, logits, "full.logits");
     }
 
@@ -31,7 +32,7 @@ public class TorchRunnerTests
     public void GreedyTokensFromChunksAndDecodeAreHuggingFaces(string name)
     {
         var golden = HuggingFaceCase.Load(name);
-        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", name), new TorchRunnerOptions { BlockCount = 4 });
+        using var runner = Load(name, blocks: 4);
         var ids = golden.Ids("prompt_ids")[0].ToList();
         int[] table = [3, 1];
         var logits = new float[runner.Config.VocabSize];
@@ -67,7 +68,8 @@ public class TorchRunnerTests
         {
             while (sequences.Count < 6)
             {
-                sequences.Add(new Sequence([.. Enumerable.Range(0, random.Next(2, 60)).Select(_ => random.Next(vocab))]));
+                sequences.Add(
+                    new Sequence([.. Enumerable.Range(0, random.Next(2, 60)).Select(_ => random.Next(vocab))]));
             }
 
             var taken = sequences.Where(_ => random.Next(4) > 0).OrderBy(_ => random.Next()).ToList();
@@ -81,10 +83,16 @@ public class TorchRunnerTests
                     sequence.Table.Add(free.Dequeue());
                 }
 
-                rows.Add(new(sequence.Ids.AsMemory(sequence.Done, count), sequence.Done, sequence.Table.ToArray(), (LogitsWanted)random.Next(3)));
+                rows.Add(
+                    new(
+                        sequence.Ids.AsMemory(sequence.Done, count),
+                        sequence.Done,
+                        sequence.Table.ToArray(),
+                        (LogitsWanted)random.Next(3)));
             }
 
-            var wanted = rows.Sum(row => row.Logits switch { LogitsWanted.None => 0, LogitsWanted.Last => 1, _ => row.Tokens.Length });
+            var wanted = rows.Sum(
+                row => row.Logits switch { LogitsWanted.None => 0, LogitsWanted.Last => 1, _ => row.Tokens.Length });
             var logits = new float[wanted * vocab];
             runner.Step([.. rows], logits);
             var at = 0;
@@ -94,9 +102,13 @@ public class TorchRunnerTests
                 var first = row.Logits == LogitsWanted.All ? row.Position : sequence.Done - 1;
                 if (row.Logits != LogitsWanted.None)
                 {
-                    var alone = model.forward(tensor(sequence.Ids[..sequence.Done], [1, sequence.Done], dtype: ScalarType.Int64));
+                    var alone = model.forward(
+                        tensor(sequence.Ids[..sequence.Done], [1, sequence.Done], dtype: ScalarType.Int64));
                     var expected = Close.Values(alone.narrow(1, first, sequence.Done - first));
-                    Close.To(expected, logits.AsSpan(at, expected.Length), $"step {step}, row at {row.Position} of {row.Tokens.Length}");
+                    Close.To(
+                        expected,
+                        logits.AsSpan(at, expected.Length),
+                        $"step {step}, row at {row.Position} of {row.Tokens.Length}");
                     at += expected.Length;
                 }
 
@@ -126,14 +138,19 @@ public class TorchRunnerTests
         using var exact = TorchRunner.Load(folder, new TorchRunnerOptions { BlockCount = 4 });
         int[] ids = [.. Enumerable.Range(1, 20)];
         var tolerance = weights == ScalarType.BFloat16 ? 0.3 : kv is null ? 0 : 0.03;
-        Close.To(RunnerSequence.For(exact, 20).Run(ids, 17), RunnerSequence.For(runner, 20).Run(ids, 17), "logits", tolerance, tolerance);
+        Close.To(
+            RunnerSequence.For(exact, 20).Run(ids, 17),
+            RunnerSequence.For(runner, 20).Run(ids, 17),
+            "logits",
+            tolerance,
+            tolerance);
     }
 
     [Fact]
     public void KeysAndValuesAreGivenAsNumbers()
     {
         var golden = HuggingFaceCase.Load("gelu-new");
-        using var runner = TorchRunner.Load(RepositoryFiles.Fixture("hf", "gelu-new"), new TorchRunnerOptions { BlockCount = 8 });
+        using var runner = Load("gelu-new", blocks: 8);
         var rows = golden.Ids("batch_ids");
         int[] table = [6];
         runner.Step([new(rows[1], 0, table, LogitsWanted.None)], []);
@@ -145,8 +162,10 @@ public class TorchRunnerTests
             Close.To(golden.Tensors[$"full.cache_v.{layer}"].Row(1), values, $"values of layer {layer}");
         }
 
-        Assert.Throws<ArgumentOutOfRangeException>(() => runner.ReadKeysAndValues(3, table, 16, new float[768], new float[768]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => runner.ReadKeysAndValues(0, table, 17, new float[816], new float[816]));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => runner.ReadKeysAndValues(3, table, 16, new float[768], new float[768]));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => runner.ReadKeysAndValues(0, table, 17, new float[816], new float[816]));
     }
 
     [Fact]
@@ -178,7 +197,7 @@ public class TorchRunnerTests
         Assert.Throws<OperationCanceledException>(
             () => runner.Step([new(ids, 0, new[] { 5, 6 }, LogitsWanted.Last)], logits, cancel.Token));
         Assert.Equal([0, 1], layers);
-        using var other = TorchRunner.Load(RepositoryFiles.Fixture("hf", "gelu-new"), new TorchRunnerOptions { BlockCount = 2 });
+        using var other = Load("gelu-new", blocks: 2);
         var expected = RunnerSequence.For(other, 20).Run(ids, 19)[^logits.Length..];
         Assert.Equal(expected, kept.Run(ids[19..]));
         runner.Step([new(ids, 0, new[] { 5, 6 }, LogitsWanted.Last)], logits);
@@ -191,9 +210,16 @@ public class TorchRunnerTests
     [InlineData("blocks", null, null, -1, 8)]
     [InlineData("max_tokens_per_step", null, null, 0, 0)]
     [InlineData("max_tokens_per_step", null, null, 0, 100_000)]
-    public void OptionsOutOfRangeAreRefusedByName(string name, ScalarType? dtype, ScalarType? kv, int blocks, int tokens)
+    public void OptionsOutOfRangeAreRefusedByName(
+        string name, ScalarType? dtype, ScalarType? kv, int blocks, int tokens)
     {
-        var options = new TorchRunnerOptions { DType = dtype, KvDType = kv, BlockCount = blocks, MaxTokensPerStep = tokens };
+        var options = new TorchRunnerOptions
+        {
+            DType = dtype,
+            KvDType = kv,
+            BlockCount = blocks,
+            MaxTokensPerStep = tokens,
+        };
         Assert.Equal(name, Assert.Throws<OptionException>(() => TorchRunner.Load("nowhere", options)).Option);
     }
 
@@ -227,8 +253,12 @@ public class TorchRunnerTests
     public void LoadingEndsWhereItIsCancelled()
     {
         var folder = RepositoryFiles.Fixture("hf", "gelu-new");
-        Assert.Throws<OperationCanceledException>(() => TorchRunner.Load(folder, cancellationToken: new CancellationToken(true)));
+        Assert.Throws<OperationCanceledException>(
+            () => TorchRunner.Load(folder, cancellationToken: new CancellationToken(true)));
     }
+
+    private static TorchRunner Load(string name, int blocks) =>
+        TorchRunner.Load(RepositoryFiles.Fixture("hf", name), new TorchRunnerOptions { BlockCount = blocks });
 
     private sealed class Sequence(int[] ids)
     {
