@@ -5,11 +5,13 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using TorchKv.Extensions.AI.Templates;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Models;
+using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server;
 
@@ -137,6 +139,8 @@ public static class TorchKvServer
         }
 
         configure?.Invoke(builder);
+        Quieten(builder);
+        OtlpExport.AddWhereAskedFor(builder);
         var app = builder.Build();
         if (options.AllowedOrigins.Count > 0)
         {
@@ -146,6 +150,16 @@ public static class TorchKvServer
         app.MapTorchKv();
         app.MapUnknown();
         return app;
+    }
+
+    /// <summary>ASP.NET Core logs every request; that is left to those who ask for it.</summary>
+    private static void Quieten(WebApplicationBuilder builder)
+    {
+        const string Category = "Microsoft.AspNetCore";
+        if (!builder.Configuration.GetSection("Logging:LogLevel:" + Category).Exists())
+        {
+            builder.Logging.AddFilter(Category, LogLevel.Warning);
+        }
     }
 
     private static void Limit(KestrelServerOptions kestrel, TorchKvServerOptions options)

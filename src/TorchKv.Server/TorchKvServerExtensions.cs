@@ -20,6 +20,7 @@ using TorchKv.Server.OpenApi;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 using TorchKv.Server.Security;
+using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server;
 
@@ -57,6 +58,8 @@ public static class TorchKvServerExtensions
         services.TryAddSingleton(provider => ApiKeys.Of(provider.GetRequiredService<TorchKvServerOptions>()));
         services.TryAddSingleton<HostCheck>();
         services.TryAddSingleton<RateLimits>();
+        services.AddMetrics();
+        services.TryAddSingleton<ServerTelemetry>();
         services.TryAddSingleton<ServerMetrics>();
         services.TryAddSingleton<MetricsPage>();
         services.TryAddSingleton<Drain>();

@@ -18,13 +18,16 @@ public sealed class DocumentTests
     {
         var schema = JsonNode.Parse(OpenApiDocument.Json)!["components"]!["schemas"]![request]!;
         Assert.All(schema["properties"]!.AsObject(), field => Assert.True(
-            Text.Contains($"`{field.Key}", StringComparison.Ordinal) || field.Key.StartsWith("guided_", StringComparison.Ordinal),
+            Text.Contains($"`{field.Key}", StringComparison.Ordinal)
+                || field.Key.StartsWith("guided_", StringComparison.Ordinal),
             field.Key));
     }
 
     [Fact]
     public void EveryOptionIsThere()
-        => Assert.All(typeof(TorchKvServerOptions).GetProperties(), option => Assert.Contains($"`{option.Name}`", Text));
+        => Assert.All(
+            typeof(TorchKvServerOptions).GetProperties(),
+            option => Assert.Contains($"`{option.Name}`", Text));
 
     [Fact]
     public void EveryEndpointIsThere()
@@ -43,10 +46,12 @@ public sealed class DocumentTests
     [Fact]
     public void EveryErrorCodeThatCodeNamesIsThere()
     {
-        var sources = Directory.EnumerateFiles(RepositoryFiles.At("src", "TorchKv.Server"), "*.cs", SearchOption.AllDirectories)
+        const string Code = "ApiException\\.(?:InvalidRequest|ServerError|RateLimit),\\s*\"([a-z_]+)\"";
+        var folder = RepositoryFiles.At("src", "TorchKv.Server");
+        var sources = Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
             .Where(file => !file.Contains("/obj/", StringComparison.Ordinal));
         var codes = sources
-            .SelectMany(file => Regex.Matches(File.ReadAllText(file), "ApiException\\.(?:InvalidRequest|ServerError|RateLimit),\\s*\"([a-z_]+)\""))
+            .SelectMany(file => Regex.Matches(File.ReadAllText(file), Code))
             .Select(match => match.Groups[1].Value)
             .Distinct()
             .ToArray();

@@ -6,6 +6,7 @@ using TorchKv.Server.Errors;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
+using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Answers;
 
@@ -14,6 +15,7 @@ internal sealed partial class AnswerRunner(
     TorchKvServerOptions options,
     Drain drain,
     ServerMetrics metrics,
+    ServerTelemetry telemetry,
     TimeProvider time,
     ILogger<AnswerRunner> logger)
 {
@@ -22,12 +24,9 @@ internal sealed partial class AnswerRunner(
     public async Task AnswerAsync(HttpContext context, GenerationPlan plan, IAnswer answer)
     {
         SetHeaders(context, plan);
-        var meter = new GenerationMeter(
-            metrics,
-            time,
-            plan.Prompts.Count,
-            plan.Samples,
-            plan.Prompts[0].Options.MaxNewTokens);
+        using var span = StartSpan(context, plan);
+        var maxTokens = plan.Prompts[0].Options.MaxNewTokens;
+        var meter = new GenerationMeter(metrics, time, plan.Prompts.Count, plan.Samples, maxTokens, span);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Cut);
         try
         {
@@ -39,6 +38,9 @@ internal sealed partial class AnswerRunner(
             {
                 await WholeAsync(context, plan, answer, meter, stop.Token).ConfigureAwait(false);
             }
+
+            meter.End(reason: null);
+            answer.Describe(span);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -194,6 +196,24 @@ internal sealed partial class AnswerRunner(
                 TaskScheduler.Default).ConfigureAwait(false);
             await pieces.DisposeAsync().ConfigureAwait(false);
         }
+    }
+
+    private GenerationSpan StartSpan(HttpContext context, GenerationPlan plan)
+    {
+        var operation = plan.ChatTemplate is null ? GenAi.TextCompletion : GenAi.Chat;
+        var host = context.Request.Host;
+        var now = time.GetUtcNow().UtcDateTime;
+        var span = new GenerationSpan(telemetry, operation, plan.Model.Id, host.Host, host.Port, now);
+        var options = plan.Prompts[0].Options;
+        span.Tag(GenAi.MaxTokens, options.MaxNewTokens);
+        span.Tag(GenAi.Temperature, options.Temperature);
+        span.Tag(GenAi.TopP, options.TopP);
+        span.Tag(GenAi.TopK, options.TopK);
+        span.Tag(GenAi.Seed, options.Seed is { } seed ? unchecked((long)seed) : null);
+        span.Tag(GenAi.ChoiceCount, plan.Samples);
+        span.Tag(GenAi.Stream, plan.IsStream);
+        span.Tag(GenAi.ResponseId, plan.Id);
+        return span;
     }
 
     private static void SetHeaders(HttpContext context, GenerationPlan plan)

@@ -4,6 +4,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Requests;
+using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Answers;
 
@@ -81,6 +82,12 @@ internal sealed class CompletionAnswer : IAnswer
     }
 
     public void Fail(SseStream stream, ApiException error) => stream.Fail(error);
+
+    public void Describe(GenerationSpan span)
+    {
+        _usage.Describe(span);
+        span.Tag(GenAi.FinishReasons, _choices.Select(choice => choice.FinishReason).ToArray());
+    }
 
     public byte[] WriteWhole()
     {

@@ -1,4 +1,5 @@
 using TorchKv.Server.Errors;
+using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Answers;
 
@@ -16,6 +17,9 @@ internal interface IAnswer
 
     /// <summary>Ends the stream with an error, which its client reads as one.</summary>
     void Fail(SseStream stream, ApiException error);
+
+    /// <summary>Tells a span how the answer ended and what it cost.</summary>
+    void Describe(GenerationSpan span);
 
     /// <summary>The whole answer as JSON.</summary>
     byte[] WriteWhole();

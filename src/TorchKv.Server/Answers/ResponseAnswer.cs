@@ -5,6 +5,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Requests;
+using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Answers;
 
@@ -55,6 +56,12 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         var failure = new ResponseFailure { Code = error.Code ?? "server_error", Message = error.Message };
         Send(stream, Event("response.failed") with { Response = Base("failed") with { Error = failure } });
         stream.Write(ErrorAnswer.Of(error), ServerJson.Answers.ErrorResponse, "error");
+    }
+
+    public void Describe(GenerationSpan span)
+    {
+        _usage.Describe(span);
+        span.Tag(GenAi.FinishReasons, new[] { FinishReasons.Of(_reason) });
     }
 
     public byte[] WriteWhole() => JsonSerializer.SerializeToUtf8Bytes(Whole(), ServerJson.Answers.ResponseObject);

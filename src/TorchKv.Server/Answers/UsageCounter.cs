@@ -1,5 +1,6 @@
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Requests;
+using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Answers;
 
@@ -38,5 +39,14 @@ internal sealed class UsageCounter(GenerationPlan plan)
         {
             _completionTokens[choice] += piece.Piece.TokenIds.Count;
         }
+    }
+
+    /// <summary>Tells a span what the request cost.</summary>
+    public void Describe(GenerationSpan span)
+    {
+        var usage = Now;
+        span.Tag(GenAi.InputTokens, usage.PromptTokens);
+        span.Tag(GenAi.OutputTokens, usage.CompletionTokens);
+        span.Tag(GenAi.CacheReadTokens, usage.PromptTokensDetails.CachedTokens);
     }
 }

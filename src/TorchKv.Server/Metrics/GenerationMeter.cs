@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Contracts;
+using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Metrics;
 
@@ -11,6 +12,8 @@ internal sealed class GenerationMeter
     private readonly int _samples;
     private readonly long _start;
     private readonly PromptMeter[] _prompts;
+    private readonly GenerationSpan _span;
+    private bool _isEnded;
 
     /// <summary>Begins to measure.</summary>
     /// <param name="metrics">Where it counts.</param>
@@ -18,11 +21,19 @@ internal sealed class GenerationMeter
     /// <param name="prompts">Number of prompts.</param>
     /// <param name="samples">Answers to each prompt.</param>
     /// <param name="maxTokens">Tokens asked for, for each answer.</param>
-    public GenerationMeter(ServerMetrics metrics, TimeProvider time, int prompts, int samples, int maxTokens)
+    /// <param name="span">The request's span, which gets the same times.</param>
+    public GenerationMeter(
+        ServerMetrics metrics,
+        TimeProvider time,
+        int prompts,
+        int samples,
+        int maxTokens,
+        GenerationSpan span)
     {
         _metrics = metrics;
         _time = time;
         _samples = samples;
+        _span = span;
         _start = time.GetTimestamp();
         _prompts = new PromptMeter[prompts];
         for (var i = 0; i < prompts; i++)
@@ -60,6 +71,7 @@ internal sealed class GenerationMeter
             {
                 meter.FirstTokenAt = now;
                 _metrics.TimeToFirstToken.Observe(Seconds(_start, now));
+                _span.FirstToken(Seconds(_start, now));
             }
             else if (last != 0)
             {
@@ -83,9 +95,22 @@ internal sealed class GenerationMeter
     }
 
     /// <summary>Ends what has not ended by itself.</summary>
-    /// <param name="reason">abort where the client or the server left, error where something failed.</param>
-    public void End(string reason)
+    /// <param name="reason">
+    /// abort where the client or the server left, error where something failed; null: all has ended by itself.
+    /// </param>
+    public void End(string? reason)
     {
+        if (!_isEnded)
+        {
+            _isEnded = true;
+            _span.End(Seconds(_start, _time.GetTimestamp()), reason);
+        }
+
+        if (reason is null)
+        {
+            return;
+        }
+
         foreach (var meter in _prompts)
         {
             if (!meter.IsDone)
@@ -116,8 +141,10 @@ internal sealed class GenerationMeter
         if (meter.LongestAnswer > 1)
         {
             _metrics.TimePerOutputToken.Observe(decode / (meter.LongestAnswer - 1));
+            _span.OutputToken(decode / (meter.LongestAnswer - 1));
         }
 
+        _span.Phases(piece.QueueTime?.TotalSeconds, total - decode, total);
         if (piece.QueueTime?.TotalSeconds is { } queue)
         {
             _metrics.QueueTime.Observe(queue);
