@@ -184,4 +184,19 @@ public sealed class CompletionTests(Storyteller storyteller)
             ids.TakeWhile(id => id != ids[4]),
             stopped["choices"]![0]!["token_ids"]!.AsArray().Select(id => (int)id!).Where(id => id != ids[4]));
     }
+
+    [Fact]
+    public async Task TheContextsEndIsALengthAndNothingIsShiftedOut()
+    {
+        var prompt = string.Join(",", Enumerable.Repeat(5, 500));
+        var answer = await storyteller.Server.AskAsync(
+            Path,
+            $$"""{"model":"storyteller","prompt":[{{prompt}}],"max_tokens":12,"ignore_eos":true}""");
+        Assert.Equal(12, (int)answer["usage"]!["completion_tokens"]!);
+        Assert.Equal("length", (string?)answer["choices"]![0]!["finish_reason"]);
+        await storyteller.Server.RefusedAsync(
+            Path,
+            $$"""{"model":"storyteller","prompt":[{{prompt}}],"max_tokens":13}""",
+            400);
+    }
 }

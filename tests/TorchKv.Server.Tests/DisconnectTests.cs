@@ -95,6 +95,33 @@ public sealed class DisconnectTests
         Assert.Equal(stats.TotalBlocks, stats.FreeBlocks + stats.CachedBlocks);
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(45)]
+    public async Task LeavingInPrefillOrDecodeFreesBlocksWithinAStep(int step)
+    {
+        // 480 tokens at 16 a step: prefill ends with step 30. The server's own first token took one step before.
+        var folder = RepositoryFiles.Weights("storyteller");
+        var gated = new GatedRunner(CpuRunner.Load(folder));
+        gated.Release(1);
+        var options = new EngineOptions { Scheduling = new SchedulingOptions { MaxTokensPerStep = 16 } };
+        await using var engine = new Engine(gated, Storyteller.Tokenizer, options);
+        var model = new ServedModel("m", engine, engine.Tokenizer!, ChatTemplates.Plain);
+        await using var server = await RunningServer.StartAsync(model);
+        var prompt = string.Join(",", Enumerable.Range(0, 480).Select(i => i % 4000));
+        using var client = await SendAsync(
+            server,
+            $$"""{"model":"m","prompt":[{{prompt}}],"max_tokens":30,"ignore_eos":true,"stream":true}""");
+        gated.Release(step - 1);
+        await UntilAsync(() => gated.Steps == 1 + step);
+        Leave(client, resets: true);
+        await UntilAsync(() => CountOf(server, "abort") == 1);
+        Assert.True(engine.Stats.HeldBlocks > 0);
+        gated.Release(1);
+        await UntilAsync(() => engine.Stats is { HeldBlocks: 0, RunningRequests: 0 });
+        Assert.Equal(1 + step, gated.Steps);
+    }
+
     [Fact]
     public async Task BlocksComeBackFromPreemptedRequests()
     {

@@ -44,6 +44,23 @@ public sealed class DocumentTests
     }
 
     [Fact]
+    public void TheBoardAsksForMetricsThatThereAre()
+    {
+        var golden = File.ReadAllText(RepositoryFiles.At("tests", "TorchKv.Server.Tests", "metrics.golden.txt"));
+        var board = JsonNode.Parse(File.ReadAllText(RepositoryFiles.At("docs", "grafana.json")))!;
+        var expressions = board["panels"]!.AsArray()
+            .SelectMany(panel => panel!["targets"]!.AsArray())
+            .Select(target => (string)target!["expr"]!)
+            .ToArray();
+        Assert.True(expressions.Length > 10);
+        Assert.All(expressions, expression =>
+        {
+            var names = Regex.Matches(expression, "(?:vllm:|torchkv_)[a-z0-9_]+").Select(match => match.Value);
+            Assert.All(names, name => Assert.Contains($"\n{name}{{", golden));
+        });
+    }
+
+    [Fact]
     public void EveryErrorCodeThatCodeNamesIsThere()
     {
         const string Code = "ApiException\\.(?:InvalidRequest|ServerError|RateLimit),\\s*\"([a-z_]+)\"";

@@ -138,6 +138,40 @@ public sealed class SecurityTests(Storyteller storyteller)
     }
 
     [Fact]
+    public async Task AKeyFindsOnlyWhatItSentItself()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["keys"], "ann sk-ann\nbob sk-bob\n");
+        await using var server = await RunningServer.StartAsync(
+            new Models.ServedModel(
+                "fake",
+                storyteller.Engine,
+                Storyteller.Tokenizer,
+                Extensions.AI.Templates.ChatTemplates.Plain),
+            options => options.ApiKeyFile = folder["keys"]);
+        var random = new Random(5);
+        var sent = new Dictionary<string, List<int[]>> { ["sk-ann"] = [], ["sk-bob"] = [] };
+        var hits = 0;
+        for (var i = 0; i < 200; i++)
+        {
+            // Few beginnings and many ends, so that prompts share prefixes of whole blocks between the keys all the
+            // time.
+            var prompt = Enumerable.Range(
+                0,
+                16 * random.Next(1, 6)).Select(at => 700 + (at / 16 * random.Next(1, 3))).Append(i).ToArray();
+            var key = random.Next(2) == 0 ? "sk-ann" : "sk-bob";
+            var body = $$"""{"model":"fake","prompt":[{{string.Join(',', prompt)}}],"max_tokens":1}""";
+            var cached = await CachedAsync(server, body, key);
+            var own = sent[key].Select(other => CommonPrefix(other, prompt)).DefaultIfEmpty().Max();
+            Assert.True(cached <= own, $"{cached} tokens were cached, but the key had sent {own} of them.");
+            sent[key].Add(prompt);
+            hits += cached > 0 ? 1 : 0;
+        }
+
+        Assert.True(hits > 20, $"Only {hits} prompts found something: the others test nothing.");
+    }
+
+    [Fact]
     public async Task TooManyRequestsOfAKeyAre429()
     {
         await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer), options =>
@@ -202,6 +236,8 @@ public sealed class SecurityTests(Storyteller storyteller)
         using var response = await server.Client.SendAsync(request);
         return response.Headers.TryGetValues("Access-Control-Allow-Origin", out var allowed) ? allowed.Single() : null;
     }
+
+    private static int CommonPrefix(int[] a, int[] b) => a.Zip(b).TakeWhile(pair => pair.First == pair.Second).Count();
 
     private static async Task<int> CachedAsync(RunningServer server, string body, string key)
         => (int)(await server.AskAsync(

@@ -32,7 +32,8 @@ public sealed class TelemetryTests
         var fake = new FakeGenerator(Storyteller.Tokenizer);
         var model = new ServedModel("traced", fake, Storyteller.Tokenizer, ChatTemplates.Plain);
         await using var server = await RunningServer.StartAsync(model);
-        const string Chat = """{"model":"traced","messages":[{"role":"user","content":"x"}],"temperature":0.5,"seed":7,"n":2}""";
+        const string Chat = """{"model":"traced","messages":[{"role":"user","content":"x"}]"""
+            + ""","temperature":0.5,"seed":7,"n":2}""";
         var answer = await server.AskAsync("/v1/chat/completions", Chat);
         await Until(() => spans.Any(span => span.DisplayName == "chat traced"));
 
@@ -47,8 +48,8 @@ public sealed class TelemetryTests
         Assert.Equal((int)answer["usage"]!["completion_tokens"]!, span.GetTagItem("gen_ai.usage.output_tokens"));
         Assert.Single(span.Events, e => e.Name == "first_token");
         Assert.DoesNotContain(span.TagObjects, tag => tag.Key.Contains("messages", StringComparison.Ordinal));
-        var children = spans.Where(child => child.ParentSpanId == span.SpanId).Select(child => child.DisplayName).Order();
-        Assert.Equal(["torchkv.decode", "torchkv.prefill"], children);
+        var children = spans.Where(child => child.ParentSpanId == span.SpanId);
+        Assert.Equal(["torchkv.decode", "torchkv.prefill"], children.Select(child => child.DisplayName).Order());
     }
 
     [Fact]
@@ -63,7 +64,11 @@ public sealed class TelemetryTests
         };
         ActivitySource.AddActivityListener(listener);
         var fake = new FakeGenerator(Storyteller.Tokenizer) { Failure = (2, new InvalidOperationException("x")) };
-        await using var server = await RunningServer.StartAsync(new ServedModel("broken", fake, Storyteller.Tokenizer, ChatTemplates.Plain));
+        await using var server = await RunningServer.StartAsync(new ServedModel(
+            "broken",
+            fake,
+            Storyteller.Tokenizer,
+            ChatTemplates.Plain));
         fake.Arm();
         await server.StreamAsync("/v1/completions", """{"model":"broken","prompt":"x","stream":true}""");
         await Until(() => spans.Any(span => span.DisplayName == "text_completion broken"));
@@ -76,10 +81,10 @@ public sealed class TelemetryTests
     public async Task SpansAndMetricsGoToTheCollectorThatTheVariablesName()
     {
         var seen = new ConcurrentDictionary<string, long>();
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        await using var collector = builder.Build();
+        var web = WebApplication.CreateSlimBuilder();
+        web.Logging.ClearProviders();
+        web.WebHost.UseUrls("http://127.0.0.1:0");
+        await using var collector = web.Build();
         collector.MapPost("/{**path}", async (HttpContext context) =>
         {
             using var body = new MemoryStream();
@@ -87,15 +92,17 @@ public sealed class TelemetryTests
             seen.AddOrUpdate(context.Request.Path.Value!, body.Length, (_, length) => length + body.Length);
         });
         await collector.StartAsync();
-        var address = collector.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+        var features = collector.Services.GetRequiredService<IServer>().Features;
+        var settings = new Dictionary<string, string?>
+        {
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = features.Get<IServerAddressesFeature>()!.Addresses.Single(),
+            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+        };
         var fake = new FakeGenerator(Storyteller.Tokenizer);
         var model = new ServedModel("exported", fake, Storyteller.Tokenizer, ChatTemplates.Plain);
-        await using (var server = await RunningServer.StartLoadingAsync(_ => Task.FromResult(model), build: build => build.Configuration.AddInMemoryCollection(
-            new Dictionary<string, string?>
-            {
-                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = address,
-                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
-            })))
+        await using (var server = await RunningServer.StartLoadingAsync(
+            _ => Task.FromResult(model),
+            build: builder => builder.Configuration.AddInMemoryCollection(settings)))
         {
             await server.Models.Loaded;
             await Until(() => server.Models.State == ServerState.Ready);

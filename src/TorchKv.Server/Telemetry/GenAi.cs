@@ -1,8 +1,8 @@
 namespace TorchKv.Server.Telemetry;
 
 /// <summary>
-/// Names of OpenTelemetry's conventions for generative AI, as of 2026 (status Development: they may change, so they stand
-/// here alone).
+/// Names of OpenTelemetry's conventions for generative AI, as of 2026 (status Development: they may change, so they
+/// stand here alone).
 /// </summary>
 internal static class GenAi
 {

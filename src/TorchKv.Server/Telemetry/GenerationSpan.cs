@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace TorchKv.Server.Telemetry;
 
-/// <summary>One HTTP request's generations for OpenTelemetry: a span with its phases as children, and its times.</summary>
+/// <summary>
+/// One HTTP request's generations for OpenTelemetry: a span with its phases as children, and its times.
+/// </summary>
 /// <remarks>Belongs to one request; not thread-safe.</remarks>
 internal sealed class GenerationSpan : IDisposable
 {
@@ -18,7 +20,13 @@ internal sealed class GenerationSpan : IDisposable
     /// <param name="host">The host that the request was sent to.</param>
     /// <param name="port">Its port; null: not known.</param>
     /// <param name="startedAt">Now.</param>
-    public GenerationSpan(ServerTelemetry telemetry, string operation, string model, string host, int? port, DateTime startedAt)
+    public GenerationSpan(
+        ServerTelemetry telemetry,
+        string operation,
+        string model,
+        string host,
+        int? port,
+        DateTime startedAt)
     {
         _telemetry = telemetry;
         _startedAt = startedAt;

@@ -10,14 +10,18 @@ namespace TorchKv.Server.Telemetry;
 /// <summary>Sends spans and metrics to an OpenTelemetry collector (OTLP).</summary>
 internal static class OtlpExport
 {
+    private static readonly string[] Endpoints =
+    [
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    ];
+
     /// <summary>
-    /// Adds it where one of OpenTelemetry's variables names a collector (<c>OTEL_EXPORTER_OTLP_ENDPOINT</c>); the others
-    /// (protocol, headers, service name, sampler) have their usual meaning.
+    /// Adds it where one of OpenTelemetry's variables names a collector (<c>OTEL_EXPORTER_OTLP_ENDPOINT</c>); the
+    /// others (protocol, headers, service name, sampler) have their usual meaning.
     /// </summary>
     public static void AddWhereAskedFor(WebApplicationBuilder builder)
     {
-        var names = new[] { "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" };
-        if (names.All(name => string.IsNullOrEmpty(builder.Configuration[name])))
+        if (Endpoints.All(name => string.IsNullOrEmpty(builder.Configuration[name])))
         {
             return;
         }

@@ -23,7 +23,11 @@ internal sealed class ServerTelemetry
         var meter = meters.Create(Name);
         RequestDuration = Make(meter, GenAi.RequestDuration, "From a request to the end of its answer.", RequestBounds);
         TimeToFirstToken = Make(meter, GenAi.TimeToFirstToken, "From a request to its first token.", FirstTokenBounds);
-        TimePerOutputToken = Make(meter, GenAi.TimePerOutputToken, "Between a request's tokens, on average.", OutputTokenBounds);
+        TimePerOutputToken = Make(
+            meter,
+            GenAi.TimePerOutputToken,
+            "Between a request's tokens, on average.",
+            OutputTokenBounds);
     }
 
     public static ActivitySource Source { get; } = new(Name);
@@ -35,5 +39,10 @@ internal sealed class ServerTelemetry
     public Histogram<double> TimePerOutputToken { get; }
 
     private static Histogram<double> Make(Meter meter, string name, string description, double[] bounds)
-        => meter.CreateHistogram(name, "s", description, tags: null, new InstrumentAdvice<double> { HistogramBucketBoundaries = bounds });
+        => meter.CreateHistogram(
+            name,
+            "s",
+            description,
+            tags: null,
+            new InstrumentAdvice<double> { HistogramBucketBoundaries = bounds });
 }
