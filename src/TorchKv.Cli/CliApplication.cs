@@ -30,6 +30,13 @@ internal static class CliApplication
     /// <returns>An exit code of <see cref="ExitCodes"/>.</returns>
     public static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellationToken)
     {
+        var code = await RunCommandAsync(arguments, console, cancellationToken).ConfigureAwait(false);
+        return TryFlush(console) ? code : ExitCodes.Failed;
+    }
+
+    private static async Task<int> RunCommandAsync(
+        string[] arguments, CliConsole console, CancellationToken cancellationToken)
+    {
         var verbose = arguments.TakeWhile(argument => argument != "--").Contains("--verbose");
         try
         {
@@ -80,9 +87,21 @@ internal static class CliApplication
             Complain(console, verbose ? error.ToString() : Explain(error));
             return ExitCodes.Failed;
         }
-        finally
+    }
+
+    /// <summary>Writes what is left of the output. Where it cannot be written, the reason goes to standard error.</summary>
+    private static bool TryFlush(CliConsole console)
+    {
+        try
         {
-            await console.Out.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+            console.Out.Flush();
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            console.Error.WriteLine(
+                $"torchkv: {console.ErrorStyle.Red($"standard output cannot be written: {error.Message}")}");
+            return false;
         }
     }
 
@@ -131,8 +150,10 @@ internal static class CliApplication
 
     private static void Complain(CliConsole console, string message)
     {
-        console.Out.Flush();
-        console.Error.WriteLine($"torchkv: {console.ErrorStyle.Red(message.TrimEnd())}");
+        if (TryFlush(console))
+        {
+            console.Error.WriteLine($"torchkv: {console.ErrorStyle.Red(message.TrimEnd())}");
+        }
     }
 
     /// <summary>One error as a sentence: what, where, and what to do.</summary>

@@ -45,24 +45,24 @@ internal static class FloorTable
             Report       : Plotting, Text, Findings, Traces, Mapping, Comparison, Report.Words
             .            : Runtime.Checkpoints, Findings, Traces, Mapping, Comparison, Diagnosis, Report, Report.Words
         TorchKv.Extensions.AI
-            Configuration : Runtime.Contracts
+            Options   : Runtime.Contracts
             Templates : Runtime.Contracts, Runtime.Text
             Chat      : Runtime.Contracts, Runtime.Text, Options, Templates
             Hosting   : Runtime
             .         : Runtime.Contracts, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Templates, Chat, Hosting
         TorchKv.Server
-            Contracts :
+            Contracts     :
             Configuration : Runtime.Contracts
-            Errors    : Runtime.Contracts, Contracts
-            Models    : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Errors
-            Security  : Runtime.Contracts, Configuration, Errors
-            Metrics   : Runtime.Contracts, Runtime.Serving, Runtime, Models
-            Running   : Configuration, Errors, Models, Security, Metrics
-            Requests  : Runtime.Contracts, Runtime.Text, Extensions.AI.Options, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security
-            Answers   : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Metrics, Running, Requests
-            OpenApi   : Contracts, Running
-            Endpoints : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Metrics, Running, Requests, Answers, OpenApi
-            .         : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Running, Requests, Answers, OpenApi, Endpoints
+            Errors        : Runtime.Contracts, Contracts
+            Models        : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Errors
+            Security      : Runtime.Contracts, Configuration, Errors
+            Metrics       : Runtime.Contracts, Runtime.Serving, Runtime, Models
+            Running       : Configuration, Errors, Models, Security, Metrics
+            Requests      : Runtime.Contracts, Runtime.Text, Extensions.AI.Options, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security
+            Answers       : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Metrics, Running, Requests
+            OpenApi       : Contracts, Running
+            Endpoints     : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Metrics, Running, Requests, Answers, OpenApi
+            .             : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Running, Requests, Answers, OpenApi, Endpoints
         TorchKv.Cli
             Terminal    : Runtime.Contracts, Runtime.Serving, Runtime
             CommandLine : Runtime.Contracts, Runtime.Files, Terminal

@@ -54,7 +54,7 @@ internal sealed class ChatCommand : CliCommand
         var model = await ModelLoader.LoadAsync(request, Console, cancellationToken).ConfigureAwait(false);
         await using (model.ConfigureAwait(false))
         {
-            var tokenizer = model.Tokenizer ?? throw Prompts.WithoutTokenizer("a chat", "generate --prompt-ids");
+            var tokenizer = model.Tokenizer ?? throw Prompts.WithoutTokenizer("a chat", "generate --prompt-ids", model.TokenizerProblem);
             var chat = new ChatLoop(Console, model, tokenizer, options, parsed.GetValue(_json));
             await using (chat.ConfigureAwait(false))
             {

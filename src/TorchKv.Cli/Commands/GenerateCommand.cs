@@ -76,7 +76,7 @@ internal sealed class GenerateCommand : CliCommand
         var model = await ModelLoader.LoadAsync(request, Console, cancellationToken).ConfigureAwait(false);
         await using (model.ConfigureAwait(false))
         {
-            var ids = Encode(work, request, model.Tokenizer, model.Model);
+            var ids = Encode(work, request, model.Tokenizer, model.TokenizerProblem, model.Model);
             var output = Output(work, ids, model.Tokenizer, model.Description);
             var answers = work.Options.Beams?.NumReturnSequences ?? work.Options.Samples;
             using (var drawing = work.ShowBlocks ? new PoolDrawing(Console, model.Engine, ids, answers) : null)
@@ -101,18 +101,19 @@ internal sealed class GenerateCommand : CliCommand
     {
         PortGeneration.Check(work.Options);
         using var port = await ModelLoader.LoadPortAsync(request, Console, cancellationToken).ConfigureAwait(false);
-        var tokenizer = ModelLoader.LoadTokenizer(request.Directory);
-        var ids = Encode(work, request, tokenizer, port.Model.config.Shape);
+        var tokenizer = ModelLoader.LoadTokenizer(request.Directory, out var problem);
+        var ids = Encode(work, request, tokenizer, problem, port.Model.config.Shape);
         var output = Output(work, ids, tokenizer, port.Description);
         output.Finish(PortGeneration.Run(port, cache, ids, work.Options, tokenizer, output.Add, cancellationToken));
     }
 
-    private static List<int[]> Encode(Work work, ModelRequest request, Gpt2Tokenizer? tokenizer, ModelShape model)
+    private static List<int[]> Encode(
+        Work work, ModelRequest request, Gpt2Tokenizer? tokenizer, string? problem, ModelShape model)
     {
         var ids = work.Prompts
             .Select(
                 (prompt, i) => Prompts.Encode(
-                    prompt, work.IsBatch ? $"prompt {i + 1}" : "the prompt", tokenizer, model))
+                    prompt, work.IsBatch ? $"prompt {i + 1}" : "the prompt", tokenizer, model, problem))
             .ToList();
         return work.Options.Stop.Count == 0 || tokenizer is not null
             ? ids

@@ -49,8 +49,8 @@ internal sealed class LogitsCommand : CliCommand
 
         var request = _model.Read(parsed);
         using var loaded = await ModelLoader.LoadRunnerAsync(request, Console, cancellationToken).ConfigureAwait(false);
-        var tokenizer = ModelLoader.LoadTokenizer(request.Directory);
-        var ids = Prompts.Encode(prompt, "the prompt", tokenizer, loaded.Runner.Model);
+        var tokenizer = ModelLoader.LoadTokenizer(request.Directory, out var problem);
+        var ids = Prompts.Encode(prompt, "the prompt", tokenizer, loaded.Runner.Model, problem);
         var chunks = parsed.GetList(_chunks) ?? [ids.Length];
         var sum = chunks.Sum(length => (long)length);
         if (sum != ids.Length)

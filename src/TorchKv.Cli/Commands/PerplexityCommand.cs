@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
@@ -85,9 +86,9 @@ internal sealed class PerplexityCommand : CliCommand
         await using (model.ConfigureAwait(false))
         {
             var name = (file ?? idsFile)!;
-            var tokenizer = model.Tokenizer;
             int[] tokens = ids
-                ?? [.. (tokenizer ?? throw Prompts.WithoutTokenizer(name, "--ids-file")).Encode(text!)];
+                ?? [.. (model.Tokenizer ?? throw Prompts.WithoutTokenizer(name, "--ids-file", model.TokenizerProblem))
+                    .Encode(text!, model.Model)];
             Prompts.CheckIds(tokens, name, model.Model.VocabSize);
             var context = model.Model.ContextLength;
             var stride = parsed.GetValue(_stride) ?? context;
@@ -113,7 +114,7 @@ internal sealed class PerplexityCommand : CliCommand
 
     private static int[] ReadIds(string file)
     {
-        var reader = new Utf8JsonReader(File.ReadAllBytes(file));
+        var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(CliConsole.ReadFile(file)));
         var ids = new List<int>();
         try
         {

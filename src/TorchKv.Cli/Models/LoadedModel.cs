@@ -32,6 +32,9 @@ internal sealed class LoadedModel : IAsyncDisposable
 
     public Gpt2Tokenizer? Tokenizer { get; }
 
+    /// <summary>Why the folder's tokenizer cannot be used; null: it can, or there is none.</summary>
+    public string? TokenizerProblem { get; init; }
+
     /// <summary>Model, runner, device, threads and dtype, in words.</summary>
     public string Description { get; }
 

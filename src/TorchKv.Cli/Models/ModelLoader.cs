@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using TorchKv.Cli.Terminal;
+using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 
@@ -19,11 +20,13 @@ internal static class ModelLoader
         () =>
         {
             // The weights come from the disk or the page cache while the vocabulary is parsed
-            var tokenizer = Task.Run(() => LoadTokenizer(request.Directory), cancellationToken);
+            var tokenizer = Task.Run(
+                () => (Tokenizer: LoadTokenizer(request.Directory, out var problem), Problem: problem), cancellationToken);
             var runner = RunnerLoader.Load(request, cancellationToken);
             try
             {
-                return new LoadedModel(runner, tokenizer.GetAwaiter().GetResult());
+                var (loaded, problem) = tokenizer.GetAwaiter().GetResult();
+                return new LoadedModel(runner, loaded) { TokenizerProblem = problem };
             }
             catch
             {
@@ -52,9 +55,16 @@ internal static class ModelLoader
         },
         cancellationToken);
 
-    /// <summary>The folder's tokenizer; null where it has none.</summary>
-    public static Gpt2Tokenizer? LoadTokenizer(string directory) =>
-        Gpt2Tokenizer.Exists(directory) ? Gpt2Tokenizer.Load(directory) : null;
+    /// <summary>The folder's tokenizer; null where it has none, or one that cannot be used: the model still takes ids.</summary>
+    /// <param name="directory">The model's folder.</param>
+    /// <param name="problem">Why a tokenizer that is there cannot be used; otherwise null.</param>
+    public static Gpt2Tokenizer? LoadTokenizer(string directory, out string? problem)
+    {
+        problem = null;
+        return Gpt2Tokenizer.Exists(directory) && Gpt2Tokenizer.TryLoad(directory, out var tokenizer, out problem)
+            ? tokenizer
+            : null;
+    }
 
     private static async Task<T> LoadAsync<T>(
         ModelRequest request, CliConsole console, Func<T> load, CancellationToken cancellationToken)
@@ -76,9 +86,10 @@ internal static class ModelLoader
                 .ConfigureAwait(false);
         }
 
+        T loaded;
         try
         {
-            return await Task.Run(load, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+            loaded = await Task.Run(load, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -87,5 +98,14 @@ internal static class ModelLoader
                 await console.Error.WriteAsync("\r\e[2K").ConfigureAwait(false);
             }
         }
+
+        // Opening reads the headers alone
+        using var checkpoint = Checkpoint.Open(request.Directory);
+        foreach (var warning in checkpoint.Warnings)
+        {
+            await console.Error.WriteLineAsync($"torchkv: {warning}").ConfigureAwait(false);
+        }
+
+        return loaded;
     }
 }

@@ -18,14 +18,15 @@ internal static class Prompts
     /// <param name="name">What messages call it.</param>
     /// <param name="tokenizer">The model's; null where its folder has none.</param>
     /// <param name="model">The model.</param>
+    /// <param name="problem">Why the folder's tokenizer cannot be used; null: it can, or there is none.</param>
     /// <exception cref="TorchKvException">
     /// It is empty, too long for the context, names an id that is not there, or is text for a model without a
     /// tokenizer.
     /// </exception>
-    public static int[] Encode(Prompt prompt, string name, Gpt2Tokenizer? tokenizer, ModelShape model)
+    public static int[] Encode(Prompt prompt, string name, Gpt2Tokenizer? tokenizer, ModelShape model, string? problem = null)
     {
         int[] ids = prompt.Ids
-            ?? [.. (tokenizer ?? throw WithoutTokenizer(name, "--prompt-ids")).Encode(prompt.Text ?? "")];
+            ?? [.. (tokenizer ?? throw WithoutTokenizer(name, "--prompt-ids", problem)).Encode(prompt.Text ?? "", model)];
         CheckIds(ids, name, model.VocabSize);
         if (ids.Length == 0)
         {
@@ -58,22 +59,27 @@ internal static class Prompts
     }
 
     /// <summary>A text for a model that cannot read texts.</summary>
-    public static TorchKvException WithoutTokenizer(string name, string instead) => new(
-        $"{name} is text, but the model's folder has no tokenizer (vocab.json and merges.txt); give "
-        + $"ids with {instead}.");
+    /// <param name="name">What messages call the text.</param>
+    /// <param name="instead">The option that takes ids.</param>
+    /// <param name="problem">Why the folder's tokenizer cannot be used; null: it has none.</param>
+    public static TorchKvException WithoutTokenizer(string name, string instead, string? problem = null) => new(
+        problem is null
+            ? $"{name} is text, but the model's folder has no tokenizer (vocab.json and merges.txt); give "
+                + $"ids with {instead}."
+            : $"{name} is text, but the model's tokenizer cannot be used: {problem} Give ids with {instead}.");
 
     /// <summary>
-    /// A prompt a line: <c>{"prompt": …}</c> or <c>{"prompt_ids": […]}</c>; blank lines are passed over.
+    /// A prompt a line, lines ending with \n alone: <c>{"prompt": …}</c> or <c>{"prompt_ids": […]}</c>; blank lines are passed over.
     /// </summary>
     public static IReadOnlyList<Prompt> ReadLines(string path, CliConsole console)
     {
         var text = path == "-" ? console.ReadAllInput() : CliConsole.ReadFile(path);
         var prompts = new List<Prompt>();
         var number = 0;
-        foreach (var line in text.AsSpan().EnumerateLines())
+        foreach (var line in text.Split('\n'))
         {
             number++;
-            if (line.IsWhiteSpace())
+            if (string.IsNullOrWhiteSpace(line))
             {
                 continue;
             }
@@ -83,7 +89,7 @@ internal static class Prompts
                 throw new TorchKvException($"{path} has more than {MaxBatch} prompts; split it.");
             }
 
-            prompts.Add(ParseLine(line.ToString(), $"{path}, line {number}"));
+            prompts.Add(ParseLine(line, $"{path}, line {number}"));
         }
 
         return prompts.Count > 0

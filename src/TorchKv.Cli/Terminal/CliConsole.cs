@@ -101,8 +101,10 @@ internal sealed class CliConsole
     public LineReader OpenInput() => new(_openInput());
 
     /// <summary>A file's text, a byte order mark dropped, everything else as it is.</summary>
-    /// <exception cref="TorchKvException">It is not UTF-8.</exception>
-    public static string ReadFile(string path) => DecodeUtf8(File.ReadAllBytes(path), path);
+    /// <exception cref="TorchKvException">The path is empty, or the file is not UTF-8.</exception>
+    public static string ReadFile(string path) => path.Length > 0
+        ? DecodeUtf8(File.ReadAllBytes(path), path)
+        : throw new TorchKvException("'' is no name of a file; give the path of a file to read.");
 
     private static JsonWriterOptions JsonFormat => new()
     {

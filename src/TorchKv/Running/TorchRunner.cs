@@ -310,7 +310,8 @@ public sealed class TorchRunner : IModelRunner, IKvReader
     /// </summary>
     private static Tensor WeightedValues(Tensor weights, Tensor values)
     {
-        var spoilt = values.isfinite().all(-1, keepdim: true).logical_not();                                // (heads, rows, seen, 1)
+        // x − x is 0 for every finite x; isfinite() would say the same, but has no kernel on the meta device
+        var spoilt = values.sub(values).ne(0).any(-1, keepdim: true);                                       // (heads, rows, seen, 1)
         var seesSpoilt = matmul(weights, spoilt.to(weights.dtype)).gt(0);                                   // (heads, rows, tokens, 1)
         return matmul(weights, values.masked_fill(spoilt, 0)).masked_fill_(seesSpoilt, double.NaN);
     }
