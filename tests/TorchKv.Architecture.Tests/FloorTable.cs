@@ -29,7 +29,7 @@ internal static class FloorTable
             Caching : Runtime.Contracts
             Models  : Runtime.Contracts, Runtime.Configuration, Runtime.Sampling, Caching
             Loading : Runtime.Contracts, Runtime.Configuration, Runtime.Checkpoints, Models
-            Running : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Models, Loading
+            Running : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Caching, Models, Loading
         TorchKv.Plotting
             . :
         TorchKv.Simulation
@@ -51,30 +51,31 @@ internal static class FloorTable
             Hosting   : Runtime
             .         : Runtime.Contracts, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Templates, Chat, Hosting
         TorchKv.Server
+            Telemetry     :
             Contracts     :
             Configuration : Runtime.Contracts
             Errors        : Runtime.Contracts, Contracts
             Models        : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Errors
             Security      : Runtime.Contracts, Configuration, Errors
-            Metrics       : Runtime.Contracts, Runtime.Serving, Runtime, Models
+            Metrics       : Runtime.Contracts, Runtime.Serving, Runtime, Models, Telemetry
             Running       : Configuration, Errors, Models, Security, Metrics
             Requests      : Runtime.Contracts, Runtime.Text, Extensions.AI.Options, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security
-            Answers       : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Metrics, Running, Requests
+            Answers       : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Metrics, Running, Requests, Telemetry
             OpenApi       : Contracts, Running
             Endpoints     : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Metrics, Running, Requests, Answers, OpenApi
-            .             : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Running, Requests, Answers, OpenApi, Endpoints
+            .             : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Running, Requests, Answers, OpenApi, Endpoints, Telemetry
         TorchKv.Cli
             Terminal    : Runtime.Contracts, Runtime.Serving, Runtime
             CommandLine : Runtime.Contracts, Runtime.Files, Terminal
             Plotting    : Runtime.Serving, TorchKv.Plotting, Simulation
-            Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
+            Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
             Chat        : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Terminal, CommandLine, Models
             Commands    : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
             .           : Runtime.Contracts, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints
             Kernels   : Runtime.Model, Runtime.Configuration, Runtime.Cpu, Runtime.Cpu.Kernels, Measuring
-            Port      : Runtime.Files, Runtime.Configuration, Caching, TorchKv.Models, Loading, TorchKv.Plotting, Measuring
+            Port      : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Caching, TorchKv.Models, Loading, Running, TorchKv.Plotting, Measuring
             Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Simulation, TorchKv.Plotting, Measuring
             Peers     : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Cpu, TorchKv.Plotting, Measuring
         """;

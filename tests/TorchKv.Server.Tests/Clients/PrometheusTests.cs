@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;
+using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests.Clients;
 
