@@ -27,7 +27,7 @@ public sealed class AddTorchKvTests
     }
 
     [Fact]
-    public async Task KeyedModelsStandBesideEachOther()
+    public async Task KeyedModelsAreApart()
     {
         await using var provider = new ServiceCollection()
             .AddKeyedTorchKv("large", Folder)

@@ -153,7 +153,7 @@ public sealed class DisconnectTests
     }
 
     [Fact]
-    public async Task AClientThatDoesNotReadIsCutAndHoldsNobody()
+    public async Task AClientThatDoesNotReadIsCut()
     {
         var fake = new FakeGenerator(Storyteller.Tokenizer) { EndsByItself = false };
         await using var server = await RunningServer.StartAsync(fake, options =>

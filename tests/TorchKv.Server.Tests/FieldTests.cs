@@ -82,7 +82,7 @@ public sealed class FieldTests(Storyteller storyteller)
     }
 
     [Fact]
-    public async Task FieldsThatNobodyKnowsAreNamedInAHeader()
+    public async Task UnknownFieldsAreNamedInAHeader()
     {
         using var response = await storyteller.Server.PostAsync(Chats, Body("frobnicate", "1"));
         Assert.Equal("frobnicate", response.Headers.GetValues("x-torchkv-ignored-fields").Single());

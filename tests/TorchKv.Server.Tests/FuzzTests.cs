@@ -23,7 +23,7 @@ public sealed class FuzzTests(Storyteller storyteller)
     private static readonly string[] Fields = [.. Schemas
         .Where(schema => schema.Key.EndsWith("Request", StringComparison.Ordinal))
         .SelectMany(schema => schema.Value!["properties"]!.AsObject().Select(field => field.Key))
-        .Append("nobody_knows")
+        .Append("frobnicate")
         .Distinct()];
 
     private static readonly string[] Values =

@@ -3,7 +3,7 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Extensions.AI.Templates;
 
-/// <summary>A chat as one prompt, and what the template asks for besides.</summary>
+/// <summary>A chat as one prompt, with what the template asks of the answer.</summary>
 public sealed record ChatPrompt
 {
     /// <summary>The prompt in parts, in order.</summary>

@@ -19,7 +19,7 @@ internal sealed partial class AnswerRunner(
     TimeProvider time,
     ILogger<AnswerRunner> logger)
 {
-    /// <summary>Answers a request. Whoever leaves ends the generation within a step.</summary>
+    /// <summary>Answers a request. A client that leaves ends its generations within a step.</summary>
     /// <exception cref="ApiException">The request failed before anything was sent.</exception>
     public async Task AnswerAsync(HttpContext context, GenerationPlan plan, IAnswer answer)
     {

@@ -17,7 +17,7 @@ internal sealed class TokenNames(Gpt2Tokenizer tokenizer, bool byIds)
     public string OfChat(int id) => byIds ? ById(id) : Encoding.UTF8.GetString(tokenizer.TokenBytes(id));
 
     /// <summary>
-    /// A token's text; half characters are written as bytes, since completions have no list of bytes beside.
+    /// A token's text; half characters are written as bytes, since completions have no list of bytes.
     /// </summary>
     public string OfCompletion(int id)
     {

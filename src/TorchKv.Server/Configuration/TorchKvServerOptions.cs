@@ -33,7 +33,8 @@ public sealed class TorchKvServerOptions
     public string? ApiKeyFile { get; set; }
 
     /// <summary>
-    /// A key that may call, besides those of <see cref="ApiKeyFile"/>; null: none. Without any key everybody may call.
+    /// A key that may call, in addition to those of <see cref="ApiKeyFile"/>; null: none. Without any key the
+    /// server is open.
     /// </summary>
     public string? ApiKey { get; set; }
 

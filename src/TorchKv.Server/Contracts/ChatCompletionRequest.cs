@@ -18,7 +18,7 @@ internal sealed record ChatCompletionRequest : GenerationFields
     [Description("Whether tokens have log-probabilities.")]
     public bool? Logprobs { get; init; }
 
-    [Description("How many of the best tokens besides, 0 to 20; only with logprobs.")]
+    [Description("How many of the best tokens each token is shown with, 0 to 20; only with logprobs.")]
     public int? TopLogprobs { get; init; }
 
     [Description("Whether the prompt ends with the words that begin an answer. Default true.")]

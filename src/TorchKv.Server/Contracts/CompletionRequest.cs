@@ -13,7 +13,7 @@ internal sealed record CompletionRequest : GenerationFields
     [Description("The most tokens to generate. Default 16.")]
     public int? MaxTokens { get; init; }
 
-    [Description("Log-probabilities for each token: how many of the best besides its own, 0 to 20.")]
+    [Description("Log-probabilities for each token: how many of the best in addition to its own, 0 to 20.")]
     public int? Logprobs { get; init; }
 
     [Description("Whether the prompt is part of the text. With max_tokens 0 and logprobs the prompt is scored.")]

@@ -13,7 +13,7 @@ internal abstract record GenerationFields
     [Description("Whether the answer comes as server-sent events.")]
     public bool? Stream { get; init; }
 
-    [Description("What a stream tells besides text; only with stream.")]
+    [Description("What a stream has in addition to text; only with stream.")]
     public StreamOptionsFields? StreamOptions { get; init; }
 
     [Description("Divides the logits before sampling, 0 to 2; 0 takes the best token. Default 1.")]
@@ -58,7 +58,7 @@ internal abstract record GenerationFields
     [Description("Whether the end-of-text token does not end the answer.")]
     public bool? IgnoreEos { get; init; }
 
-    [Description("Token ids that end the answer besides the model's own.")]
+    [Description("Token ids that end the answer, in addition to the model's own.")]
     public int[]? StopTokenIds { get; init; }
 
     [Description("Whether the stop text is part of the answer.")]

@@ -2,7 +2,7 @@ using System.ComponentModel;
 
 namespace TorchKv.Server.Contracts;
 
-/// <summary>What a stream tells besides text.</summary>
+/// <summary>What a stream has in addition to text.</summary>
 internal sealed record StreamOptionsFields
 {
     [Description("Whether a last chunk without choices has the usage.")]

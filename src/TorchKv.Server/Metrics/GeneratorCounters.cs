@@ -5,7 +5,7 @@ namespace TorchKv.Server.Metrics;
 
 /// <summary>
 /// A generator's counters for <c>/metrics</c>. The one file that knows an engine from another generator: an engine has
-/// counters besides its load.
+/// more counters than its load.
 /// </summary>
 internal readonly record struct GeneratorCounters
 {

@@ -69,7 +69,7 @@ internal readonly struct PrometheusText(IBufferWriter<byte> output, string label
 
     /// <summary>One sample.</summary>
     /// <param name="name">Its name.</param>
-    /// <param name="more">Labels besides the common ones, escaped; empty: none.</param>
+    /// <param name="more">More labels than the common ones, escaped; empty: none.</param>
     /// <param name="value">Its value.</param>
     public void Sample(string name, string more, double value)
     {

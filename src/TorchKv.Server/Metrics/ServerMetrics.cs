@@ -1,6 +1,6 @@
 namespace TorchKv.Server.Metrics;
 
-/// <summary>What the server counts. Thread-safe; adding waits for nobody.</summary>
+/// <summary>What the server counts. Thread-safe; adding takes no lock.</summary>
 internal sealed class ServerMetrics
 {
     public const string Stop = "stop";

@@ -29,7 +29,7 @@ internal sealed record GenerationPlan
 
     public StreamOptionsFields? StreamOptions { get; init; }
 
-    /// <summary>Best tokens besides each token's own; null: no log-probabilities.</summary>
+    /// <summary>Best tokens that each token is shown with; null: no log-probabilities.</summary>
     public int? LogProbs { get; init; }
 
     /// <summary>Whether the prompt is part of the text.</summary>

@@ -50,7 +50,7 @@ internal sealed partial class RequestPipeline(
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // The client left: there is nobody to answer. The status is nginx's for that, for the log.
+            // The client left, so nothing can be answered. 499 is nginx's status for that; the log shows it.
             SetStatus(context, 499);
         }
         catch (Exception e)

@@ -35,7 +35,7 @@ internal sealed class ApiKeys
             keys.AddRange(Read(options.ApiKeyFile));
             if (keys.Count == before)
             {
-                // Without a key everybody could call, which is not what naming a file means.
+                // Without a key the server would be open, which is not what naming a file means.
                 throw new RequestException($"{options.ApiKeyFile} has no key.");
             }
         }

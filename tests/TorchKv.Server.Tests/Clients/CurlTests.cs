@@ -62,7 +62,7 @@ public sealed class CurlTests(Storyteller storyteller)
         string body,
         params string[] more) => Process.Start(new ProcessStartInfo(
         "curl",
-        ["-sS", "-N", .. more, new Uri(
+        ["-s", "-N", .. more, new Uri(
             server.Address,
             "/v1/chat/completions").ToString(), "-H", "Content-Type: application/json", "-d", body])
         {
