@@ -116,8 +116,8 @@ public sealed class DisconnectTests
         await UntilAsync(() => gated.Steps == 1 + step);
         Leave(client, resets: true);
         await UntilAsync(() => CountOf(server, "abort") == 1);
-        Assert.True(engine.Stats.HeldBlocks > 0);
-        gated.Release(1);
+
+        // The step that waits at the gate has no other request's rows, so it ends without being let through.
         await UntilAsync(() => engine.Stats is { HeldBlocks: 0, RunningRequests: 0 });
         Assert.Equal(1 + step, gated.Steps);
     }

@@ -46,6 +46,51 @@ internal static class JsonFields
         }
     }
 
+    /// <summary>Refuses a value that an answer could not repeat: one with a text that is not Unicode, at any depth.</summary>
+    /// <exception cref="ApiException">A text is not Unicode.</exception>
+    public static void CheckUnicode(JsonElement? field, string param)
+    {
+        if (field is not { } value)
+        {
+            return;
+        }
+
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.String:
+                Text(value, param);
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in value.EnumerateArray())
+                {
+                    CheckUnicode(item, param);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (var property in value.EnumerateObject())
+                {
+                    CheckName(property, param);
+                    CheckUnicode(property.Value, param);
+                }
+
+                break;
+        }
+    }
+
+    private static void CheckName(JsonProperty property, string param)
+    {
+        try
+        {
+            _ = property.Name;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new ApiException(
+                400, ApiException.InvalidRequest, "invalid_value", param, $"{param} has text that is not Unicode.", e);
+        }
+    }
+
     /// <summary>A text, or a list of texts.</summary>
     /// <exception cref="ApiException">It is neither.</exception>
     public static IReadOnlyList<string> Texts(JsonElement? field, string param)

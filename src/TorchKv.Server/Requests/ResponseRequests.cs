@@ -136,6 +136,7 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
         Stateless(!JsonFields.IsNull(request.Conversation), "conversation");
         Stateless(!JsonFields.IsNull(request.Prompt), "prompt");
         FieldRules.RefuseIf(request.Background == true, "background", "false");
+        JsonFields.CheckUnicode(request.Metadata, "metadata");
         FieldRules.RefuseIf(!JsonFields.IsEmpty(request.Include), "include", "empty");
         FieldRules.RefuseIf(!JsonFields.IsEmpty(request.ContextManagement), "context_management", "left out");
         FieldRules.RefuseIf(!JsonFields.IsNull(request.Moderation), "moderation", "left out");
