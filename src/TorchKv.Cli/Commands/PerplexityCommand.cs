@@ -88,7 +88,7 @@ internal sealed class PerplexityCommand : CliCommand
             var name = (file ?? idsFile)!;
             int[] tokens = ids
                 ?? [.. (model.Tokenizer ?? throw Prompts.WithoutTokenizer(name, "--ids-file", model.TokenizerProblem))
-                    .Encode(text!, model.Model)];
+                    .Encode(text!)];
             Prompts.CheckIds(tokens, name, model.Model.VocabSize);
             var context = model.Model.ContextLength;
             var stride = parsed.GetValue(_stride) ?? context;

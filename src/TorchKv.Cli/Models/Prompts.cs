@@ -26,7 +26,7 @@ internal static class Prompts
     public static int[] Encode(Prompt prompt, string name, Gpt2Tokenizer? tokenizer, ModelShape model, string? problem = null)
     {
         int[] ids = prompt.Ids
-            ?? [.. (tokenizer ?? throw WithoutTokenizer(name, "--prompt-ids", problem)).Encode(prompt.Text ?? "", model)];
+            ?? [.. (tokenizer ?? throw WithoutTokenizer(name, "--prompt-ids", problem)).Encode(prompt.Text ?? "")];
         CheckIds(ids, name, model.VocabSize);
         if (ids.Length == 0)
         {

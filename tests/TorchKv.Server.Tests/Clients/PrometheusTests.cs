@@ -77,6 +77,11 @@ public sealed class PrometheusTests(Storyteller storyteller)
         try
         {
             using var response = await client.GetAsync("/api/v1/query?query=" + Uri.EscapeDataString(query));
+            if (!response.IsSuccessStatusCode)
+            {
+                return false; // While Prometheus starts, it answers 503 in plain text.
+            }
+
             var body = JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
             return response.StatusCode == HttpStatusCode.OK && body["data"]!["result"]!.AsArray().Count > 0;
         }
