@@ -111,13 +111,19 @@ public class SpeculationEndTests
     {
         var runner = new FakeRunner(20, context: 64);
         await using var engine = Load(runner);
-        await Task.WhenAll(Enumerable.Range(0, 12).Select(async i =>
+
+        // The first step waits until all requests are there: else each could be done before the next one comes.
+        using var submitted = new ManualResetEventSlim();
+        runner.Fault = _ => submitted.Wait();
+        var requests = Enumerable.Range(0, 12).Select(async i =>
         {
             int[] prompt = [i, i + 1];
             var options = new GenerationOptions { MaxNewTokens = 40, EosTokenIds = [], Speculation = i % 3 == 0 ? new SpeculationOptions() : ByDraft };
             Assert.Equal(
                 Alone.Generate(runner, prompt, options), (await Alone.Read(engine.GenerateAsync(prompt, options)))[0]);
-        })).WaitAsync(Patience);
+        }).ToArray();
+        submitted.Set();
+        await Task.WhenAll(requests).WaitAsync(Patience);
         await AllIsGivenBack(engine);
         Assert.True(engine.Stats.Preemptions > 0);
     }
