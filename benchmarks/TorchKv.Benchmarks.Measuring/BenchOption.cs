@@ -98,6 +98,7 @@ internal static class BenchOption
     {
         Description = description,
         HelpName = "N,N",
+        DefaultValueFactory = _ => null,
         CustomParser = result =>
         {
             var numbers = new List<int>();

@@ -35,6 +35,13 @@ public class PortShapesTests
         Assert.Equal(["float32"], PortShapes.StandardDTypes("cpu"));
     }
 
+    // What the command line gives where an option is left out.
+    [Theory]
+    [InlineData("cpu", 8)]
+    [InlineData("cuda", 12)]
+    public void AnEmptyChoiceMeansAllShapes(string device, int shapes) =>
+        Assert.Equal(shapes, PortShapes.Of(device, caches: [], batches: []).Distinct().Count());
+
     // The code that a GPU runs, on the device without data: what fails on shapes, dtypes or devices fails here.
     [Theory]
     [MemberData(nameof(DTypesAndCaches))]

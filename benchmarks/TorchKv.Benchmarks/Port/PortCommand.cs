@@ -125,6 +125,11 @@ internal sealed class PortCommand : Command
             $"{model.Name} on {device}, {Environment.ProcessorCount} cores; at most {bytes:F1} GB/s"
                 + (double.IsFinite(operations) ? $" and {operations:F0} GFLOP/s. " : ". ")
                 + "Paged is the engine's runner beside PyTorch's static cache.");
+        Console.WriteLine(
+            "OpenMP's idle threads: GOMP_SPINCOUNT="
+                + (Environment.GetEnvironmentVariable("GOMP_SPINCOUNT")
+                    ?? "1000 for the port, which sets it; unset for PyTorch, whose threads spin until the next loop")
+                + ".");
         Console.WriteLine();
         Console.WriteLine(PortRow.Header);
     }

@@ -15,18 +15,22 @@ internal static class PortShapes
     /// <summary>The shapes of one dtype.</summary>
     /// <param name="device">The device's name.</param>
     /// <param name="quick">Whether to generate about half as many tokens.</param>
-    /// <param name="caches">Which of <see cref="Caches"/>.</param>
-    /// <param name="batches">Sequences; null: the device's own.</param>
+    /// <param name="caches">Which of <see cref="Caches"/>; null or empty: all.</param>
+    /// <param name="batches">Sequences; null or empty: the device's own.</param>
     /// <param name="prompt">Tokens of the prompts; null: the device's own.</param>
     public static IReadOnlyList<PortShape> Of(
         string device, bool quick = false, string[]? caches = null, int[]? batches = null, int? prompt = null)
     {
         var cpu = IsCpu(device);
-        batches ??= cpu ? [1, 8] : [1, 8, 32];
+        if (batches is not { Length: > 0 })
+        {
+            batches = cpu ? [1, 8] : [1, 8, 32];
+        }
+
         return
         [
             .. from batch in batches
-               from cache in Caches.Intersect(caches ?? Caches)
+               from cache in Caches.Intersect(caches is { Length: > 0 } ? caches : Caches)
                let tokens = cpu ? TokensOnCpu(cache, batch) : TokensOnGpu(cache)
                select new PortShape(cache, batch, prompt ?? (cpu ? 48 : 512), quick ? Math.Max(3, tokens / 2) : tokens),
         ];

@@ -3,6 +3,7 @@ using TorchKv.Runtime.Checkpoints;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using Linear = TorchKv.Models.Linear;
 
 namespace TorchKv.Loading;
 

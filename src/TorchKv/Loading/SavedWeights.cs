@@ -4,6 +4,7 @@ using TorchKv.Runtime.Contracts;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using LayerNorm = TorchKv.Models.LayerNorm;
+using Linear = TorchKv.Models.Linear;
 
 namespace TorchKv.Loading;
 

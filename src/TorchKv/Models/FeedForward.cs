@@ -12,9 +12,9 @@ public sealed class FeedForward : nn.Module<Tensor, Tensor>
         : base(nameof(FeedForward))
     {
         layers = nn.Sequential(
-            nn.Linear(cfg.emb_dim, cfg.inner_dim, device: device, dtype: dtype),
+            new Linear(cfg.emb_dim, cfg.inner_dim, device: device, dtype: dtype),
             activation(cfg.activation),
-            nn.Linear(cfg.inner_dim, cfg.emb_dim, device: device, dtype: dtype));
+            new Linear(cfg.inner_dim, cfg.emb_dim, device: device, dtype: dtype));
         RegisterComponents();
     }
 

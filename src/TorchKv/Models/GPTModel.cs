@@ -32,7 +32,7 @@ public sealed partial class GPTModel : nn.Module<Tensor, bool, Tensor>
         current_pos = 0;
 
         final_norm = new LayerNorm(cfg.emb_dim, cfg.layer_norm_epsilon, device, dtype);
-        out_head = nn.Linear(cfg.emb_dim, cfg.vocab_size, hasBias: false, device: device, dtype: dtype);
+        out_head = new Linear(cfg.emb_dim, cfg.vocab_size, bias: false, device: device, dtype: dtype);
         RegisterComponents();
 
         if (cfg.tie_word_embeddings)

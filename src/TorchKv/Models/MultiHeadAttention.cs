@@ -38,10 +38,10 @@ public sealed class MultiHeadAttention : nn.Module<Tensor, bool, Tensor?, Tensor
         this.scale = scale ?? 1 / Math.Sqrt(head_dim);
         this.upcast = upcast;
 
-        W_query = nn.Linear(d_in, d_out, hasBias: qkv_bias, device: device, dtype: dtype);
-        W_key = nn.Linear(d_in, d_out, hasBias: qkv_bias, device: device, dtype: dtype);
-        W_value = nn.Linear(d_in, d_out, hasBias: qkv_bias, device: device, dtype: dtype);
-        out_proj = nn.Linear(d_out, d_out, device: device, dtype: dtype);
+        W_query = new Linear(d_in, d_out, bias: qkv_bias, device: device, dtype: dtype);
+        W_key = new Linear(d_in, d_out, bias: qkv_bias, device: device, dtype: dtype);
+        W_value = new Linear(d_in, d_out, bias: qkv_bias, device: device, dtype: dtype);
+        out_proj = new Linear(d_out, d_out, device: device, dtype: dtype);
         this.dropout = nn.Dropout(dropout);
         this.kv_cache = kv_cache ?? new ConcatKvCache();
         RegisterComponents();
