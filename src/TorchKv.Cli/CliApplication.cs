@@ -89,7 +89,9 @@ internal static class CliApplication
         }
     }
 
-    /// <summary>Writes what is left of the output. Where it cannot be written, the reason goes to standard error.</summary>
+    /// <summary>
+    /// Writes what is left of the output. Where it cannot be written, the reason goes to standard error.
+    /// </summary>
     private static bool TryFlush(CliConsole console)
     {
         try

@@ -118,8 +118,8 @@ public sealed class Session : IAsyncDisposable
     /// </summary>
     /// <param name="path">The file; replaced as a whole or not at all.</param>
     /// <exception cref="RequestException">
-    /// The session is in the middle of a turn, the engine does not know its model's identity, or the salt is longer than a
-    /// file holds.
+    /// The session is in the middle of a turn, the engine does not know its model's identity, or the salt is longer
+    /// than a file holds.
     /// </exception>
     /// <exception cref="OutputFileException">The file cannot be written.</exception>
     public async Task SaveAsync(string path)

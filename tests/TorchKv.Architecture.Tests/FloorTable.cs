@@ -17,7 +17,7 @@ internal static class FloorTable
             Checkpoints      : Contracts, Files, Configuration
             Text             : Contracts, Files
             Sampling         : Contracts
-            Paging           :
+            Paging           : Contracts
             Scheduling       : Contracts, Model, Paging
             Speculation      : Contracts, Model, Sampling, Paging, Scheduling
             Serving.Sessions : Contracts, Files, Model, Paging, Scheduling
@@ -29,7 +29,7 @@ internal static class FloorTable
             Caching : Runtime.Contracts
             Models  : Runtime.Contracts, Runtime.Configuration, Runtime.Sampling, Caching
             Loading : Runtime.Contracts, Runtime.Configuration, Runtime.Checkpoints, Models
-            Running : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Caching, Models, Loading
+            Running : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Serving, Runtime, Caching, Models, Loading
         TorchKv.Plotting
             . :
         TorchKv.Simulation

@@ -1,8 +1,10 @@
 using System.Globalization;
+using System.Text;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.Chat;
 
@@ -94,16 +96,62 @@ internal sealed class ChatCommands(
             $"{path}: branch {conversation.Name}, {conversation.Current.Turns.Count} turns, {ids.Count} tokens");
     }
 
-    /// <summary>Writes every branch to a file, and the current one's keys and values beside it.</summary>
+    /// <summary>
+    /// Writes every branch to a file, and the current branch's keys and values to another file, FILE.kv. Where FILE.kv
+    /// cannot be written, that is a warning: keys and values can be computed again.
+    /// </summary>
+    /// <exception cref="OutputFileException">The branches cannot be written.</exception>
     public async Task SaveAsync(string path)
     {
         ConversationFile.Save(path, Identity, conversation.Content);
-        if (conversation.Current.Session.TokenIds.Count > 0)
+        try
         {
-            await conversation.Current.Session.SaveAsync(path + ".kv").ConfigureAwait(false);
+            if (conversation.Current.Session.TokenIds.Count > 0)
+            {
+                await conversation.Current.Session.SaveAsync(path + ".kv").ConfigureAwait(false);
+            }
+        }
+        catch (Exception error) when (error is TorchKvException or IOException or UnauthorizedAccessException)
+        {
+            console.Warn($"{error.Message} The text is saved; keys and values will be computed again.");
         }
 
         output.Note($"saved to {path}");
+    }
+
+    /// <summary>
+    /// Saves the conversation when the chat ends. Where the file cannot be written, the conversation goes to a file in
+    /// the folder for temporary files; where that fails too, to standard error.
+    /// </summary>
+    /// <exception cref="TorchKvException">
+    /// The file cannot be written; the message says where the conversation is.
+    /// </exception>
+    public async Task SaveAtEndAsync(string path)
+    {
+        try
+        {
+            await SaveAsync(path).ConfigureAwait(false);
+        }
+        catch (OutputFileException error)
+        {
+            var rescue = Path.Join(Path.GetTempPath(), $"torchkv-{Guid.NewGuid():N}.chat");
+            try
+            {
+                ConversationFile.Save(rescue, Identity, conversation.Content);
+            }
+            catch (OutputFileException)
+            {
+                var text = Encoding.UTF8.GetString(ConversationFile.ToBytes(Identity, conversation.Content));
+                await console.Error.WriteAsync(text).ConfigureAwait(false);
+                throw new TorchKvException(
+                    $"{error.Message.TrimEnd('.')}. The two lines above are the conversation: save them as a file, and "
+                    + "chat --session FILE continues it.",
+                    error);
+            }
+
+            throw new TorchKvException(
+                $"{error.Message.TrimEnd('.')}. The conversation is saved in {rescue} instead.", error);
+        }
     }
 
     private string Identity => engine.ModelIdentity!.ToString();

@@ -51,7 +51,8 @@ internal sealed class ChatLoop : IAsyncDisposable
         {
             if (session is not null)
             {
-                await _commands.SaveAsync(session).ConfigureAwait(false);
+                using var saving = _console.KeepProcess();
+                await _commands.SaveAtEndAsync(session).ConfigureAwait(false);
             }
         }
     }

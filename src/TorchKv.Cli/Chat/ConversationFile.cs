@@ -6,14 +6,25 @@ using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.Chat;
 
-/// <summary>Conversations as files: JSON behind a checksum, with the identity of the model that they were had with.</summary>
+/// <summary>
+/// Reads and writes conversations as files: a line with a checksum, and a line of JSON. The JSON names the model by its
+/// identity, since the token ids of a conversation belong to that model.
+/// </summary>
 internal static class ConversationFile
 {
     private const int Version = 1;
     private const long LargestFile = 64 << 20;
 
     /// <summary>Writes every branch. The file is replaced as a whole or not at all.</summary>
+    /// <exception cref="OutputFileException">The file cannot be written.</exception>
     public static void Save(string path, string model, ConversationContent conversation)
+    {
+        var bytes = ToBytes(model, conversation);
+        AtomicFile.Write(path, file => file.Write(bytes), durable: true);
+    }
+
+    /// <summary>A file's content: two lines, the checksum and the JSON.</summary>
+    public static byte[] ToBytes(string model, ConversationContent conversation)
     {
         using var bytes = new MemoryStream();
         using (var json = new Utf8JsonWriter(bytes))
@@ -37,7 +48,7 @@ internal static class ConversationFile
 
         var content = bytes.ToArray();
         var checksum = Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(content)));
-        AtomicFile.Write(path, file => file.Write([.. checksum, (byte)'\n', .. content, (byte)'\n']), durable: true);
+        return [.. checksum, (byte)'\n', .. content, (byte)'\n'];
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
@@ -65,14 +76,18 @@ internal static class ConversationFile
 
             var branches = root.GetProperty("branches").EnumerateObject().ToDictionary(
                 branch => branch.Name,
-                branch => new BranchContent(Read(branch.Value, "ids", vocabulary - 1), Read(branch.Value, "turns", context)));
+                branch => new BranchContent(
+                    Read(branch.Value, "ids", vocabulary - 1), Read(branch.Value, "turns", context)));
             var current = root.GetProperty("current").GetString() ?? "";
-            return branches.ContainsKey(current) && branches.Count <= Conversation.MostBranches && branches.Values.All(IsPossible)
+            return branches.ContainsKey(current)
+                && branches.Count <= Conversation.MostBranches
+                && branches.Values.All(IsPossible)
                 ? new ConversationContent(current, branches)
                 : throw new TorchKvException($"{path} does not hold a conversation that this model can have had.");
         }
-        catch (Exception error)
-            when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception error) when (error
+            is JsonException or KeyNotFoundException or InvalidOperationException or FormatException
+            or ArgumentException)
         {
             throw new TorchKvException($"{path} is no saved conversation: {error.Message}", error);
         }
@@ -94,9 +109,11 @@ internal static class ConversationFile
         var end = Array.IndexOf(bytes, (byte)'\n');
         var isWhole = end == 64 && bytes.Length > end + 2 && bytes[^1] == '\n';
         var content = isWhole ? bytes.AsMemory(end + 1, bytes.Length - end - 2) : default;
-        return isWhole && Encoding.ASCII.GetString(bytes, 0, end) == Convert.ToHexStringLower(SHA256.HashData(content.Span))
+        return isWhole
+            && Encoding.ASCII.GetString(bytes, 0, end) == Convert.ToHexStringLower(SHA256.HashData(content.Span))
             ? content
-            : throw new TorchKvException($"{path} is damaged, or no saved conversation: its checksum is not that of its content.");
+            : throw new TorchKvException(
+                $"{path} is damaged, or no saved conversation: its checksum is not that of its content.");
     }
 
     private static void Write(Utf8JsonWriter json, string name, IReadOnlyList<int> values)

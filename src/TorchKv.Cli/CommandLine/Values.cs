@@ -20,8 +20,8 @@ internal static class Values
         new(name) { Description = description, HelpName = valueName };
 
     /// <summary>
-    /// A file to write, checked before the command does anything: a name that no file can have is an error of the command
-    /// line; that its folder is missing is a failure.
+    /// A file to write, checked before the command does anything: a name that no file can have is an error of the
+    /// command line; that its folder is missing is a failure.
     /// </summary>
     public static Option<string?> OutputFile(string name, string valueName, string description) => new(name)
     {

@@ -37,11 +37,18 @@ internal sealed class EngineOptionSet
         value => value is > 0 and <= 1e9f,
         "gives up after this time");
 
+    private readonly Option<int?> _lookup = Values.Integer(
+        "--prompt-lookup-num-tokens",
+        "N",
+        1,
+        SpeculationOptions.MostDraftTokens,
+        "drafts up to N tokens from earlier text; the text stays the same");
+
     public IReadOnlyList<Option> Beams => [_numBeams, _lengthPenalty, _earlyStopping, _numReturn];
 
     public IReadOnlyList<Option> Samples => [_samples, _logProbs];
 
-    public IReadOnlyList<Option> Scheduling => [_priority, _deadline];
+    public IReadOnlyList<Option> Scheduling => [_priority, _deadline, _lookup];
 
     /// <summary>The first of these options that was given; null: none was.</summary>
     public string? Given(ParseResult parsed) => ((Option[])[.. Beams, .. Samples, .. Scheduling])
@@ -63,6 +70,9 @@ internal sealed class EngineOptionSet
             Priority = parsed.GetValue(_priority) ?? 0,
             Deadline = parsed.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             Beams = ReadBeams(parsed),
+            Speculation = parsed.GetValue(_lookup) is { } drafts
+                ? new SpeculationOptions { MaxDraftTokens = drafts }
+                : null,
         };
         if (options.Beams is not null)
         {
@@ -126,10 +136,13 @@ internal sealed class EngineOptionSet
             throw new UsageException("--stop is not served with --num-beams; --eos-token-id is.");
         }
 
-        if (options.Samples > 1 || options.LogProbs is not null)
+        Option? stray = options.Samples > 1 ? _samples
+            : options.LogProbs is not null ? _logProbs
+            : options.Speculation is not null ? _lookup
+            : null;
+        if (stray is not null)
         {
-            throw new UsageException(
-                $"{(options.Samples > 1 ? _samples : _logProbs).Name} is not served with --num-beams.");
+            throw new UsageException($"{stray.Name} is not served with --num-beams.");
         }
     }
 }

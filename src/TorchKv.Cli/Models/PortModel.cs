@@ -1,6 +1,7 @@
 using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
+using TorchKv.Runtime.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -22,10 +23,10 @@ internal sealed class PortModel : IDisposable
     public string Description { get; }
 
     /// <summary>A checkpoint.</summary>
-    public static PortModel Load(ModelRequest request, CancellationToken cancellationToken)
+    public static PortModel Load(ModelRequest request, Checkpoint checkpoint, CancellationToken cancellationToken)
     {
         var device = Prepare(request);
-        var model = GPTModel.from_pretrained(request.Directory, device, Dtype(request.Dtype), cancellationToken);
+        var model = GPTModel.from_pretrained(checkpoint, device, Dtype(request.Dtype), cancellationToken);
         return new PortModel(model, device, Describe(request.Directory, request, device));
     }
 

@@ -23,7 +23,8 @@ internal static class Prompts
     /// It is empty, too long for the context, names an id that is not there, or is text for a model without a
     /// tokenizer.
     /// </exception>
-    public static int[] Encode(Prompt prompt, string name, Gpt2Tokenizer? tokenizer, ModelShape model, string? problem = null)
+    public static int[] Encode(
+        Prompt prompt, string name, Gpt2Tokenizer? tokenizer, ModelShape model, string? problem = null)
     {
         int[] ids = prompt.Ids
             ?? [.. (tokenizer ?? throw WithoutTokenizer(name, "--prompt-ids", problem)).Encode(prompt.Text ?? "")];
@@ -69,7 +70,8 @@ internal static class Prompts
             : $"{name} is text, but the model's tokenizer cannot be used: {problem} Give ids with {instead}.");
 
     /// <summary>
-    /// A prompt a line, lines ending with \n alone: <c>{"prompt": …}</c> or <c>{"prompt_ids": […]}</c>; blank lines are passed over.
+    /// A prompt a line, lines ending with \n alone: <c>{"prompt": …}</c> or <c>{"prompt_ids": […]}</c>; blank lines are
+    /// passed over.
     /// </summary>
     public static IReadOnlyList<Prompt> ReadLines(string path, CliConsole console)
     {
@@ -137,7 +139,8 @@ internal static class Prompts
             $"{where} has to be an object with either \"prompt\" (a text) or \"prompt_ids\" (a list of token ids).");
     }
 
-    private static int ParseId(JsonElement id, string where) => id.TryGetInt32(out var value) && value >= 0
+    private static int ParseId(JsonElement id, string where) =>
+        id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out var value) && value >= 0
         ? value
         : throw new TorchKvException(
             $"{where}: prompt_ids holds {Values.Shorten(id.GetRawText())}, which is not a token id.");

@@ -11,10 +11,14 @@ internal sealed record TorchFacts(string? Version, IReadOnlyList<string> Devices
 {
     public static TorchFacts Find() => Libtorch.Problem is { } problem ? new TorchFacts(null, ["cpu"], problem) : Ask();
 
-    /// <summary>The number of CUDA devices; 0 where there is no libtorch, or one without CUDA. Does not load libtorch where no NVIDIA driver is.</summary>
+    /// <summary>
+    /// The number of CUDA devices; 0 where there is no libtorch, or one without CUDA. Does not load libtorch where no
+    /// NVIDIA driver is.
+    /// </summary>
     public static int CudaDevices()
     {
-        if (OperatingSystem.IsMacOS() || (OperatingSystem.IsLinux() && !File.Exists("/proc/driver/nvidia/version") && !File.Exists("/dev/nvidiactl") && !File.Exists("/dev/dxg")))
+        string[] drivers = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"];
+        if (OperatingSystem.IsMacOS() || (OperatingSystem.IsLinux() && !drivers.Any(File.Exists)))
         {
             return 0;
         }
