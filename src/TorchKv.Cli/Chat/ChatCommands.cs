@@ -111,7 +111,7 @@ internal sealed class ChatCommands(
                 await conversation.Current.Session.SaveAsync(path + ".kv").ConfigureAwait(false);
             }
         }
-        catch (Exception error) when (error is TorchKvException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is TorchKvException || WriteErrors.IsWriteError(error))
         {
             console.Warn($"{error.Message} The text is saved; keys and values will be computed again.");
         }

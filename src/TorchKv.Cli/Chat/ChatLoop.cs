@@ -3,6 +3,7 @@ using System.Text;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Chat;
@@ -77,7 +78,7 @@ internal sealed class ChatLoop : IAsyncDisposable
                     await TurnAsync(line, cancellationToken).ConfigureAwait(false);
                 }
             }
-            catch (Exception error) when (error is TorchKvException or IOException or UnauthorizedAccessException)
+            catch (Exception error) when (error is TorchKvException || WriteErrors.IsWriteError(error))
             {
                 _output.Refuse(error.Message);
             }

@@ -14,6 +14,11 @@ internal sealed class Answer
 
     public List<ScoredToken> LogProbs { get; } = [];
 
+    /// <summary>
+    /// The log-probabilities of the prompt's tokens from the second on; empty where they were not asked for.
+    /// </summary>
+    public IReadOnlyList<ScoredToken> PromptLogProbs { get; private set; } = [];
+
     public FinishReason? FinishReason { get; private set; }
 
     /// <summary>A beam's score.</summary>
@@ -24,6 +29,7 @@ internal sealed class Answer
         Ids.AddRange(piece.TokenIds);
         _text.Append(piece.Text);
         LogProbs.AddRange(piece.LogProbs.Take(piece.TokenIds.Count));
+        PromptLogProbs = piece.PromptLogProbs ?? PromptLogProbs;
         FinishReason = piece.FinishReason ?? FinishReason;
         Score = piece.Score ?? Score;
     }

@@ -54,8 +54,8 @@ internal sealed class CompareCommand : CliCommand
     [
         "Each step takes the best token. 'early' and 'late' are the median times of the first and last fifth of the "
         + "tokens, at most twenty of each; the first token is left out, since its time includes the prompt's. A "
-        + "sliding window is as wide as kv_window_size says, or else as the context; a window that is narrower than the text "
-        + "changes what the model sees. 'quantized' rounds keys and values to int8, so that its text may differ from "
+        + "sliding window is as wide as kv_window_size says, or else as the context; a window that is narrower than "
+        + "the text changes what the model sees. 'quantized' rounds keys and values to int8, so that its text may differ from "
         + "the others where two tokens are almost equally likely.",
         "--config reads vocab_size, context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias and, optionally, "
         + "kv_window_size.",

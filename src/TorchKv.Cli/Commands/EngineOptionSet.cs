@@ -28,6 +28,8 @@ internal sealed class EngineOptionSet
         0,
         GenerationOptions.MaxLogProbs,
         "each new token's log-probability and the N best ones', with --json");
+    private readonly Option<bool> _promptLogProbs = Values.Flag(
+        "--prompt-logprobs", "each prompt token's log-probability, null for the first, with --json");
     private readonly Option<int?> _priority = Values.Integer(
         "--priority", "N", int.MinValue, int.MaxValue, "among requests the lower number runs first (0)");
     private readonly Option<float?> _deadline = Values.Real(
@@ -46,7 +48,7 @@ internal sealed class EngineOptionSet
 
     public IReadOnlyList<Option> Beams => [_numBeams, _lengthPenalty, _earlyStopping, _numReturn];
 
-    public IReadOnlyList<Option> Samples => [_samples, _logProbs];
+    public IReadOnlyList<Option> Samples => [_samples, _logProbs, _promptLogProbs];
 
     public IReadOnlyList<Option> Scheduling => [_priority, _deadline, _lookup];
 
@@ -58,15 +60,19 @@ internal sealed class EngineOptionSet
     /// <exception cref="UsageException">Options contradict each other.</exception>
     public GenerationOptions Read(ParseResult parsed, GenerationOptions options, bool isJson)
     {
-        if (parsed.GetValue(_logProbs) is not null && !isJson)
+        Option? jsonOnly = parsed.GetValue(_logProbs) is not null ? _logProbs
+            : parsed.GetValue(_promptLogProbs) ? _promptLogProbs
+            : null;
+        if (jsonOnly is not null && !isJson)
         {
-            throw new UsageException("--logprobs goes with --json.");
+            throw new UsageException($"{jsonOnly.Name} goes with --json.");
         }
 
         options = options with
         {
             Samples = parsed.GetValue(_samples) ?? 1,
             LogProbs = parsed.GetValue(_logProbs),
+            PromptLogProbs = parsed.GetValue(_promptLogProbs),
             Priority = parsed.GetValue(_priority) ?? 0,
             Deadline = parsed.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             Beams = ReadBeams(parsed),

@@ -31,9 +31,15 @@ internal static class GenerationJson
             writer.WriteEndObject();
             WriteTimings(writer, timings);
             WriteCache(writer, cache);
+            if (format.Options.PromptLogProbs)
+            {
+                // The first token has no token before it, so it has no probability
+                WriteLogProbs(writer, "prompt_logprobs", [null, .. best.PromptLogProbs]);
+            }
+
             if (format.Options.LogProbs is not null)
             {
-                WriteLogProbs(writer, best.LogProbs);
+                WriteLogProbs(writer, "logprobs", best.LogProbs);
             }
 
             if (isBeams || answers.Length > 1)
@@ -95,7 +101,7 @@ internal static class GenerationJson
                 writer.WriteString("finish_reason", Reason(answer));
                 if (format.Options.LogProbs is not null)
                 {
-                    WriteLogProbs(writer, answer.LogProbs);
+                    WriteLogProbs(writer, "logprobs", answer.LogProbs);
                 }
             }
 
@@ -105,11 +111,17 @@ internal static class GenerationJson
         writer.WriteEndArray();
     }
 
-    private static void WriteLogProbs(Utf8JsonWriter writer, List<ScoredToken> tokens)
+    private static void WriteLogProbs(Utf8JsonWriter writer, string name, IEnumerable<ScoredToken?> tokens)
     {
-        writer.WriteStartArray("logprobs");
+        writer.WriteStartArray(name);
         foreach (var token in tokens)
         {
+            if (token is null)
+            {
+                writer.WriteNullValue();
+                continue;
+            }
+
             writer.WriteStartObject();
             writer.WriteNumber("id", token.TokenId);
             writer.WriteNumber("logprob", token.LogProbability);
