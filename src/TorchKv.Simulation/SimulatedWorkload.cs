@@ -95,7 +95,12 @@ internal static class SimulatedWorkload
     /// </exception>
     public static IReadOnlyList<SimulatedRequest> Read(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(path);
+        if (path.Length == 0)
+        {
+            throw new RequestException("'' is no name of a file; give the path of a file to read.");
+        }
+
         var requests = new List<SimulatedRequest>();
         var prefixes = new Dictionary<string, string>(StringComparer.Ordinal);
         var number = 0;

@@ -49,6 +49,45 @@ public sealed class CommandLineFuzzTests
         Assert.All(codes, count => Assert.InRange(count, 5, 295));
     }
 
+    [Fact]
+    public async Task EveryOptionTakesOrRefusesWhatIsOutOfItsRange()
+    {
+        string[] values = ["", " ", "-1", "0", "NaN", "1e400", "99999999999999999999", "-99999999999999999999", "nowhere/x"];
+        var console = new CliConsole(TextWriter.Null, TextWriter.Null, () => Stream.Null);
+        var codes = new int[3];
+        foreach (var command in CliApplication.CreateRoot(console, null).Subcommands)
+        {
+            foreach (var option in command.Options.Where(option => option.Arity.MaximumNumberOfValues > 0))
+            {
+                foreach (var value in values)
+                {
+                    // A name without a folder would be a file in the folder that the tests run in
+                    var isFile = option.HelpName?.Contains("FILE", StringComparison.Ordinal) == true;
+                    string[] given = isFile && value is not ("" or "nowhere/x") ? [] : [option.Name, value];
+                    codes[await Run([command.Name, .. given, .. Needs(command, option)])]++;
+                }
+            }
+        }
+
+        Assert.All(codes, count => Assert.InRange(count, 10, int.MaxValue));
+    }
+
+    // What a command needs to run, without the option that is tried; what is slow gets a model that is not there
+    private static IEnumerable<string> Needs(Command command, Option tried)
+    {
+        (string Name, string Value)[] needs =
+        [
+            ("--model", command.Name is "compare" or "demo" or "check-port" ? "nowhere" : s_model),
+            ("--prompt-ids", "1,2"), ("--max-new-tokens", "2"), ("--requests", "10"), ("--layers", "2"),
+            ("--heads", "2"), ("--head-dim", "4"), ("--tokens", "8"),
+        ];
+        var has = command.Options.Select(option => option.Name).ToHashSet();
+        var words = needs
+            .Where(need => has.Contains(need.Name) && need.Name != tried.Name)
+            .SelectMany(need => (string[])[need.Name, need.Value]);
+        return has.Contains("--synthetic") ? words.Append("--synthetic") : words;
+    }
+
     private static List<string> RandomLine(Random random, Command command, string[] paths)
     {
         var line = new List<string> { command.Name };

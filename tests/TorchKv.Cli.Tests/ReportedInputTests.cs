@@ -18,14 +18,17 @@ public sealed class ReportedInputTests
     [InlineData("plan --layers 2 --heads 2 --head-dim 4 --tokens 8")]
     [InlineData("tokenize --prompt x")]
     [InlineData("generate --prompt Once --max-new-tokens 3")]
+    [InlineData("chat --max-new-tokens 3")]
+    [InlineData("logits --prompt-ids 1,2")]
+    [InlineData("compare --prompt-ids 1,2 --new-tokens 3 --runner cpu")]
+    [InlineData("simulate --synthetic --requests 10")]
     [InlineData("--help")]
     public async Task OutputThatCannotBeWrittenIsOneLineAndExitCode1(string arguments)
     {
         var error = new StringWriter { NewLine = "\n" };
         await using var full = new StreamWriter(new FullDevice(), new UTF8Encoding(false), 16) { AutoFlush = false };
-        var console = new CliConsole(full, error, () => Stream.Null);
-        string[] model = arguments.StartsWith("tokenize", StringComparison.Ordinal)
-            || arguments.StartsWith("generate", StringComparison.Ordinal)
+        var console = new CliConsole(full, error, () => new MemoryStream("Once\n"u8.ToArray()));
+        string[] model = arguments.Split(' ')[0] is "tokenize" or "generate" or "chat" or "logits" or "compare"
             ? ["--model", s_storyteller]
             : [];
 
@@ -67,8 +70,20 @@ public sealed class ReportedInputTests
     [InlineData("generate --prompts")]
     [InlineData("perplexity --file")]
     [InlineData("perplexity --ids-file")]
-    public Task AnEmptyNameOfAFileToReadIsOneSentence(string arguments) =>
-        Fails("'' is no name of a file", [.. arguments.Split(' '), "", "--model", s_storyteller]);
+    [InlineData("compare --config", false)]
+    [InlineData("simulate --trace", false)]
+    public Task AnEmptyNameOfAFileToReadIsOneSentence(string arguments, bool takesModel = true) => Fails(
+        "'' is no name of a file",
+        [.. arguments.Split(' '), "", .. (string[])(takesModel ? ["--model", s_storyteller] : [])]);
+
+    [Fact]
+    public void EveryCommandTakesJson()
+    {
+        var console = new CliConsole(TextWriter.Null, TextWriter.Null, () => Stream.Null);
+        Assert.All(
+            CliApplication.CreateRoot(console, null).Subcommands,
+            command => Assert.Contains(command.Options, option => option.Name == "--json"));
+    }
 
     [Fact]
     public async Task IdsNeedNoTokenizerThatCanBeUsed()

@@ -8,7 +8,7 @@ using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.Chat;
 
-/// <summary>The lines of a chat that begin with <c>/</c>.</summary>
+/// <summary>Carries out the lines of a chat that begin with <c>/</c>.</summary>
 internal sealed class ChatCommands(
     CliConsole console, Engine engine, Conversation conversation, ChatOutput output, ChatCounters counters)
 {
@@ -23,7 +23,7 @@ internal sealed class ChatCommands(
         /exit            ends (so does the end of the input)
         """;
 
-    /// <summary>Obeys a command, or refuses it and leaves the conversation as it was.</summary>
+    /// <summary>Carries out a command. A command that is refused leaves the conversation as it was.</summary>
     /// <exception cref="TorchKvException">There is no such command, or it cannot be obeyed.</exception>
     public async Task ObeyAsync(string line)
     {
@@ -69,7 +69,7 @@ internal sealed class ChatCommands(
         }
     }
 
-    /// <summary>Reads a saved conversation in place of this one.</summary>
+    /// <summary>Replaces the conversation by one from a file.</summary>
     public async Task LoadAsync(string path)
     {
         var content = ConversationFile.Load(path, Identity, engine.Model.VocabSize, engine.Model.ContextLength);

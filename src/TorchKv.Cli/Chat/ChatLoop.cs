@@ -3,13 +3,13 @@ using System.Text;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Chat;
 
 /// <summary>
-/// Reads lines: one that begins with <c>/</c> is a command, any other continues the text and is continued by the model.
+/// Reads the lines of a chat. A line that begins with <c>/</c> is a command. Any other line is added to the text, and
+/// the model continues it.
 /// </summary>
 internal sealed class ChatLoop : IAsyncDisposable
 {
@@ -32,7 +32,8 @@ internal sealed class ChatLoop : IAsyncDisposable
     }
 
     /// <summary>
-    /// Chats until the input ends. With a file it goes on from what the file holds, and saves to it however it ends.
+    /// Chats until the input ends. With a session file, the chat continues the file's conversation, and saves the
+    /// conversation when it ends for any reason.
     /// </summary>
     /// <param name="session">The file; null: none. It need not be there yet.</param>
     /// <param name="cancellationToken">Ends the turn that runs, which keeps what it has made.</param>
@@ -78,7 +79,7 @@ internal sealed class ChatLoop : IAsyncDisposable
                     await TurnAsync(line, cancellationToken).ConfigureAwait(false);
                 }
             }
-            catch (Exception error) when (error is TorchKvException || WriteErrors.IsWriteError(error))
+            catch (TorchKvException error)
             {
                 _output.Refuse(error.Message);
             }

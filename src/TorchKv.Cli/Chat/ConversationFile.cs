@@ -51,12 +51,14 @@ internal static class ConversationFile
         return [.. checksum, (byte)'\n', .. content, (byte)'\n'];
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <summary>Reads a file that <see cref="Save"/> wrote.</summary>
     /// <param name="path">The file.</param>
     /// <param name="model">The identity of the model that is to go on with it.</param>
     /// <param name="vocabulary">The model's.</param>
     /// <param name="context">The model's.</param>
-    /// <exception cref="TorchKvException">The file is damaged, of another version or of another model.</exception>
+    /// <exception cref="TorchKvException">
+    /// The file cannot be read, is damaged, of another version or of another model.
+    /// </exception>
     public static ConversationContent Load(string path, string model, int vocabulary, int context)
     {
         var content = ReadChecked(path);
@@ -98,14 +100,28 @@ internal static class ConversationFile
             && (branch.Turns.Count == 0 || branch.Turns[^1] <= branch.Ids.Count);
     }
 
+    private static byte[] ReadFile(string path)
+    {
+        try
+        {
+            return new FileInfo(path).Length <= LargestFile
+                ? File.ReadAllBytes(path)
+                : throw new TorchKvException(
+                    $"{path} is larger than {LargestFile} bytes; it is no saved conversation.");
+        }
+        catch (FileNotFoundException error)
+        {
+            throw new TorchKvException($"{path} is not there; check the path.", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new TorchKvException($"{path} cannot be read: {error.Message}", error);
+        }
+    }
+
     private static ReadOnlyMemory<byte> ReadChecked(string path)
     {
-        if (new FileInfo(path).Length > LargestFile)
-        {
-            throw new TorchKvException($"{path} is larger than {LargestFile} bytes; it is no saved conversation.");
-        }
-
-        var bytes = File.ReadAllBytes(path);
+        var bytes = ReadFile(path);
         var end = Array.IndexOf(bytes, (byte)'\n');
         var isWhole = end == 64 && bytes.Length > end + 2 && bytes[^1] == '\n';
         var content = isWhole ? bytes.AsMemory(end + 1, bytes.Length - end - 2) : default;

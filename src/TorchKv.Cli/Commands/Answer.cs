@@ -3,7 +3,7 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>One sample or beam of one prompt, put together from its pieces.</summary>
+/// <summary>One sample or beam of one prompt, joined from its pieces.</summary>
 internal sealed class Answer
 {
     private readonly StringBuilder _text = new();

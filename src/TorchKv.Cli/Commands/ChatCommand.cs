@@ -7,7 +7,10 @@ using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>Turn by turn over the engine's sessions: a turn costs its new tokens.</summary>
+/// <summary>
+/// The command <c>chat</c>: continues a text turn by turn in a session of the engine, so that a turn computes its new
+/// tokens only.
+/// </summary>
 internal sealed class ChatCommand : CliCommand
 {
     public const string CommandName = "chat";

@@ -10,7 +10,10 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>The same prompt through every cache: what each costs, and whether the text is the same.</summary>
+/// <summary>
+/// The command <c>compare</c>: generates from one prompt with each kind of cache, and shows the times, the sizes and
+/// whether the texts are the same.
+/// </summary>
 internal sealed class CompareCommand : CliCommand
 {
     public const string CommandName = "compare";
@@ -55,8 +58,8 @@ internal sealed class CompareCommand : CliCommand
         "Each step takes the best token. 'early' and 'late' are the median times of the first and last fifth of the "
         + "tokens, at most twenty of each; the first token is left out, since its time includes the prompt's. A "
         + "sliding window is as wide as kv_window_size says, or else as the context; a window that is narrower than "
-        + "the text changes what the model sees. 'quantized' rounds keys and values to int8, so that its text may differ from "
-        + "the others where two tokens are almost equally likely.",
+        + "the text changes what the model sees. 'quantized' rounds keys and values to int8, so that its text may "
+        + "differ from the others where two tokens are almost equally likely.",
         "--config reads vocab_size, context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias and, optionally, "
         + "kv_window_size.",
     ];
@@ -98,7 +101,8 @@ internal sealed class CompareCommand : CliCommand
     }
 
     /// <summary>
-    /// A checkpoint under the port, and beside it under the CPU runner, or under the one runner that was asked for.
+    /// Loads a checkpoint into the port and also into the CPU runner; where the command line names a runner, into that
+    /// one only.
     /// </summary>
     internal static async Task<List<IComparison>> LoadAsync(
         ModelRequest request, CliConsole console, CancellationToken cancellationToken)

@@ -5,7 +5,7 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>The options of a request that an engine serves and the port's own loop does not.</summary>
+/// <summary>The options of <c>generate</c> that the engine serves and the port's own loop does not.</summary>
 internal sealed class EngineOptionSet
 {
     private readonly Option<int?> _numBeams = Values.Integer("--num-beams", "N", 1, 256, "beam search with N beams");
@@ -52,11 +52,11 @@ internal sealed class EngineOptionSet
 
     public IReadOnlyList<Option> Scheduling => [_priority, _deadline, _lookup];
 
-    /// <summary>The first of these options that was given; null: none was.</summary>
+    /// <summary>The name of the first of these options on the command line; null where there is none.</summary>
     public string? Given(ParseResult parsed) => ((Option[])[.. Beams, .. Samples, .. Scheduling])
         .FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false })?.Name;
 
-    /// <summary>The options with those of this set.</summary>
+    /// <summary>Adds the options of this set to others.</summary>
     /// <exception cref="UsageException">Options contradict each other.</exception>
     public GenerationOptions Read(ParseResult parsed, GenerationOptions options, bool isJson)
     {

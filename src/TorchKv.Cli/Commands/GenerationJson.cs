@@ -5,10 +5,10 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>The JSON of <c>generate</c>: the answer to one prompt.</summary>
+/// <summary>Writes the answers of <c>generate --json</c>.</summary>
 internal static class GenerationJson
 {
-    /// <summary>Writes one prompt's answer as a line.</summary>
+    /// <summary>Writes the answer to one prompt as a line of JSON.</summary>
     public static void Write(
         CliConsole console,
         int[] prompt,
@@ -49,7 +49,7 @@ internal static class GenerationJson
         });
     }
 
-    /// <summary>A cache's kind and size.</summary>
+    /// <summary>Writes a cache's kind and size.</summary>
     public static void WriteCache(Utf8JsonWriter writer, CacheReport cache)
     {
         writer.WriteStartObject("cache");
@@ -60,7 +60,7 @@ internal static class GenerationJson
         writer.WriteEndObject();
     }
 
-    /// <summary>A list of ids.</summary>
+    /// <summary>Writes a list of token ids.</summary>
     public static void WriteIds(Utf8JsonWriter writer, string name, IReadOnlyList<int> ids)
     {
         writer.WriteStartArray(name);

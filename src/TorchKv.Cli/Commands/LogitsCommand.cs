@@ -9,7 +9,10 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>A prompt's logits, to look at or to hold against another implementation's.</summary>
+/// <summary>
+/// The command <c>logits</c>: shows a prompt's logits, or writes them to a file for a comparison with another
+/// implementation.
+/// </summary>
 internal sealed class LogitsCommand : CliCommand
 {
     public const string CommandName = "logits";

@@ -11,7 +11,9 @@ using TorchKv.Simulation;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>Scheduling policies at a scale that no machine here has.</summary>
+/// <summary>
+/// The command <c>simulate</c>: runs the scheduler without a model on large workloads, to compare scheduling policies.
+/// </summary>
 internal sealed class SimulateCommand : CliCommand
 {
     public const string CommandName = "simulate";
@@ -96,8 +98,8 @@ internal sealed class SimulateCommand : CliCommand
         "No model runs. A step takes step-ms + token-us · tokens + context-ns · tokens read, in simulated time. "
         + "Scheduler, pool and prefix index are the engine's own, and a workload always gives the same answer. All "
         + "times are seconds of simulated time: 'first' is from arrival to a request's first token, 'next' from one "
-        + "token to the next, both as the median and the 99th percentile. 'hits' is the share of prompt tokens found in the "
-        + "prefix cache.",
+        + "token to the next, both as the median and the 99th percentile. 'hits' is the share of prompt tokens found "
+        + "in the prefix cache.",
     ];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)

@@ -4,7 +4,7 @@ using TorchKv.Runtime.Scheduling;
 namespace TorchKv.Cli.Commands;
 
 /// <summary>
-/// Which policies a simulation sets side by side: each named one under each token budget and each chunk size.
+/// Makes the list of policies that a simulation compares: each named policy with each token budget and each chunk size.
 /// </summary>
 internal static class SimulatedPolicies
 {
@@ -24,7 +24,7 @@ internal static class SimulatedPolicies
 
     public static string Names { get; } = string.Join(", ", s_policies.Select(policy => policy.Key));
 
-    /// <summary>The policies, in the order asked for.</summary>
+    /// <summary>Gives the policies in the order of the command line.</summary>
     /// <param name="asked">
     /// Names with commas between; null: all of them, or first-come alone where budgets or chunks are compared.
     /// </param>

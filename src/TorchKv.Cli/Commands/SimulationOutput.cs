@@ -6,7 +6,7 @@ using TorchKv.Simulation;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>What policies did with one workload: as a table, as JSON, as a drawing.</summary>
+/// <summary>Shows how several scheduling policies served one workload: as a table, as JSON or as a chart.</summary>
 internal sealed class SimulationOutput(
     CliConsole console,
     IReadOnlyList<SimulatedRequest> requests,
@@ -34,7 +34,8 @@ internal sealed class SimulationOutput(
     }
 
     /// <summary>
-    /// A row a policy; columns that say the same in every row are left out, so that the rest fits a terminal.
+    /// Writes a table with a row for each policy. Columns that say the same in every row are left out, so that the
+    /// others fit a terminal.
     /// </summary>
     public void WriteTable()
     {
@@ -103,7 +104,7 @@ internal sealed class SimulationOutput(
         writer.WriteEndArray();
     });
 
-    /// <summary>The requests that wait, against virtual time.</summary>
+    /// <summary>Draws the number of waiting requests over simulated time.</summary>
     public string Plot() => new LineChart(
         "Requests that wait",
         "seconds of virtual time",

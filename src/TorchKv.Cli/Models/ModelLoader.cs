@@ -7,12 +7,12 @@ using TorchKv.Runtime.Text;
 namespace TorchKv.Cli.Models;
 
 /// <summary>
-/// Loads models for commands: off the calling thread, with a note on a terminal, and given up as soon as it is
-/// interrupted.
+/// Loads models for commands on another thread, so that an interrupt ends the loading at once. On a terminal a note
+/// says that a model is being loaded.
 /// </summary>
 internal static class ModelLoader
 {
-    /// <summary>A model behind an engine, with its tokenizer.</summary>
+    /// <summary>Loads a model and its tokenizer into an engine.</summary>
     public static Task<LoadedModel> LoadAsync(
         ModelRequest request, CliConsole console, CancellationToken cancellationToken) => LoadAsync(
         request,
@@ -37,7 +37,7 @@ internal static class ModelLoader
         },
         cancellationToken);
 
-    /// <summary>A model on a runner that no engine owns.</summary>
+    /// <summary>Loads a model on a runner without an engine.</summary>
     public static Task<LoadedRunner> LoadRunnerAsync(
         ModelRequest request, CliConsole console, CancellationToken cancellationToken) =>
         LoadAsync(
@@ -46,7 +46,7 @@ internal static class ModelLoader
             checkpoint => RunnerLoader.Load(request, checkpoint, cancellationToken),
             cancellationToken);
 
-    /// <summary>The port's model, with a cache of its own.</summary>
+    /// <summary>Loads the port's model, which has its own cache and needs no engine.</summary>
     // Not inlined: it names TorchSharp's types
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static Task<PortModel> LoadPortAsync(
@@ -60,7 +60,7 @@ internal static class ModelLoader
         },
         cancellationToken);
 
-    /// <summary>The folder's tokenizer. The model takes ids without one.</summary>
+    /// <summary>Loads the folder's tokenizer. A model can be used by token ids without one.</summary>
     /// <param name="directory">The model's folder.</param>
     /// <param name="problem">Why a tokenizer that is there cannot be used; otherwise null.</param>
     /// <returns>Null where there is none, or one that cannot be used.</returns>

@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 namespace TorchKv.Cli.Models;
 
 /// <summary>
-/// The port's model on libtorch, with a cache of its own kind: for <c>compare</c> and for <c>generate --cache</c>.
+/// The port's model on libtorch, with one of the port's own KV caches. <c>compare</c> and <c>generate --cache</c> run
+/// it without the engine.
 /// </summary>
 internal sealed class PortModel : IDisposable
 {
@@ -22,7 +23,7 @@ internal sealed class PortModel : IDisposable
     /// <summary>Model, library, device, threads and dtype, in words.</summary>
     public string Description { get; }
 
-    /// <summary>A checkpoint.</summary>
+    /// <summary>Loads a checkpoint.</summary>
     public static PortModel Load(ModelRequest request, Checkpoint checkpoint, CancellationToken cancellationToken)
     {
         var device = Prepare(request);
@@ -31,7 +32,8 @@ internal sealed class PortModel : IDisposable
     }
 
     /// <summary>
-    /// Random weights, made as the article's scripts make them: the seed, then the model on the CPU, then the device.
+    /// Makes a model with random weights in the order of the article's scripts, so that a seed gives the same weights:
+    /// first the seed is set, then the model is made on the CPU, then it is moved to the device.
     /// </summary>
     /// <param name="configJson">A configuration under the article's keys; null: the article's GPT-2 124M.</param>
     /// <param name="seed">For torch's generator.</param>

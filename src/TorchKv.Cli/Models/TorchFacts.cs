@@ -3,7 +3,7 @@ using TorchSharp;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>Which libtorch is here, if any, and its devices. To find out loads it.</summary>
+/// <summary>The version and the devices of libtorch on this machine. Reading them loads libtorch.</summary>
 /// <param name="Version">libtorch's version; null where it cannot be used.</param>
 /// <param name="Devices">The devices: <c>cpu</c> always.</param>
 /// <param name="Problem">Why libtorch cannot be used.</param>

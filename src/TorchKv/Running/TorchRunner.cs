@@ -11,8 +11,8 @@ using static TorchSharp.torch;
 namespace TorchKv.Running;
 
 /// <summary>
-/// Runs the port's modules over a paged pool of KV blocks on any device: prefill, chunks of a prompt, decode and any
-/// mixture in one step.
+/// Runs the port's modules over a paged pool of KV blocks on any device. One step takes any mixture of whole prompts,
+/// chunks of prompts and decodes.
 /// </summary>
 /// <remarks>
 /// A step uploads its numbers once and reads its logits once: that is the only time it waits for the device. Logits
@@ -103,7 +103,9 @@ public sealed class TorchRunner : IModelRunner, IKvReader
     /// <summary>The dtype of keys and values.</summary>
     public ScalarType KvDType => _pool.dtype;
 
-    /// <summary>How keys and values come about, for <c>ModelIdentity.OfFolder</c>.</summary>
+    /// <summary>
+    /// The runner's name and dtypes, which decide the keys and values, for <c>ModelIdentity.OfFolder</c>.
+    /// </summary>
     public string Kept => $"torch {DType} {KvDType}";
 
     /// <summary>Loads a checkpoint in HuggingFace's layout.</summary>
@@ -334,8 +336,8 @@ public sealed class TorchRunner : IModelRunner, IKvReader
     }
 
     /// <summary>
-    /// weights · values where a weight of 0 times NaN or infinity is 0: a token must not be spoilt by one that comes
-    /// after it, a draft that will be rejected for instance.
+    /// Computes weights · values, where a weight of 0 times NaN or infinity is 0. Otherwise a later token with NaN
+    /// values, a draft that will be rejected for instance, would change an earlier one.
     /// </summary>
     private static Tensor WeightedValues(Tensor weights, Tensor values)
     {
