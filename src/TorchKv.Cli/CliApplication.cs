@@ -5,6 +5,7 @@ using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Commands;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli;
 
@@ -89,7 +90,9 @@ internal static class CliApplication
         }
     }
 
-    /// <summary>Writes what is left of the output. Where it cannot be written, the reason goes to standard error.</summary>
+    /// <summary>
+    /// Writes what is left of the output. Where it cannot be written, the reason goes to standard error.
+    /// </summary>
     private static bool TryFlush(CliConsole console)
     {
         try
@@ -97,10 +100,10 @@ internal static class CliApplication
             console.Out.Flush();
             return true;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (WriteErrors.IsWriteError(error))
         {
-            console.Error.WriteLine(
-                $"torchkv: {console.ErrorStyle.Red($"standard output cannot be written: {error.Message}")}");
+            var reason = $"standard output cannot be written: {WriteErrors.Reason(error)}";
+            console.Error.WriteLine($"torchkv: {console.ErrorStyle.Red(reason)}");
             return false;
         }
     }
@@ -170,7 +173,8 @@ internal static class CliApplication
         FileNotFoundException { FileName: { } file } => $"{file} is not there; check the path.",
         DirectoryNotFoundException => $"{error.Message.TrimEnd('.')}; check the path.",
         UnauthorizedAccessException => $"{error.Message.TrimEnd('.')}; check the file's permissions.",
-        IOException or NotSupportedException => error.Message.Split('\n')[0].TrimEnd(),
+        _ when WriteErrors.IsWriteError(error) => WriteErrors.Reason(error).Split('\n')[0].TrimEnd(),
+        NotSupportedException => error.Message.Split('\n')[0].TrimEnd(),
         OutOfMemoryException => "out of memory: a smaller batch, context or model needs less; 'torchkv "
             + "plan' shows how much.",
         ExternalException => $"libtorch: {error.Message.Split('\n')[0].TrimEnd()}",

@@ -18,8 +18,9 @@ public static class EngineExtensions
     {
         ArgumentNullException.ThrowIfNull(engine);
         var tokenizer = engine.Tokenizer
-            ?? throw new RequestException(
-                "The engine has no vocabulary, so it cannot read messages; load one with vocab.json.");
+            ?? throw new RequestException(engine.TokenizerProblem is { } problem
+                ? $"The model's tokenizer cannot be used, so messages cannot be read: {problem}"
+                : "The engine has no vocabulary, so it cannot read messages; load one with vocab.json.");
         return new EngineChatClient(engine, tokenizer, template, modelId);
     }
 }

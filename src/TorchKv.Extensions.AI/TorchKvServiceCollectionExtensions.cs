@@ -63,8 +63,7 @@ public static class TorchKvServiceCollectionExtensions
             .GetAwaiter()
             .GetResult());
         Singleton<IGenerator>(services, key, provider => EngineOf(provider, key));
-        Singleton<Gpt2Tokenizer>(services, key, provider => EngineOf(provider, key).Tokenizer
-            ?? throw new RequestException($"{directory} has no vocabulary."));
+        Singleton<Gpt2Tokenizer>(services, key, provider => TokenizerOf(EngineOf(provider, key), directory));
         Singleton<IChatTemplate>(services, key, _ => options.Template ?? ChatTemplates.OfModel(directory));
         Singleton<IChatClient>(services, key, provider => EngineOf(provider, key).AsIChatClient(
             key is null
@@ -81,6 +80,11 @@ public static class TorchKvServiceCollectionExtensions
 
     private static Engine EngineOf(IServiceProvider provider, object? key)
         => key is null ? provider.GetRequiredService<Engine>() : provider.GetRequiredKeyedService<Engine>(key);
+
+    private static Gpt2Tokenizer TokenizerOf(Engine engine, string directory) => engine.Tokenizer
+        ?? throw new RequestException(engine.TokenizerProblem is { } problem
+            ? $"The model's tokenizer cannot be used: {problem}"
+            : $"{directory} has no vocabulary.");
 
     private static void Singleton<T>(IServiceCollection services, object? key, Func<IServiceProvider, T> make)
         where T : class

@@ -38,6 +38,16 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         Gpt2Tokenizer? tokenizer = null,
         EngineOptions? options = null,
         IModelRunner? draft = null)
+        : this(runner, tokenizer, tokenizerProblem: null, options, draft)
+    {
+    }
+
+    private Engine(
+        IModelRunner runner,
+        Gpt2Tokenizer? tokenizer,
+        string? tokenizerProblem,
+        EngineOptions? options,
+        IModelRunner? draft)
     {
         ArgumentNullException.ThrowIfNull(runner);
         if (draft is not null && draft.Model.VocabSize != runner.Model.VocabSize)
@@ -48,7 +58,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         }
 
         _runner = runner;
-        Tokenizer = tokenizer;
+        (Tokenizer, TokenizerProblem) = (tokenizer, tokenizerProblem);
         ModelIdentity = options?.ModelIdentity;
         _loop = new EngineLoop(runner, tokenizer, draft, options ?? new EngineOptions());
         _rules = new RequestRules(
@@ -56,12 +66,18 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
             runner.BlockSize,
             runner.BlockCount,
             _loop.Scheduling.MaxRunningSequences,
-            hasTokenizer: tokenizer is not null,
+            withoutTokenizer: tokenizer is null ? WithoutTokenizer : null,
             hasDraftModel: draft is not null);
     }
 
-    /// <summary>Turns text into ids and back; null where the engine has no vocabulary.</summary>
+    /// <summary>Turns text into ids and back; null where the engine has no tokenizer.</summary>
     public Gpt2Tokenizer? Tokenizer { get; }
+
+    /// <summary>
+    /// Why the tokenizer of the model's folder cannot be used; requests are then token ids. Null: it can be used, or
+    /// there is none.
+    /// </summary>
+    public string? TokenizerProblem { get; }
 
     /// <summary>The model's shape.</summary>
     public ModelShape Model => _runner.Model;
@@ -159,7 +175,9 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// </param>
     public Session StartSession(string? cacheSalt = null) => new(this, new SessionState(cacheSalt));
 
-    /// <summary>Begins a session that already has tokens. Their keys and values are computed with its first turn.</summary>
+    /// <summary>
+    /// Begins a session that already has tokens. Their keys and values are computed with its first turn.
+    /// </summary>
     /// <param name="tokenIds">The tokens; they are copied.</param>
     /// <param name="cacheSalt">
     /// The salt of its blocks, under which other requests find them; the salt in a turn's options is ignored.
@@ -214,7 +232,9 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     public Task<EngineSnapshot> SnapshotAsync() =>
         _loop.InvokeAsync(() => EngineSnapshot.Of(_loop.Parts.Scheduler, _loop.Parts.Blocks));
 
-    /// <summary>Forgets every cached block that no request or session uses, so that the next request finds no prefix.</summary>
+    /// <summary>
+    /// Forgets every cached block that no request or session uses, so that the next request finds no prefix.
+    /// </summary>
     public Task DropCachedBlocksAsync() => _loop.InvokeAsync(_loop.Parts.Blocks.Pool.DropCached);
 
     /// <summary>
@@ -260,11 +280,16 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(prompt);
         if (Tokenizer is null)
         {
-            throw new RequestException("The engine has no vocabulary; give the prompt as token ids.");
+            throw new RequestException($"{WithoutTokenizer}; give the prompt as token ids.");
         }
 
         return prompt.Length == 0 && Model.BosTokenId is { } bos ? [bos] : Tokenizer.Encode(prompt);
     }
+
+    /// <summary>Why the engine has no tokenizer: the beginning of a sentence.</summary>
+    private string WithoutTokenizer => TokenizerProblem is { } problem
+        ? $"The model's tokenizer cannot be used ({problem.TrimEnd('.')})"
+        : "The engine has no vocabulary";
 
     /// <summary>A salt that no other request has.</summary>
     private static string NewSalt() => Convert.ToHexString(RandomNumberGenerator.GetBytes(16));

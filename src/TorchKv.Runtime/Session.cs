@@ -76,14 +76,22 @@ public sealed class Session : IAsyncDisposable
     /// <remarks>
     /// A turn that is cancelled keeps what it generated; one that fails leaves the session as it was.
     /// </remarks>
-    public async IAsyncEnumerable<GeneratedPiece> ContinueAsync(
+    public IAsyncEnumerable<GeneratedPiece> ContinueAsync(
         IReadOnlyList<int> promptIds,
         GenerationOptions? options = null,
-        [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(promptIds);
+
+        // The caller may change its lists before it begins to read
+        return ReadTurnAsync([.. promptIds], (options ?? new GenerationOptions()).WithOwnLists(), cancellationToken);
+    }
+
+    private async IAsyncEnumerable<GeneratedPiece> ReadTurnAsync(
+        int[] promptIds, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         cancellationToken.ThrowIfCancellationRequested();
-        var generation = _engine.Submit(this, promptIds, options ?? new GenerationOptions());
+        var generation = _engine.Submit(this, promptIds, options);
         try
         {
             await foreach (var piece in generation.WithCancellation(cancellationToken).ConfigureAwait(false))
@@ -118,8 +126,8 @@ public sealed class Session : IAsyncDisposable
     /// </summary>
     /// <param name="path">The file; replaced as a whole or not at all.</param>
     /// <exception cref="RequestException">
-    /// The session is in the middle of a turn, the engine does not know its model's identity, or the salt is longer than a
-    /// file holds.
+    /// The session is in the middle of a turn, the engine does not know its model's identity, or the salt is longer
+    /// than a file holds.
     /// </exception>
     /// <exception cref="OutputFileException">The file cannot be written.</exception>
     public async Task SaveAsync(string path)

@@ -95,13 +95,20 @@ internal static class SimulatedWorkload
     /// </exception>
     public static IReadOnlyList<SimulatedRequest> Read(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(path);
+        if (path.Length == 0)
+        {
+            throw new RequestException("'' is no name of a file; give the path of a file to read.");
+        }
+
         var requests = new List<SimulatedRequest>();
         var prefixes = new Dictionary<string, string>(StringComparer.Ordinal);
         var number = 0;
         try
         {
-            foreach (var line in File.ReadLines(path, new UTF8Encoding(false, throwOnInvalidBytes: true)))
+            // Not File.ReadLines, for which \r alone ends a line too
+            var text = File.ReadAllText(path, new UTF8Encoding(false, throwOnInvalidBytes: true));
+            foreach (var line in text.Split('\n'))
             {
                 number++;
                 if (!string.IsNullOrWhiteSpace(line))
@@ -125,7 +132,7 @@ internal static class SimulatedWorkload
         }
         catch (DecoderFallbackException)
         {
-            throw new RequestException($"{path} is not UTF-8 text (after line {number}); convert it first.");
+            throw new RequestException($"{path} is not UTF-8 text; convert it first.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

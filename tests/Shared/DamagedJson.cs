@@ -16,6 +16,22 @@ internal static class DamagedJson
         $"\"{new string('x', 300)}\"",
     ];
 
+    /// <summary>The text with one to four changes, many times; equal seeds give equal samples.</summary>
+    public static IEnumerable<byte[]> Samples(string json, int count, int seed)
+    {
+        var random = new Random(seed);
+        for (var sample = 0; sample < count; sample++)
+        {
+            var changes = new uint[random.Next(1, 5)];
+            for (var change = 0; change < changes.Length; change++)
+            {
+                changes[change] = (uint)random.NextInt64(1L << 32);
+            }
+
+            yield return Change(json, changes);
+        }
+    }
+
     /// <summary>The text with one change for each number; equal numbers give equal changes.</summary>
     public static byte[] Change(string json, IReadOnlyList<uint> changes)
     {

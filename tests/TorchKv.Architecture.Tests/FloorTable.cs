@@ -17,7 +17,7 @@ internal static class FloorTable
             Checkpoints      : Contracts, Files, Configuration
             Text             : Contracts, Files
             Sampling         : Contracts
-            Paging           :
+            Paging           : Contracts
             Scheduling       : Contracts, Model, Paging
             Speculation      : Contracts, Model, Sampling, Paging, Scheduling
             Serving.Sessions : Contracts, Files, Model, Paging, Scheduling
@@ -29,7 +29,7 @@ internal static class FloorTable
             Caching : Runtime.Contracts
             Models  : Runtime.Contracts, Runtime.Configuration, Runtime.Sampling, Caching
             Loading : Runtime.Contracts, Runtime.Configuration, Runtime.Checkpoints, Models
-            Running : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Caching, Models, Loading
+            Running : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Serving, Runtime, Caching, Models, Loading
         TorchKv.Plotting
             . :
         TorchKv.Simulation
@@ -71,7 +71,7 @@ internal static class FloorTable
             Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
             Chat        : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Terminal, CommandLine, Models
             Commands    : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
-            .           : Runtime.Contracts, Terminal, CommandLine, Commands
+            .           : Runtime.Contracts, Runtime.Files, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints
             Kernels   : Runtime.Model, Runtime.Configuration, Runtime.Cpu, Runtime.Cpu.Kernels, Measuring

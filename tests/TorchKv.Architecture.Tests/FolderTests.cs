@@ -29,6 +29,16 @@ public sealed partial class FolderTests
         Mistakes.AssertNone(wrong);
     }
 
+    [Fact]
+    public void NoLineHasMoreThan120Columns()
+    {
+        var wrong = SourceFiles("src")
+            .SelectMany(path => File.ReadLines(path).Select((line, i) => (Path: path, Number: i + 1, line.Length)))
+            .Where(line => line.Length > 120)
+            .Select(line => $"{Relative(line.Path)}, line {line.Number}: {line.Length} columns");
+        Mistakes.AssertNone(wrong);
+    }
+
     private static IEnumerable<string> SourceFiles(string root)
         => Directory.EnumerateFiles(RepositoryFiles.At(root), "*.cs", SearchOption.AllDirectories)
             .Where(path => !path.Split(Path.DirectorySeparatorChar).Any(part => part is "obj" or "bin"));

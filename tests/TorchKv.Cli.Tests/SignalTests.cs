@@ -1,11 +1,14 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Cli.Tests;
 
 public class SignalTests
 {
     private const int Interrupt = 2;
+    private const int Terminate = 15;
+    private const int HangUp = 1;
 
     [Theory]
     [InlineData("torch")]
@@ -23,6 +26,39 @@ public class SignalTests
         Assert.Equal(130, run.ExitCode);
         Assert.Equal("", run.Error);
         Assert.StartsWith(",", run.Out);
+    }
+
+    [Theory]
+    [InlineData(Interrupt, true)]
+    [InlineData(Interrupt, false)]
+    [InlineData(Terminate, true)]
+    [InlineData(Terminate, false)]
+    [InlineData(HangUp, false)]
+    public async Task AChatThatIsStoppedKeepsItsTurns(int signal, bool duringATurn)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals to send.");
+        using var folder = new TemporaryFolder();
+        string[] chat =
+        [
+            "chat", "--model", RepositoryFiles.Weights("storyteller"), "--runner", "cpu", "--eos-token-id", "none",
+            "--session", folder["a.chat"],
+        ];
+        using var process = ChildProcess.Start([.. chat, "--max-new-tokens", duringATurn ? "450" : "5"]);
+        await process.StandardInput.WriteAsync("Once upon a time\n");
+        await process.StandardInput.FlushAsync();
+
+        // The turn's first character, or its whole line: the chat waits for input then
+        var read = duringATurn
+            ? ((char)process.StandardOutput.Read()).ToString()
+            : await process.StandardOutput.ReadLineAsync();
+        Assert.Equal(0, Kill(process.Id, signal));
+        var run = await ChildProcess.Finish(process, read!);
+
+        Assert.Equal(130, run.ExitCode);
+        Assert.Equal("", run.Error);
+        var later = await CommandLineRun.WithInput("/branches\n", chat);
+        Assert.Matches("\\* main  1 turns, [1-9][0-9]* tokens", later.Out);
+        Assert.True(File.Exists(folder["a.chat.kv"]));
     }
 
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Model;
 
@@ -11,11 +10,6 @@ namespace TorchKv.Benchmarks.Kernels;
 /// </summary>
 internal sealed class StepTasks
 {
-    // CpuRunner keeps its plan to itself.
-    private static readonly FieldInfo s_work = typeof(CpuRunner)
-        .GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
-        .Single(field => typeof(IPhasedWork).IsAssignableFrom(field.FieldType));
-
     private StepTasks(TaskCost[][] phases) => Phases = phases;
 
     /// <summary>Phase by phase, in the order in which tasks are claimed.</summary>
@@ -31,7 +25,7 @@ internal sealed class StepTasks
     public static StepTasks Measure(CpuRunner runner, RunnerRow[] rows, double bytes, int rounds)
     {
         runner.Step(rows, new float[rows.Length * runner.Config.VocabSize]);
-        var work = (IPhasedWork)s_work.GetValue(runner)!;
+        var work = runner.Work;
         using var workspace = new Workspace(runner.Config);
         var times = new double[work.PhaseCount][][];
         for (var round = 0; round < rounds; round++)

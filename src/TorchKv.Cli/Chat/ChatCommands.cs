@@ -1,12 +1,14 @@
 using System.Globalization;
+using System.Text;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.Chat;
 
-/// <summary>The lines of a chat that begin with <c>/</c>.</summary>
+/// <summary>Carries out the lines of a chat that begin with <c>/</c>.</summary>
 internal sealed class ChatCommands(
     CliConsole console, Engine engine, Conversation conversation, ChatOutput output, ChatCounters counters)
 {
@@ -21,7 +23,7 @@ internal sealed class ChatCommands(
         /exit            ends (so does the end of the input)
         """;
 
-    /// <summary>Obeys a command, or refuses it and leaves the conversation as it was.</summary>
+    /// <summary>Carries out a command. A command that is refused leaves the conversation as it was.</summary>
     /// <exception cref="TorchKvException">There is no such command, or it cannot be obeyed.</exception>
     public async Task ObeyAsync(string line)
     {
@@ -67,7 +69,7 @@ internal sealed class ChatCommands(
         }
     }
 
-    /// <summary>Reads a saved conversation in place of this one.</summary>
+    /// <summary>Replaces the conversation by one from a file.</summary>
     public async Task LoadAsync(string path)
     {
         var content = ConversationFile.Load(path, Identity, engine.Model.VocabSize, engine.Model.ContextLength);
@@ -94,16 +96,62 @@ internal sealed class ChatCommands(
             $"{path}: branch {conversation.Name}, {conversation.Current.Turns.Count} turns, {ids.Count} tokens");
     }
 
-    /// <summary>Writes every branch to a file, and the current one's keys and values beside it.</summary>
+    /// <summary>
+    /// Writes every branch to a file, and the current branch's keys and values to another file, FILE.kv. Where FILE.kv
+    /// cannot be written, that is a warning: keys and values can be computed again.
+    /// </summary>
+    /// <exception cref="OutputFileException">The branches cannot be written.</exception>
     public async Task SaveAsync(string path)
     {
         ConversationFile.Save(path, Identity, conversation.Content);
-        if (conversation.Current.Session.TokenIds.Count > 0)
+        try
         {
-            await conversation.Current.Session.SaveAsync(path + ".kv").ConfigureAwait(false);
+            if (conversation.Current.Session.TokenIds.Count > 0)
+            {
+                await conversation.Current.Session.SaveAsync(path + ".kv").ConfigureAwait(false);
+            }
+        }
+        catch (Exception error) when (error is TorchKvException || WriteErrors.IsWriteError(error))
+        {
+            console.Warn($"{error.Message} The text is saved; keys and values will be computed again.");
         }
 
         output.Note($"saved to {path}");
+    }
+
+    /// <summary>
+    /// Saves the conversation when the chat ends. Where the file cannot be written, the conversation goes to a file in
+    /// the folder for temporary files; where that fails too, to standard error.
+    /// </summary>
+    /// <exception cref="TorchKvException">
+    /// The file cannot be written; the message says where the conversation is.
+    /// </exception>
+    public async Task SaveAtEndAsync(string path)
+    {
+        try
+        {
+            await SaveAsync(path).ConfigureAwait(false);
+        }
+        catch (OutputFileException error)
+        {
+            var rescue = Path.Join(Path.GetTempPath(), $"torchkv-{Guid.NewGuid():N}.chat");
+            try
+            {
+                ConversationFile.Save(rescue, Identity, conversation.Content);
+            }
+            catch (OutputFileException)
+            {
+                var text = Encoding.UTF8.GetString(ConversationFile.ToBytes(Identity, conversation.Content));
+                await console.Error.WriteAsync(text).ConfigureAwait(false);
+                throw new TorchKvException(
+                    $"{error.Message.TrimEnd('.')}. The two lines above are the conversation: save them as a file, and "
+                    + "chat --session FILE continues it.",
+                    error);
+            }
+
+            throw new TorchKvException(
+                $"{error.Message.TrimEnd('.')}. The conversation is saved in {rescue} instead.", error);
+        }
     }
 
     private string Identity => engine.ModelIdentity!.ToString();

@@ -1,14 +1,14 @@
 namespace TorchKv.Cli.Chat;
 
-/// <summary>What the turns of a chat have cost.</summary>
+/// <summary>Counts the tokens that the turns of a chat computed and reused.</summary>
 internal sealed class ChatCounters
 {
     public int Turns { get; private set; }
 
-    /// <summary>Tokens of context that the turns began with.</summary>
+    /// <summary>The sum of the turns' prompt lengths, in tokens.</summary>
     public long PromptTokens { get; private set; }
 
-    /// <summary>Of these the ones whose keys and values were there already.</summary>
+    /// <summary>How many of these tokens had their keys and values in the cache.</summary>
     public long CachedTokens { get; private set; }
 
     public void Add(ChatTurn turn)

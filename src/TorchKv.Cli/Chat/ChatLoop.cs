@@ -8,7 +8,8 @@ using TorchKv.Runtime.Text;
 namespace TorchKv.Cli.Chat;
 
 /// <summary>
-/// Reads lines: one that begins with <c>/</c> is a command, any other continues the text and is continued by the model.
+/// Reads the lines of a chat. A line that begins with <c>/</c> is a command. Any other line is added to the text, and
+/// the model continues it.
 /// </summary>
 internal sealed class ChatLoop : IAsyncDisposable
 {
@@ -31,7 +32,8 @@ internal sealed class ChatLoop : IAsyncDisposable
     }
 
     /// <summary>
-    /// Chats until the input ends. With a file it goes on from what the file holds, and saves to it however it ends.
+    /// Chats until the input ends. With a session file, the chat continues the file's conversation, and saves the
+    /// conversation when it ends for any reason.
     /// </summary>
     /// <param name="session">The file; null: none. It need not be there yet.</param>
     /// <param name="cancellationToken">Ends the turn that runs, which keeps what it has made.</param>
@@ -51,7 +53,8 @@ internal sealed class ChatLoop : IAsyncDisposable
         {
             if (session is not null)
             {
-                await _commands.SaveAsync(session).ConfigureAwait(false);
+                using var saving = _console.KeepProcess();
+                await _commands.SaveAtEndAsync(session).ConfigureAwait(false);
             }
         }
     }
@@ -76,7 +79,7 @@ internal sealed class ChatLoop : IAsyncDisposable
                     await TurnAsync(line, cancellationToken).ConfigureAwait(false);
                 }
             }
-            catch (Exception error) when (error is TorchKvException or IOException or UnauthorizedAccessException)
+            catch (TorchKvException error)
             {
                 _output.Refuse(error.Message);
             }

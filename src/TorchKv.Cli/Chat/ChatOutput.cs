@@ -7,13 +7,13 @@ using TorchKv.Runtime.Text;
 namespace TorchKv.Cli.Chat;
 
 /// <summary>
-/// What <c>chat</c> shows: text as it is made, or with <c>--json</c> a line of JSON for each line of input.
+/// Shows a chat: text while it is generated, or with <c>--json</c> a line of JSON for each line of input.
 /// </summary>
 internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bool isJson)
 {
     private WordWrap? _wrap;
 
-    /// <summary>New text of a turn.</summary>
+    /// <summary>Shows new text of the turn.</summary>
     public void Add(string text)
     {
         if (isJson)
@@ -25,7 +25,7 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
         console.Out.Flush();
     }
 
-    /// <summary>A turn has ended.</summary>
+    /// <summary>Ends a turn: writes the end of its line, or its JSON.</summary>
     public void EndTurn(ChatTurn turn)
     {
         if (isJson)
@@ -43,7 +43,7 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
             + $"after {turn.FirstToken?.TotalMilliseconds:F0} ms"));
     }
 
-    /// <summary>A turn was interrupted: ends its line.</summary>
+    /// <summary>Ends the line of a turn that was interrupted.</summary>
     public void BreakTurn()
     {
         _wrap?.Finish();
@@ -51,7 +51,7 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
         console.Out.Flush();
     }
 
-    /// <summary>A command has been obeyed that leaves the conversation at a branch.</summary>
+    /// <summary>Reports that a command was done, with the branch that the conversation is at now.</summary>
     /// <param name="command">Its name.</param>
     /// <param name="conversation">The conversation.</param>
     /// <param name="showsText">Whether the branch's text is shown, so that the reader knows where it goes on.</param>
@@ -75,7 +75,7 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
         }
     }
 
-    /// <summary>The text so far, for a reader.</summary>
+    /// <summary>Shows the text so far. With <c>--json</c> it shows nothing.</summary>
     public void Show(Conversation conversation)
     {
         if (!isJson)
@@ -87,7 +87,7 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
         }
     }
 
-    /// <summary>A command's answer: lines for a reader, members of an object for a program.</summary>
+    /// <summary>Shows a command's answer: as lines, or with <c>--json</c> as an object.</summary>
     public void Answer(string command, IEnumerable<string> lines, Action<Utf8JsonWriter> members)
     {
         if (isJson)
@@ -108,7 +108,7 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
         console.Out.Flush();
     }
 
-    /// <summary>A line could not be obeyed or continued; the conversation is as it was.</summary>
+    /// <summary>Reports that a line was refused. The conversation has not changed.</summary>
     public void Refuse(string message)
     {
         console.Error.WriteLine($"torchkv: {console.ErrorStyle.Red(message)}");
@@ -118,7 +118,7 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
         }
     }
 
-    /// <summary>Something by the way, for a terminal.</summary>
+    /// <summary>Shows a remark on a terminal. Elsewhere it shows nothing.</summary>
     public void Note(string text)
     {
         if (console.ErrorIsTerminal)

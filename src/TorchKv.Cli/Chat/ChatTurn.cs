@@ -2,7 +2,7 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Chat;
 
-/// <summary>What came of one turn.</summary>
+/// <summary>The result of one turn.</summary>
 /// <param name="Text">The new text.</param>
 /// <param name="Ids">The new tokens.</param>
 /// <param name="FinishReason">Why it ended.</param>

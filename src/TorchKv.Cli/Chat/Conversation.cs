@@ -4,8 +4,8 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Cli.Chat;
 
 /// <summary>
-/// A conversation's branches: their names, and where each turn began. The tokens are those of the branches' sessions,
-/// which share the blocks of what they have in common.
+/// The branches of a conversation, with the position of each turn. Each branch is a session of the engine, and the
+/// sessions share the KV blocks of the text that they have in common.
 /// </summary>
 internal sealed class Conversation(Engine engine) : IAsyncDisposable
 {
@@ -19,20 +19,20 @@ internal sealed class Conversation(Engine engine) : IAsyncDisposable
         [FirstName] = new Branch(engine.StartSession(), []),
     };
 
-    /// <summary>The name of the branch that goes on.</summary>
+    /// <summary>The name of the current branch, which the next line continues.</summary>
     public string Name { get; private set; } = FirstName;
 
     public Branch Current => _branches[Name];
 
     public IReadOnlyDictionary<string, Branch> Branches => _branches;
 
-    /// <summary>What there is to save.</summary>
+    /// <summary>The conversation in the form that a file holds.</summary>
     public ConversationContent Content => new(
         Name,
         _branches.ToDictionary(
             branch => branch.Key, branch => new BranchContent(branch.Value.Session.TokenIds, [.. branch.Value.Turns])));
 
-    /// <summary>Goes on in a copy under a new name; the branch it came from stays.</summary>
+    /// <summary>Copies the current branch under a new name, and makes the copy the current one.</summary>
     public async Task ForkAsync(string name)
     {
         if (_branches.Count == MostBranches)
@@ -49,12 +49,12 @@ internal sealed class Conversation(Engine engine) : IAsyncDisposable
         Name = name;
     }
 
-    /// <summary>Goes on with another branch.</summary>
+    /// <summary>Makes another branch the current one.</summary>
     public void Switch(string name) => Name = _branches.ContainsKey(name)
         ? name
         : throw new TorchKvException($"there is no branch '{name}'; there are {string.Join(", ", _branches.Keys)}.");
 
-    /// <summary>Takes back the last turns: what was said and what came of it.</summary>
+    /// <summary>Removes the last turns, the user's lines and the model's answers.</summary>
     public async Task RewindAsync(int turns)
     {
         var (session, starts) = Current;
@@ -68,14 +68,14 @@ internal sealed class Conversation(Engine engine) : IAsyncDisposable
         starts.RemoveRange(starts.Count - turns, turns);
     }
 
-    /// <summary>Begins the current branch again.</summary>
+    /// <summary>Removes all turns of the current branch.</summary>
     public async Task RestartAsync()
     {
         await Current.Session.RewindAsync(0).ConfigureAwait(false);
         Current.Turns.Clear();
     }
 
-    /// <summary>Takes another conversation's place.</summary>
+    /// <summary>Replaces this conversation by a saved one.</summary>
     /// <param name="content">What was saved of it.</param>
     /// <param name="restored">The current branch's session, if its keys and values were saved too.</param>
     public async Task ReplaceAsync(ConversationContent content, Session? restored)

@@ -6,14 +6,25 @@ using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.Chat;
 
-/// <summary>Conversations as files: JSON behind a checksum, with the identity of the model that they were had with.</summary>
+/// <summary>
+/// Reads and writes conversations as files: a line with a checksum, and a line of JSON. The JSON names the model by its
+/// identity, since the token ids of a conversation belong to that model.
+/// </summary>
 internal static class ConversationFile
 {
     private const int Version = 1;
     private const long LargestFile = 64 << 20;
 
     /// <summary>Writes every branch. The file is replaced as a whole or not at all.</summary>
+    /// <exception cref="OutputFileException">The file cannot be written.</exception>
     public static void Save(string path, string model, ConversationContent conversation)
+    {
+        var bytes = ToBytes(model, conversation);
+        AtomicFile.Write(path, file => file.Write(bytes), durable: true);
+    }
+
+    /// <summary>A file's content: two lines, the checksum and the JSON.</summary>
+    public static byte[] ToBytes(string model, ConversationContent conversation)
     {
         using var bytes = new MemoryStream();
         using (var json = new Utf8JsonWriter(bytes))
@@ -37,15 +48,17 @@ internal static class ConversationFile
 
         var content = bytes.ToArray();
         var checksum = Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(content)));
-        AtomicFile.Write(path, file => file.Write([.. checksum, (byte)'\n', .. content, (byte)'\n']), durable: true);
+        return [.. checksum, (byte)'\n', .. content, (byte)'\n'];
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <summary>Reads a file that <see cref="Save"/> wrote.</summary>
     /// <param name="path">The file.</param>
     /// <param name="model">The identity of the model that is to go on with it.</param>
     /// <param name="vocabulary">The model's.</param>
     /// <param name="context">The model's.</param>
-    /// <exception cref="TorchKvException">The file is damaged, of another version or of another model.</exception>
+    /// <exception cref="TorchKvException">
+    /// The file cannot be read, is damaged, of another version or of another model.
+    /// </exception>
     public static ConversationContent Load(string path, string model, int vocabulary, int context)
     {
         var content = ReadChecked(path);
@@ -65,14 +78,18 @@ internal static class ConversationFile
 
             var branches = root.GetProperty("branches").EnumerateObject().ToDictionary(
                 branch => branch.Name,
-                branch => new BranchContent(Read(branch.Value, "ids", vocabulary - 1), Read(branch.Value, "turns", context)));
+                branch => new BranchContent(
+                    Read(branch.Value, "ids", vocabulary - 1), Read(branch.Value, "turns", context)));
             var current = root.GetProperty("current").GetString() ?? "";
-            return branches.ContainsKey(current) && branches.Count <= Conversation.MostBranches && branches.Values.All(IsPossible)
+            return branches.ContainsKey(current)
+                && branches.Count <= Conversation.MostBranches
+                && branches.Values.All(IsPossible)
                 ? new ConversationContent(current, branches)
                 : throw new TorchKvException($"{path} does not hold a conversation that this model can have had.");
         }
-        catch (Exception error)
-            when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception error) when (error
+            is JsonException or KeyNotFoundException or InvalidOperationException or FormatException
+            or ArgumentException)
         {
             throw new TorchKvException($"{path} is no saved conversation: {error.Message}", error);
         }
@@ -83,20 +100,36 @@ internal static class ConversationFile
             && (branch.Turns.Count == 0 || branch.Turns[^1] <= branch.Ids.Count);
     }
 
+    private static byte[] ReadFile(string path)
+    {
+        try
+        {
+            return new FileInfo(path).Length <= LargestFile
+                ? File.ReadAllBytes(path)
+                : throw new TorchKvException(
+                    $"{path} is larger than {LargestFile} bytes; it is no saved conversation.");
+        }
+        catch (FileNotFoundException error)
+        {
+            throw new TorchKvException($"{path} is not there; check the path.", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new TorchKvException($"{path} cannot be read: {error.Message}", error);
+        }
+    }
+
     private static ReadOnlyMemory<byte> ReadChecked(string path)
     {
-        if (new FileInfo(path).Length > LargestFile)
-        {
-            throw new TorchKvException($"{path} is larger than {LargestFile} bytes; it is no saved conversation.");
-        }
-
-        var bytes = File.ReadAllBytes(path);
+        var bytes = ReadFile(path);
         var end = Array.IndexOf(bytes, (byte)'\n');
         var isWhole = end == 64 && bytes.Length > end + 2 && bytes[^1] == '\n';
         var content = isWhole ? bytes.AsMemory(end + 1, bytes.Length - end - 2) : default;
-        return isWhole && Encoding.ASCII.GetString(bytes, 0, end) == Convert.ToHexStringLower(SHA256.HashData(content.Span))
+        return isWhole
+            && Encoding.ASCII.GetString(bytes, 0, end) == Convert.ToHexStringLower(SHA256.HashData(content.Span))
             ? content
-            : throw new TorchKvException($"{path} is damaged, or no saved conversation: its checksum is not that of its content.");
+            : throw new TorchKvException(
+                $"{path} is damaged, or no saved conversation: its checksum is not that of its content.");
     }
 
     private static void Write(Utf8JsonWriter json, string name, IReadOnlyList<int> values)

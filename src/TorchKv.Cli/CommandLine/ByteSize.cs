@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace TorchKv.Cli.CommandLine;
 
-/// <summary>Bytes as people write and read them.</summary>
+/// <summary>Reads and writes numbers of bytes with their units.</summary>
 internal static class ByteSize
 {
     private static readonly (string Suffix, double Factor)[] s_units =

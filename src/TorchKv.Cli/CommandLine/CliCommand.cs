@@ -3,7 +3,7 @@ using TorchKv.Cli.Terminal;
 
 namespace TorchKv.Cli.CommandLine;
 
-/// <summary>A command with what its help shows beside the options: groups and examples.</summary>
+/// <summary>A command with the groups, notes and examples that its help shows.</summary>
 internal abstract class CliCommand : Command
 {
     private readonly List<(string Title, IReadOnlyList<Option> Options)> _groups = [];

@@ -1,6 +1,6 @@
 namespace TorchKv.Cli.CommandLine;
 
-/// <summary>What scripts may rely on.</summary>
+/// <summary>The exit codes of <c>torchkv</c>. They do not change, since scripts test them.</summary>
 internal static class ExitCodes
 {
     public const int Done = 0;

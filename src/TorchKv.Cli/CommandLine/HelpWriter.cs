@@ -5,7 +5,7 @@ using TorchKv.Cli.Terminal;
 
 namespace TorchKv.Cli.CommandLine;
 
-/// <summary>Help in 80 columns: usage, groups of options, notes, examples.</summary>
+/// <summary>Writes a command's help, 80 columns wide: usage, groups of options, notes, examples.</summary>
 internal sealed class HelpWriter(CliConsole console) : SynchronousCommandLineAction
 {
     private const int Width = 80;

@@ -6,12 +6,12 @@ using TorchKv.Runtime.Files;
 namespace TorchKv.Cli.CommandLine;
 
 /// <summary>
-/// Options whose values are read invariantly and refused by name with their limits. A value that is not there is null,
-/// so that a command can tell "not given" from any default.
+/// Makes options. A value is read in the same way under every culture, and a wrong one is refused with the option's
+/// name and limits. An option that is not given is null, so that a command can tell it from any default.
 /// </summary>
 internal static class Values
 {
-    /// <summary>The most ids that one list may hold: beyond any context, far below what would exhaust memory.</summary>
+    /// <summary>The most ids in one list: more than any context holds, and too few to exhaust memory.</summary>
     public const int MaxIds = 1 << 20;
 
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
@@ -19,9 +19,23 @@ internal static class Values
     public static Option<string?> Text(string name, string valueName, string description) =>
         new(name) { Description = description, HelpName = valueName };
 
+    /// <summary>A folder to read. An empty name is an error of the command line.</summary>
+    public static Option<string?> Folder(string name, string valueName, string description)
+    {
+        var option = Text(name, valueName, description);
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [.., { Value.Length: 0 }])
+            {
+                result.AddError($"{name}: '' is no name of a folder.");
+            }
+        });
+        return option;
+    }
+
     /// <summary>
-    /// A file to write, checked before the command does anything: a name that no file can have is an error of the command
-    /// line; that its folder is missing is a failure.
+    /// A file to write, which is checked before the command does anything. A name that no file can have is an error of
+    /// the command line (exit code 2), a missing folder is a failure (exit code 1).
     /// </summary>
     public static Option<string?> OutputFile(string name, string valueName, string description) => new(name)
     {

@@ -3,7 +3,7 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>One sample or beam of one prompt, put together from its pieces.</summary>
+/// <summary>One sample or beam of one prompt, joined from its pieces.</summary>
 internal sealed class Answer
 {
     private readonly StringBuilder _text = new();
@@ -13,6 +13,11 @@ internal sealed class Answer
     public string Text => _text.ToString();
 
     public List<ScoredToken> LogProbs { get; } = [];
+
+    /// <summary>
+    /// The log-probabilities of the prompt's tokens from the second on; empty where they were not asked for.
+    /// </summary>
+    public IReadOnlyList<ScoredToken> PromptLogProbs { get; private set; } = [];
 
     public FinishReason? FinishReason { get; private set; }
 
@@ -24,6 +29,7 @@ internal sealed class Answer
         Ids.AddRange(piece.TokenIds);
         _text.Append(piece.Text);
         LogProbs.AddRange(piece.LogProbs.Take(piece.TokenIds.Count));
+        PromptLogProbs = piece.PromptLogProbs ?? PromptLogProbs;
         FinishReason = piece.FinishReason ?? FinishReason;
         Score = piece.Score ?? Score;
     }

@@ -7,7 +7,10 @@ using TorchKv.Runtime.Files;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>Turn by turn over the engine's sessions: a turn costs its new tokens.</summary>
+/// <summary>
+/// The command <c>chat</c>: continues a text turn by turn in a session of the engine, so that a turn computes its new
+/// tokens only.
+/// </summary>
 internal sealed class ChatCommand : CliCommand
 {
     public const string CommandName = "chat";
@@ -15,7 +18,8 @@ internal sealed class ChatCommand : CliCommand
     private readonly GenerationOptionSet _generation = new();
     private readonly ModelOptions _model = new();
     private readonly PoolOptions _pool = new();
-    private readonly Option<string?> _session = Values.OutputFile("--session", "FILE", "goes on from a saved conversation, and saves it at the end");
+    private readonly Option<string?> _session = Values.OutputFile(
+        "--session", "FILE", "goes on from a saved conversation, and saves it at the end");
     private readonly Option<bool> _json = Values.Flag("--json", "a line of JSON for each line of input");
 
     public ChatCommand(CliConsole console)
@@ -37,8 +41,13 @@ internal sealed class ChatCommand : CliCommand
 
     public override IReadOnlyList<string> Notes =>
     [
-        "A line is added to the text, and the model goes on from there. A line that begins with / is a command; /help lists them. Each branch keeps its blocks of keys and values between turns, and branches share what they have in common. A conversation is saved with them, also where it is interrupted: where FILE.kv is damaged or not there, they are computed again.",
-        "With --json a turn is answered by {\"text\", \"ids\", \"finish_reason\", \"usage\"}, a command by {\"command\", …}, and a line that is refused by {\"error\"}.",
+        "Each line is added to the text, and the model continues it. A line that begins with / is a command; /help "
+        + "lists them. Each branch keeps its blocks of keys and values between turns, and branches share the blocks of "
+        + "the text that they have in common.",
+        "With --session the conversation is saved when chat ends, also where it is interrupted. Keys and values are "
+        + "saved in FILE.kv; where that file is damaged or missing, they are computed again.",
+        "With --json a turn is answered by {\"text\", \"ids\", \"finish_reason\", \"usage\"}, a command by "
+        + "{\"command\", …}, and a line that is refused by {\"error\"}.",
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -54,7 +63,8 @@ internal sealed class ChatCommand : CliCommand
         var model = await ModelLoader.LoadAsync(request, Console, cancellationToken).ConfigureAwait(false);
         await using (model.ConfigureAwait(false))
         {
-            var tokenizer = model.Tokenizer ?? throw Prompts.WithoutTokenizer("a chat", "generate --prompt-ids", model.TokenizerProblem);
+            var tokenizer = model.Tokenizer
+                ?? throw Prompts.WithoutTokenizer("a chat", "generate --prompt-ids", model.TokenizerProblem);
             var chat = new ChatLoop(Console, model, tokenizer, options, parsed.GetValue(_json));
             await using (chat.ConfigureAwait(false))
             {

@@ -18,7 +18,10 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>Runs the port on what a PyTorch model was fed and says where it leaves it first.</summary>
+/// <summary>
+/// The command <c>check-port</c>: runs the port on the inputs of a PyTorch model's trace, and names the first module
+/// whose output differs.
+/// </summary>
 internal sealed class CheckPortCommand : CliCommand
 {
     public const string CommandName = "check-port";
@@ -29,7 +32,7 @@ internal sealed class CheckPortCommand : CliCommand
     private readonly Option<string?> _trace =
         Values.Text("--trace", "FILE", "the trace of the original, from tools/trace.py");
 
-    private readonly Option<string?> _model = Values.Text("--model", "DIR", "a checkpoint in HuggingFace's layout");
+    private readonly Option<string?> _model = Values.Folder("--model", "DIR", "a checkpoint in HuggingFace's layout");
 
     private readonly Option<bool> _article =
         Values.Flag("--article", "the article's model, with the trace's configuration and seed");

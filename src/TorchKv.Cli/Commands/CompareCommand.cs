@@ -10,7 +10,10 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>The same prompt through every cache: what each costs, and whether the text is the same.</summary>
+/// <summary>
+/// The command <c>compare</c>: generates from one prompt with each kind of cache, and shows the times, the sizes and
+/// whether the texts are the same.
+/// </summary>
 internal sealed class CompareCommand : CliCommand
 {
     public const string CommandName = "compare";
@@ -22,11 +25,15 @@ internal sealed class CompareCommand : CliCommand
 
     private readonly PromptOptions _prompt = new();
     private readonly ModelOptions _model = new();
-    private readonly Option<int?> _newTokens = Values.Integer("--new-tokens", "N", 1, 1 << 24, "tokens to generate (200)");
-    private readonly Option<bool> _article = Values.Flag("--article", "the article's GPT-2 124M with random weights, and its prompt");
-    private readonly Option<string?> _config = Values.Text("--config", "FILE.json", "random weights for another configuration under the article's keys");
+    private readonly Option<int?> _newTokens = Values.Integer(
+        "--new-tokens", "N", 1, 1 << 24, "tokens to generate (200)");
+    private readonly Option<bool> _article = Values.Flag(
+        "--article", "the article's GPT-2 124M with random weights, and its prompt");
+    private readonly Option<string?> _config = Values.Text(
+        "--config", "FILE.json", "random weights for another configuration under the article's keys");
     private readonly Option<ulong?> _seed = Values.Seed("--seed", "the seed of random weights (123)");
-    private readonly Option<string?> _plot = Values.OutputFile("--plot", "FILE.svg", "draws the time per token against its position");
+    private readonly Option<string?> _plot = Values.OutputFile(
+        "--plot", "FILE.svg", "draws the time per token against its position");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
     public CompareCommand(CliConsole console)
@@ -48,8 +55,13 @@ internal sealed class CompareCommand : CliCommand
 
     public override IReadOnlyList<string> Notes =>
     [
-        "The best token is taken always. 'early' and 'late' are the median times of the first and last fifth of the tokens, twenty at most, the first token left out: it includes the prompt. A sliding window is as wide as kv_window_size says, or as the context; narrower than the text it changes what the model sees. 'quantized' keeps int8 and rounds, so it may leave the others where two tokens are almost equally likely.",
-        "--config reads vocab_size, context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias and, optionally, kv_window_size.",
+        "Each step takes the best token. 'early' and 'late' are the median times of the first and last fifth of the "
+        + "tokens, at most twenty of each; the first token is left out, since its time includes the prompt's. A "
+        + "sliding window is as wide as kv_window_size says, or else as the context; a window that is narrower than "
+        + "the text changes what the model sees. 'quantized' rounds keys and values to int8, so that its text may "
+        + "differ from the others where two tokens are almost equally likely.",
+        "--config reads vocab_size, context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias and, optionally, "
+        + "kv_window_size.",
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -88,8 +100,12 @@ internal sealed class CompareCommand : CliCommand
         return ExitCodes.Done;
     }
 
-    /// <summary>A checkpoint under the port, and beside it under the CPU runner, or under the one runner that was asked for.</summary>
-    internal static async Task<List<IComparison>> LoadAsync(ModelRequest request, CliConsole console, CancellationToken cancellationToken)
+    /// <summary>
+    /// Loads a checkpoint into the port and also into the CPU runner; where the command line names a runner, into that
+    /// one only.
+    /// </summary>
+    internal static async Task<List<IComparison>> LoadAsync(
+        ModelRequest request, CliConsole console, CancellationToken cancellationToken)
     {
         if (request.Runner is null && Libtorch.Problem is { } problem)
         {
@@ -119,24 +135,33 @@ internal sealed class CompareCommand : CliCommand
         async Task<IComparison> CpuAsync(bool beside)
         {
             var cpu = request with { Runner = RunnerKind.Cpu };
-            return new RunnerComparison(await ModelLoader.LoadRunnerAsync(cpu, console, cancellationToken).ConfigureAwait(false), beside);
+            return new RunnerComparison(
+                await ModelLoader.LoadRunnerAsync(cpu, console, cancellationToken).ConfigureAwait(false), beside);
         }
     }
 
     // Not inlined: these name TorchSharp's types, and a comparison on the CPU runner has to work without
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static async Task<IComparison> LoadTorchAsync(ModelRequest request, CliConsole console, CancellationToken cancellationToken) =>
+    private static async Task<IComparison> LoadTorchAsync(
+        ModelRequest request, CliConsole console, CancellationToken cancellationToken) =>
         new TorchComparison(await ModelLoader.LoadPortAsync(request, console, cancellationToken).ConfigureAwait(false));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static IComparison Random(string? config, ulong seed, ModelRequest request) =>
         new TorchComparison(PortModel.Random(config, seed, request));
 
-    private void Run(ParseResult parsed, ModelRequest request, bool random, List<IComparison> comparisons, Prompt? prompt, CancellationToken cancellationToken)
+    private void Run(
+        ParseResult parsed,
+        ModelRequest request,
+        bool random,
+        List<IComparison> comparisons,
+        Prompt? prompt,
+        CancellationToken cancellationToken)
     {
         var model = comparisons[0];
-        var tokenizer = Tokenizer(request, random, model.VocabSize);
-        var ids = Ids(prompt ?? new Prompt(random ? ArticlePrompt : DefaultPrompt, null), tokenizer, model.VocabSize);
+        var tokenizer = Tokenizer(request, random, model.VocabSize, out var problem);
+        var said = prompt ?? new Prompt(random ? ArticlePrompt : DefaultPrompt, null);
+        var ids = Ids(said, tokenizer, model.VocabSize, problem);
         var newTokens = parsed.GetValue(_newTokens) ?? 200;
         if (ids.Count + newTokens > model.ContextLength)
         {
@@ -146,7 +171,8 @@ internal sealed class CompareCommand : CliCommand
         var variants = new List<VariantResult>();
         foreach (var comparison in comparisons)
         {
-            variants.AddRange(Measure(Console, comparison, ids, newTokens, new GenerationOptions(), comparison.Kinds, cancellationToken));
+            variants.AddRange(Measure(
+                Console, comparison, ids, newTokens, new GenerationOptions(), comparison.Kinds, cancellationToken));
         }
 
         if (parsed.GetValue(_plot) is { } plot)
@@ -171,7 +197,8 @@ internal sealed class CompareCommand : CliCommand
         }
 
         Console.Out.WriteLine();
-        Console.Out.WriteLine(style.Dim(string.Create(CultureInfo.InvariantCulture, $"{ids.Count} tokens of prompt, {newTokens} new")));
+        Console.Out.WriteLine(style.Dim(
+            string.Create(CultureInfo.InvariantCulture, $"{ids.Count} tokens of prompt, {newTokens} new")));
         foreach (var comparison in comparisons)
         {
             Console.Out.WriteLine(style.Dim($"{string.Join(", ", comparison.Kinds)}: {comparison.Description}"));
@@ -195,28 +222,26 @@ internal sealed class CompareCommand : CliCommand
         foreach (var kind in kinds)
         {
             using var progress = new ProgressLine(console, kind.PadRight(CacheKinds.SlidingWindow.Length), newTokens);
-            variants.Add(comparison.Run(kind, ids, newTokens, sampling, done => progress.Report(done), cancellationToken));
+            variants.Add(
+                comparison.Run(kind, ids, newTokens, sampling, done => progress.Report(done), cancellationToken));
         }
 
         return variants;
     }
 
-    private static Gpt2Tokenizer? Tokenizer(ModelRequest request, bool random, int vocabulary)
+    private static Gpt2Tokenizer? Tokenizer(ModelRequest request, bool random, int vocabulary, out string? problem)
     {
-        var directory = random ? ArticleVocabulary : request.Directory;
-        if (!Gpt2Tokenizer.Exists(directory))
-        {
-            return null;
-        }
+        var tokenizer = ModelLoader.LoadTokenizer(random ? ArticleVocabulary : request.Directory, out problem);
 
         // GPT-2's ids mean nothing to a model with another vocabulary.
-        var tokenizer = Gpt2Tokenizer.Load(directory);
-        return !random || tokenizer.VocabSize == vocabulary ? tokenizer : null;
+        return !random || tokenizer?.VocabSize == vocabulary ? tokenizer : null;
     }
 
-    private static IReadOnlyList<int> Ids(Prompt prompt, Gpt2Tokenizer? tokenizer, int vocabulary)
+    private static IReadOnlyList<int> Ids(Prompt prompt, Gpt2Tokenizer? tokenizer, int vocabulary, string? problem)
     {
-        var ids = prompt.Ids ?? (tokenizer ?? throw new TorchKvException("this model has no tokenizer; give the prompt with --prompt-ids.")).Encode(prompt.Text!);
+        var ids = prompt.Ids
+            ?? (tokenizer ?? throw Prompts.WithoutTokenizer("the prompt", "--prompt-ids", problem))
+            .Encode(prompt.Text!);
         if (ids.Count == 0)
         {
             throw new TorchKvException("the prompt is empty; a text begins with at least one token.");

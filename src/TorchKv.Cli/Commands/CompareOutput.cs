@@ -7,10 +7,10 @@ using TorchKv.Plotting;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>What a comparison shows: a table, JSON, a drawing.</summary>
+/// <summary>Shows a comparison as a table, as JSON or as a chart.</summary>
 internal static class CompareOutput
 {
-    /// <summary>Whether every variant made the same ids.</summary>
+    /// <summary>Whether the token ids of all variants are the same.</summary>
     public static bool Same(IReadOnlyList<VariantResult> variants) =>
         variants.All(variant => variant.Ids.SequenceEqual(variants[0].Ids));
 

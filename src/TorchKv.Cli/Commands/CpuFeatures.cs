@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>The instruction sets that matter to the kernels and that this runtime offers here.</summary>
+/// <summary>Lists the instruction sets of this processor that the CPU runner's kernels use.</summary>
 internal static class CpuFeatures
 {
     public static IReadOnlyList<string> Find()

@@ -4,12 +4,12 @@ using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
-using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 
 /// <summary>
-/// What <c>./run.sh</c> shows: a story as it is made, then the same story by every cache, side by side.
+/// The command <c>demo</c>, which <c>./run.sh</c> runs: shows a story while it is generated, then compares the time of
+/// the same story with each kind of cache.
 /// </summary>
 internal sealed class DemoCommand : CliCommand
 {
@@ -28,12 +28,14 @@ internal sealed class DemoCommand : CliCommand
     };
 
     private readonly ModelOptions _model = new();
+    private readonly Option<bool> _json = Values.Flag("--json", "one JSON object, as compare writes it");
 
     public DemoCommand(CliConsole console)
         : base(console, CommandName, "A story, and what it costs without a cache and with each kind.")
     {
         Hidden = true;
         AddGroup("Model", [.. _model.All]);
+        AddGroup("Output", _json);
     }
 
     public override IReadOnlyList<(string Line, string Does)> Examples => [("torchkv demo", "the tour")];
@@ -41,14 +43,19 @@ internal sealed class DemoCommand : CliCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         var request = _model.Read(parsed);
-        var length = await TellStoryAsync(request, cancellationToken).ConfigureAwait(false);
-        await CompareAsync(request, length, cancellationToken).ConfigureAwait(false);
+        var json = parsed.GetValue(_json);
+        var (opening, length) = await TellStoryAsync(
+            request, json ? TextWriter.Null : Console.Out, cancellationToken).ConfigureAwait(false);
+        await CompareAsync(request, opening, length, json, cancellationToken).ConfigureAwait(false);
         return ExitCodes.Done;
     }
 
-    private async Task<int> TellStoryAsync(ModelRequest request, CancellationToken cancellationToken)
+    /// <summary>Shows a story.</summary>
+    /// <returns>The ids of its opening, and how many tokens were generated.</returns>
+    private async Task<(int[] Opening, int Length)> TellStoryAsync(
+        ModelRequest request, TextWriter output, CancellationToken cancellationToken)
     {
-        var (output, style) = (Console.Out, Console.OutStyle);
+        var style = Console.OutStyle;
         var model = await ModelLoader.LoadAsync(request, Console, cancellationToken).ConfigureAwait(false);
         await using (model.ConfigureAwait(false))
         {
@@ -67,17 +74,17 @@ internal sealed class DemoCommand : CliCommand
             }
 
             wrap.Finish();
-            return length;
+            return (ids, length);
         }
     }
 
-    private async Task CompareAsync(ModelRequest request, int length, CancellationToken cancellationToken)
+    private async Task CompareAsync(
+        ModelRequest request, int[] opening, int length, bool json, CancellationToken cancellationToken)
     {
-        var (output, style) = (Console.Out, Console.OutStyle);
+        var (output, style) = (json ? TextWriter.Null : Console.Out, Console.OutStyle);
         var comparisons = await CompareCommand.LoadAsync(request, Console, cancellationToken).ConfigureAwait(false);
         try
         {
-            var ids = Gpt2Tokenizer.Load(request.Directory).Encode(Opening);
             output.WriteLine();
             output.WriteLine(style.Bold("The same story without a cache and with each kind"));
             output.Flush();
@@ -87,7 +94,13 @@ internal sealed class DemoCommand : CliCommand
                 IReadOnlyList<string> kinds = [.. comparison.Kinds.Intersect(
                     [CacheKinds.None, CacheKinds.Concat, CacheKinds.Static, CacheKinds.Paged])];
                 variants.AddRange(
-                    CompareCommand.Measure(Console, comparison, ids, length, s_options, kinds, cancellationToken));
+                    CompareCommand.Measure(Console, comparison, opening, length, s_options, kinds, cancellationToken));
+            }
+
+            if (json)
+            {
+                CompareOutput.WriteJson(Console, variants);
+                return;
             }
 
             CompareOutput.WriteTable(Console, variants);

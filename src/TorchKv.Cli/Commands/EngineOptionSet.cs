@@ -5,7 +5,7 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>The options of a request that an engine serves and the port's own loop does not.</summary>
+/// <summary>The options of <c>generate</c> that the engine serves and the port's own loop does not.</summary>
 internal sealed class EngineOptionSet
 {
     private readonly Option<int?> _numBeams = Values.Integer("--num-beams", "N", 1, 256, "beam search with N beams");
@@ -28,6 +28,8 @@ internal sealed class EngineOptionSet
         0,
         GenerationOptions.MaxLogProbs,
         "each new token's log-probability and the N best ones', with --json");
+    private readonly Option<bool> _promptLogProbs = Values.Flag(
+        "--prompt-logprobs", "each prompt token's log-probability, null for the first, with --json");
     private readonly Option<int?> _priority = Values.Integer(
         "--priority", "N", int.MinValue, int.MaxValue, "among requests the lower number runs first (0)");
     private readonly Option<float?> _deadline = Values.Real(
@@ -37,32 +39,46 @@ internal sealed class EngineOptionSet
         value => value is > 0 and <= 1e9f,
         "gives up after this time");
 
+    private readonly Option<int?> _lookup = Values.Integer(
+        "--prompt-lookup-num-tokens",
+        "N",
+        1,
+        SpeculationOptions.MostDraftTokens,
+        "drafts up to N tokens from earlier text; the text stays the same");
+
     public IReadOnlyList<Option> Beams => [_numBeams, _lengthPenalty, _earlyStopping, _numReturn];
 
-    public IReadOnlyList<Option> Samples => [_samples, _logProbs];
+    public IReadOnlyList<Option> Samples => [_samples, _logProbs, _promptLogProbs];
 
-    public IReadOnlyList<Option> Scheduling => [_priority, _deadline];
+    public IReadOnlyList<Option> Scheduling => [_priority, _deadline, _lookup];
 
-    /// <summary>The first of these options that was given; null: none was.</summary>
+    /// <summary>The name of the first of these options on the command line; null where there is none.</summary>
     public string? Given(ParseResult parsed) => ((Option[])[.. Beams, .. Samples, .. Scheduling])
         .FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false })?.Name;
 
-    /// <summary>The options with those of this set.</summary>
+    /// <summary>Adds the options of this set to others.</summary>
     /// <exception cref="UsageException">Options contradict each other.</exception>
     public GenerationOptions Read(ParseResult parsed, GenerationOptions options, bool isJson)
     {
-        if (parsed.GetValue(_logProbs) is not null && !isJson)
+        Option? jsonOnly = parsed.GetValue(_logProbs) is not null ? _logProbs
+            : parsed.GetValue(_promptLogProbs) ? _promptLogProbs
+            : null;
+        if (jsonOnly is not null && !isJson)
         {
-            throw new UsageException("--logprobs goes with --json.");
+            throw new UsageException($"{jsonOnly.Name} goes with --json.");
         }
 
         options = options with
         {
             Samples = parsed.GetValue(_samples) ?? 1,
             LogProbs = parsed.GetValue(_logProbs),
+            PromptLogProbs = parsed.GetValue(_promptLogProbs),
             Priority = parsed.GetValue(_priority) ?? 0,
             Deadline = parsed.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             Beams = ReadBeams(parsed),
+            Speculation = parsed.GetValue(_lookup) is { } drafts
+                ? new SpeculationOptions { MaxDraftTokens = drafts }
+                : null,
         };
         if (options.Beams is not null)
         {
@@ -126,10 +142,13 @@ internal sealed class EngineOptionSet
             throw new UsageException("--stop is not served with --num-beams; --eos-token-id is.");
         }
 
-        if (options.Samples > 1 || options.LogProbs is not null)
+        Option? stray = options.Samples > 1 ? _samples
+            : options.LogProbs is not null ? _logProbs
+            : options.Speculation is not null ? _lookup
+            : null;
+        if (stray is not null)
         {
-            throw new UsageException(
-                $"{(options.Samples > 1 ? _samples : _logProbs).Name} is not served with --num-beams.");
+            throw new UsageException($"{stray.Name} is not served with --num-beams.");
         }
     }
 }

@@ -9,7 +9,10 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>Text from a prompt, as it is made: by an engine, or with <c>--cache</c> by the port's own loop.</summary>
+/// <summary>
+/// The command <c>generate</c>: generates text from prompts, with the engine, or with <c>--cache</c> with the port's
+/// own loop.
+/// </summary>
 internal sealed class GenerateCommand : CliCommand
 {
     public const string CommandName = "generate";
@@ -168,7 +171,7 @@ internal sealed class GenerateCommand : CliCommand
                 $"{engines} is served by the engine, not by the port's own loop; leave out --cache {kind}.");
     }
 
-    /// <summary>What is to be generated.</summary>
+    /// <summary>The prompts and how to answer them.</summary>
     private sealed record Work(
         IReadOnlyList<Prompt> Prompts,
         bool IsBatch,

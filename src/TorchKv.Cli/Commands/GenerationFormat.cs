@@ -2,7 +2,7 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>How answers are shown.</summary>
+/// <summary>How <c>generate</c> shows answers.</summary>
 /// <param name="IsBatch">Whether the prompts came as a batch: each answer then has a heading.</param>
 /// <param name="IsJson">A line of JSON for each prompt.</param>
 /// <param name="IsHeldBack">Whether text waits for the end, because something else is drawn meanwhile.</param>

@@ -5,10 +5,10 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>The JSON of <c>generate</c>: the answer to one prompt.</summary>
+/// <summary>Writes the answers of <c>generate --json</c>.</summary>
 internal static class GenerationJson
 {
-    /// <summary>Writes one prompt's answer as a line.</summary>
+    /// <summary>Writes the answer to one prompt as a line of JSON.</summary>
     public static void Write(
         CliConsole console,
         int[] prompt,
@@ -31,9 +31,15 @@ internal static class GenerationJson
             writer.WriteEndObject();
             WriteTimings(writer, timings);
             WriteCache(writer, cache);
+            if (format.Options.PromptLogProbs)
+            {
+                // The first token has no token before it, so it has no probability
+                WriteLogProbs(writer, "prompt_logprobs", [null, .. best.PromptLogProbs]);
+            }
+
             if (format.Options.LogProbs is not null)
             {
-                WriteLogProbs(writer, best.LogProbs);
+                WriteLogProbs(writer, "logprobs", best.LogProbs);
             }
 
             if (isBeams || answers.Length > 1)
@@ -43,7 +49,7 @@ internal static class GenerationJson
         });
     }
 
-    /// <summary>A cache's kind and size.</summary>
+    /// <summary>Writes a cache's kind and size.</summary>
     public static void WriteCache(Utf8JsonWriter writer, CacheReport cache)
     {
         writer.WriteStartObject("cache");
@@ -54,7 +60,7 @@ internal static class GenerationJson
         writer.WriteEndObject();
     }
 
-    /// <summary>A list of ids.</summary>
+    /// <summary>Writes a list of token ids.</summary>
     public static void WriteIds(Utf8JsonWriter writer, string name, IReadOnlyList<int> ids)
     {
         writer.WriteStartArray(name);
@@ -95,7 +101,7 @@ internal static class GenerationJson
                 writer.WriteString("finish_reason", Reason(answer));
                 if (format.Options.LogProbs is not null)
                 {
-                    WriteLogProbs(writer, answer.LogProbs);
+                    WriteLogProbs(writer, "logprobs", answer.LogProbs);
                 }
             }
 
@@ -105,11 +111,17 @@ internal static class GenerationJson
         writer.WriteEndArray();
     }
 
-    private static void WriteLogProbs(Utf8JsonWriter writer, List<ScoredToken> tokens)
+    private static void WriteLogProbs(Utf8JsonWriter writer, string name, IEnumerable<ScoredToken?> tokens)
     {
-        writer.WriteStartArray("logprobs");
+        writer.WriteStartArray(name);
         foreach (var token in tokens)
         {
+            if (token is null)
+            {
+                writer.WriteNullValue();
+                continue;
+            }
+
             writer.WriteStartObject();
             writer.WriteNumber("id", token.TokenId);
             writer.WriteNumber("logprob", token.LogProbability);

@@ -6,7 +6,7 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Cli.Commands;
 
 /// <summary>
-/// How tokens are chosen and when a text ends: the options that <c>generate</c> shares with <c>chat</c>.
+/// The options that <c>generate</c> and <c>chat</c> share: how tokens are chosen, and when a text ends.
 /// </summary>
 internal sealed class GenerationOptionSet
 {
@@ -64,7 +64,7 @@ internal sealed class GenerationOptionSet
     public IReadOnlyList<Option> Sampling =>
         [_greedy, _temperature, _topK, _topP, _minP, _typicalP, _repetitionPenalty, _noRepeat, _seed];
 
-    /// <summary>The options as the library takes them.</summary>
+    /// <summary>Reads the options into the library's type.</summary>
     public GenerationOptions Read(ParseResult parsed, int defaultMaxNewTokens = 64)
     {
         var options = new GenerationOptions

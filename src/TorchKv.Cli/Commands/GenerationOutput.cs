@@ -9,7 +9,8 @@ using TorchKv.Runtime.Text;
 namespace TorchKv.Cli.Commands;
 
 /// <summary>
-/// What <c>generate</c> shows: text as it comes, or JSON at the end; for a batch, its answers in order.
+/// Shows the answers of <c>generate</c>: text while it is generated, or JSON at the end. The answers of a batch come in
+/// the order of its prompts.
 /// </summary>
 internal sealed class GenerationOutput
 {
@@ -61,7 +62,7 @@ internal sealed class GenerationOutput
         answer.Add(piece);
     }
 
-    /// <summary>Shows what has not been shown yet.</summary>
+    /// <summary>Shows what has not been shown yet, and a summary on a terminal.</summary>
     /// <param name="cache">The cache that the generation took.</param>
     public void Finish(CacheReport cache)
     {

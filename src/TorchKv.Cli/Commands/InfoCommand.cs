@@ -8,12 +8,12 @@ using TorchKv.Cli.Terminal;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>What this installation is and what it runs on.</summary>
+/// <summary>The command <c>info</c>: shows versions, processor, devices and a model's shape.</summary>
 internal sealed class InfoCommand : CliCommand
 {
     public const string CommandName = "info";
 
-    private readonly Option<string?> _model = Values.Text(
+    private readonly Option<string?> _model = Values.Folder(
         "--model", "DIR", $"a checkpoint to describe ({ModelOptions.DefaultModel}, where it is)");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 

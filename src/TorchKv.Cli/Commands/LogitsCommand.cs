@@ -9,17 +9,24 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>A prompt's logits, to look at or to hold against another implementation's.</summary>
+/// <summary>
+/// The command <c>logits</c>: shows a prompt's logits, or writes them to a file for a comparison with another
+/// implementation.
+/// </summary>
 internal sealed class LogitsCommand : CliCommand
 {
     public const string CommandName = "logits";
 
     private readonly PromptOptions _prompt = new();
     private readonly ModelOptions _model = new();
-    private readonly Option<int[]?> _chunks = Values.Integers("--chunks", "5,1,1,4", 1, "feeds the prompt in pieces of these lengths through one cache (one piece)");
-    private readonly Option<string?> _output = Values.OutputFile("--output", "FILE", "writes 'logits' (tokens, vocabulary), float32, as safetensors");
-    private readonly Option<bool> _withCache = Values.Flag("--with-cache", "writes also 'cache_k.L' and 'cache_v.L' (heads, tokens, head_dim)");
-    private readonly Option<int?> _top = Values.Integer("--top", "N", 1, 1_000_000, "shows the N best ids of the last position (10 where nothing is written)");
+    private readonly Option<int[]?> _chunks = Values.Integers(
+        "--chunks", "5,1,1,4", 1, "feeds the prompt in pieces of these lengths through one cache (one piece)");
+    private readonly Option<string?> _output = Values.OutputFile(
+        "--output", "FILE", "writes 'logits' (tokens, vocabulary), float32, as safetensors");
+    private readonly Option<bool> _withCache = Values.Flag(
+        "--with-cache", "writes also 'cache_k.L' and 'cache_v.L' (heads, tokens, head_dim)");
+    private readonly Option<int?> _top = Values.Integer(
+        "--top", "N", 1, 1_000_000, "shows the N best ids of the last position (10 where nothing is written)");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
     public LogitsCommand(CliConsole console)
@@ -34,7 +41,9 @@ internal sealed class LogitsCommand : CliCommand
     public override IReadOnlyList<(string Line, string Does)> Examples =>
     [
         ("torchkv logits --prompt \"Once upon a\" --top 5", "the five best next tokens"),
-        ("torchkv logits --prompt-ids 1,2,3 --output logits.safetensors --with-cache", "logits and cache for a comparison"),
+        (
+            "torchkv logits --prompt-ids 1,2,3 --output logits.safetensors --with-cache",
+            "logits and cache for a comparison"),
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -55,7 +64,9 @@ internal sealed class LogitsCommand : CliCommand
         var sum = chunks.Sum(length => (long)length);
         if (sum != ids.Length)
         {
-            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--chunks sums to {sum}, but the prompt has {ids.Length} tokens."));
+            throw new UsageException(
+                string.Create(
+                    CultureInfo.InvariantCulture, $"--chunks sums to {sum}, but the prompt has {ids.Length} tokens."));
         }
 
         // Every position's logits are kept only where they are written
@@ -92,7 +103,10 @@ internal sealed class LogitsCommand : CliCommand
         }
     }
 
-    /// <summary>The indices of the <paramref name="count"/> greatest values, best first; of equal ones the lower first, as torch.topk on the CPU has it.</summary>
+    /// <summary>
+    /// The indices of the <paramref name="count"/> greatest values, best first; of equal ones the lower first, as
+    /// torch.topk on the CPU has it.
+    /// </summary>
     internal static int[] Best(ReadOnlySpan<float> values, int count)
     {
         var order = new int[values.Length];
@@ -124,13 +138,20 @@ internal sealed class LogitsCommand : CliCommand
         var elements = (long)tokens * vocabulary;
         return elements <= Array.MaxLength
             ? new float[elements]
-            : throw new TorchKvException(string.Create(CultureInfo.InvariantCulture, $"logits of {tokens} tokens over {vocabulary} ids are {elements} numbers; --output takes at most {Array.MaxLength}. Shorten the prompt."));
+            : throw new TorchKvException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"logits of {tokens} tokens over {vocabulary} ids are {elements} numbers; --output takes at "
+                    + $"most {Array.MaxLength}. Shorten the prompt."));
     }
 
     private static void Write(string path, float[] logits, int tokens, int vocabulary, IEnumerable<CacheTensor> cache)
     {
         var tensors = cache.Prepend(new CacheTensor("logits", [tokens, vocabulary], logits));
-        SafetensorsWriter.Write(path, tensors.Select(tensor => TensorSource.FromSingles(tensor.Name, [.. tensor.Shape], tensor.Values)), new Dictionary<string, string> { ["format"] = "pt" });
+        SafetensorsWriter.Write(
+            path,
+            tensors.Select(tensor => TensorSource.FromSingles(tensor.Name, [.. tensor.Shape], tensor.Values)),
+            new Dictionary<string, string> { ["format"] = "pt" });
     }
 
     private void Show(Gpt2Tokenizer? tokenizer, float[] logits, int count, int tokens, bool json)
@@ -161,12 +182,17 @@ internal sealed class LogitsCommand : CliCommand
         {
             var probability = Math.Exp(logits[id] - max) / sum;
             var text = tokenizer is null ? "" : "  " + Quote(tokenizer.Decode([id]));
-            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{id,8} {logits[id],12:F6} {probability * 100,7:F2} %{text}"));
+            Console.Out.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture, $"{id,8} {logits[id],12:F6} {probability * 100,7:F2} %{text}"));
         }
 
         Console.Out.Flush();
     }
 
-    private static string Quote(string text) => '"' + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)
-        .Replace("\r", "\\r", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal) + '"';
+    private static string Quote(string text) => '"' + text
+        .Replace("\\", "\\\\", StringComparison.Ordinal)
+        .Replace("\n", "\\n", StringComparison.Ordinal)
+        .Replace("\r", "\\r", StringComparison.Ordinal)
+        .Replace("\t", "\\t", StringComparison.Ordinal) + '"';
 }

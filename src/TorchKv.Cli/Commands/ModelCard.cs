@@ -6,7 +6,7 @@ using TorchKv.Runtime.Configuration;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>A checkpoint's shape and size, and the card beside it.</summary>
+/// <summary>Describes a checkpoint: its shape, its size and the model card in its folder.</summary>
 internal sealed record ModelCard(string Directory, Gpt2Config Config, long FileBytes, string? Text)
 {
     public static ModelCard Read(string directory)

@@ -10,13 +10,14 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Cli.Commands;
 
 /// <summary>
-/// How well a model predicts a text: mean negative log-likelihood, as HuggingFace's guide on perplexity computes it.
+/// The command <c>perplexity</c>: computes how well a model predicts a text, as the mean negative log-likelihood of its
+/// tokens, in the way of HuggingFace's guide on perplexity.
 /// </summary>
 internal sealed class PerplexityCommand : CliCommand
 {
     public const string CommandName = "perplexity";
 
-    /// <summary>The longest text in ids: a gigabyte of text, days of work.</summary>
+    /// <summary>The most tokens of a text: about a gigabyte of text.</summary>
     private const int MaxTokens = 1 << 28;
 
     private readonly Option<string?> _file = Values.Text(
@@ -49,8 +50,8 @@ internal sealed class PerplexityCommand : CliCommand
     ];
 
     /// <summary>
-    /// Windows over <paramref name="tokens"/> ids: where each begins, its length, and the first of its ids that it
-    /// scores.
+    /// Cuts <paramref name="tokens"/> tokens into windows. Each has a start, a length, and the first of its tokens that
+    /// it scores.
     /// </summary>
     internal static IEnumerable<(int Start, int Length, int First)> Windows(int tokens, int context, int stride)
     {

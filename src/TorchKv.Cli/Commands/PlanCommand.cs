@@ -6,7 +6,10 @@ using TorchKv.Runtime.Configuration;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>The arithmetic of a KV cache: what it takes, what it saves, what fits.</summary>
+/// <summary>
+/// The command <c>plan</c>: computes how much memory a KV cache takes, how much computation it saves, and how many
+/// tokens fit.
+/// </summary>
 internal sealed class PlanCommand : CliCommand
 {
     public const string CommandName = "plan";
@@ -23,7 +26,7 @@ internal sealed class PlanCommand : CliCommand
     private readonly Option<long?> _batch = Values.Count("--batch", "N", 1_000_000_000, "sequences (1)");
     private readonly Option<string?> _dtype = Values.OneOf(
         "--dtype", [.. s_dtypes.Select(dtype => dtype.Name)], "what an element is stored as (float32)");
-    private readonly Option<string?> _model = Values.Text(
+    private readonly Option<string?> _model = Values.Folder(
         "--model", "DIR", "takes the shape from a model's config.json");
     private readonly Option<long?> _promptTokens = Values.Count(
         "--prompt-tokens", "P", 1_000_000_000, "the prompt's tokens, for the count of computations");

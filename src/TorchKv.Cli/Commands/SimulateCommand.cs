@@ -11,40 +11,75 @@ using TorchKv.Simulation;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>Scheduling policies at a scale that no machine here has.</summary>
+/// <summary>
+/// The command <c>simulate</c>: runs the scheduler without a model on large workloads, to compare scheduling policies.
+/// </summary>
 internal sealed class SimulateCommand : CliCommand
 {
     public const string CommandName = "simulate";
 
     private const int BlockSize = 16;
 
-    private readonly Option<string?> _trace = Values.Text("--trace", "FILE", "requests: a line is {\"arrival\": s, \"prompt_tokens\": n, \"new_tokens\": n}");
-    private readonly Option<bool> _synthetic = Values.Flag("--synthetic", "makes requests up, with the next seven options");
-    private readonly Option<int?> _requests = Values.Integer("--requests", "N", 1, SimulatedWorkload.MaxRequests, "how many (2000)");
-    private readonly Option<float?> _rate = Values.Real("--rate", "R", "above 0, at most 1000000", value => value is > 0 and <= 1e6f, "requests a second (200)");
-    private readonly Option<int[]?> _promptTokens = Values.Integers("--prompt-tokens", "A,B", 1, "prompts have A to B tokens (16,200)");
-    private readonly Option<int[]?> _newTokens = Values.Integers("--new-tokens", "A,B", 1, "and generate A to B (100,300)");
-    private readonly Option<int?> _shared = Values.Integer("--shared-prefix", "N", 0, SimulatedRequest.MaxTokens, "N tokens before every prompt are shared (0)");
-    private readonly Option<int?> _prefixes = Values.Integer("--prefixes", "N", 1, 1 << 20, "there are N such prefixes, each request has one (1)");
+    private readonly Option<string?> _trace = Values.Text(
+        "--trace", "FILE", "requests: a line is {\"arrival\": s, \"prompt_tokens\": n, \"new_tokens\": n}");
+    private readonly Option<bool> _synthetic = Values.Flag(
+        "--synthetic", "makes requests up, with the next seven options");
+    private readonly Option<int?> _requests = Values.Integer(
+        "--requests", "N", 1, SimulatedWorkload.MaxRequests, "how many (2000)");
+    private readonly Option<float?> _rate = Values.Real(
+        "--rate", "R", "above 0, at most 1000000", value => value is > 0 and <= 1e6f, "requests a second (200)");
+    private readonly Option<int[]?> _promptTokens = Values.Integers(
+        "--prompt-tokens", "A,B", 1, "prompts have A to B tokens (16,200)");
+    private readonly Option<int[]?> _newTokens = Values.Integers(
+        "--new-tokens", "A,B", 1, "and generate A to B (100,300)");
+    private readonly Option<int?> _shared = Values.Integer(
+        "--shared-prefix", "N", 0, SimulatedRequest.MaxTokens, "N tokens before every prompt are shared (0)");
+    private readonly Option<int?> _prefixes = Values.Integer(
+        "--prefixes", "N", 1, 1 << 20, "there are N such prefixes, each request has one (1)");
     private readonly Option<int?> _seed = Values.Integer("--seed", "S", 0, int.MaxValue, "of what is made up (1)");
-    private readonly Option<string?> _policy = Values.Text("--policy", "A,B", $"out of {SimulatedPolicies.Names} (all; first-come where the next two compare)");
-    private readonly Option<int[]?> _budget = Values.Integers("--max-tokens-per-step", "N,M", 1, "the token budget of a step, several to compare (2048)");
-    private readonly Option<int[]?> _chunk = Values.Integers("--chunk", "N,M", 1, "prompt tokens in a step that also decodes, several to compare (128)");
-    private readonly Option<int?> _running = Values.Integer("--max-running", "N", 1, 65_536, "the most sequences that run at once (256)");
-    private readonly Option<int?> _queued = Values.Integer("--max-queued", "N", 1, SimulatedWorkload.MaxRequests, "the most requests that wait, one more is refused (no limit)");
-    private readonly Option<int?> _blocks = Values.Integer("--blocks", "N", 1, 1 << 24, "blocks of 16 tokens in the pool (8192)");
-    private readonly Option<float?> _stepMs = Values.Real("--step-ms", "X", "from 0 to 60000", value => value is >= 0 and <= 60_000, "a step's fixed cost (5)");
-    private readonly Option<float?> _tokenUs = Values.Real("--token-us", "X", "from 0 to 1000000", value => value is >= 0 and <= 1_000_000, "cost of a token computed (5)");
-    private readonly Option<float?> _contextNs = Values.Real("--context-ns", "X", "from 0 to 1000000", value => value is >= 0 and <= 1_000_000, "cost of an earlier token that is read (20)");
-    private readonly Option<string?> _plot = Values.OutputFile("--plot", "FILE.svg", "draws the requests that wait against time");
-    private readonly Option<string?> _draw = Values.OutputFile("--draw", "FILE.svg", "draws pool and block tables as the first policy's blocks change hands");
-    private readonly Option<int[]?> _drawSteps = Values.Integers("--draw-steps", "A,B", 1, "after these steps (the first in which blocks change hands)");
+    private readonly Option<string?> _policy = Values.Text(
+        "--policy", "A,B", $"out of {SimulatedPolicies.Names} (all; first-come where the next two compare)");
+    private readonly Option<int[]?> _budget = Values.Integers(
+        "--max-tokens-per-step", "N,M", 1, "the token budget of a step, several to compare (2048)");
+    private readonly Option<int[]?> _chunk = Values.Integers(
+        "--chunk", "N,M", 1, "prompt tokens in a step that also decodes, several to compare (128)");
+    private readonly Option<int?> _running = Values.Integer(
+        "--max-running", "N", 1, 65_536, "the most sequences that run at once (256)");
+    private readonly Option<int?> _queued = Values.Integer(
+        "--max-queued",
+        "N",
+        1,
+        SimulatedWorkload.MaxRequests,
+        "the most requests that wait, one more is refused (no limit)");
+    private readonly Option<int?> _blocks = Values.Integer(
+        "--blocks", "N", 1, 1 << 24, "blocks of 16 tokens in the pool (8192)");
+    private readonly Option<float?> _stepMs = Values.Real(
+        "--step-ms", "X", "from 0 to 60000", value => value is >= 0 and <= 60_000, "a step's fixed cost (5)");
+    private readonly Option<float?> _tokenUs = Values.Real(
+        "--token-us",
+        "X",
+        "from 0 to 1000000",
+        value => value is >= 0 and <= 1_000_000,
+        "cost of a token computed (5)");
+    private readonly Option<float?> _contextNs = Values.Real(
+        "--context-ns",
+        "X",
+        "from 0 to 1000000",
+        value => value is >= 0 and <= 1_000_000,
+        "cost of an earlier token that is read (20)");
+    private readonly Option<string?> _plot = Values.OutputFile(
+        "--plot", "FILE.svg", "draws the requests that wait against time");
+    private readonly Option<string?> _draw = Values.OutputFile(
+        "--draw", "FILE.svg", "draws pool and block tables as the first policy's blocks change hands");
+    private readonly Option<int[]?> _drawSteps = Values.Integers(
+        "--draw-steps", "A,B", 1, "after these steps (the first in which blocks change hands)");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
 
     public SimulateCommand(CliConsole console)
         : base(console, CommandName, "A workload through the real scheduler in virtual time, policy beside policy.")
     {
-        AddGroup("Workload", _trace, _synthetic, _requests, _rate, _promptTokens, _newTokens, _shared, _prefixes, _seed);
+        AddGroup(
+            "Workload", _trace, _synthetic, _requests, _rate, _promptTokens, _newTokens, _shared, _prefixes, _seed);
         AddGroup("Policy", _policy, _budget, _chunk, _running, _queued);
         AddGroup("Machine", _blocks, _stepMs, _tokenUs, _contextNs);
         AddGroup("Output", _plot, _draw, _drawSteps, _json);
@@ -60,7 +95,11 @@ internal sealed class SimulateCommand : CliCommand
 
     public override IReadOnlyList<string> Notes =>
     [
-        "No model runs: a step takes step-ms + token-us · tokens + context-ns · tokens read, in time that passes only there. Scheduler, pool and prefix index are the engine's own, and one workload always gives one answer. Times are seconds of that time; 'first' is from arrival to a request's first token, 'next' from one token to the next, both as the median and the 99th percentile; 'hits' is the share of prompt tokens found in the prefix cache.",
+        "No model runs. A step takes step-ms + token-us · tokens + context-ns · tokens read, in simulated time. "
+        + "Scheduler, pool and prefix index are the engine's own, and a workload always gives the same answer. All "
+        + "times are seconds of simulated time: 'first' is from arrival to a request's first token, 'next' from one "
+        + "token to the next, both as the median and the 99th percentile. 'hits' is the share of prompt tokens found "
+        + "in the prefix cache.",
     ];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -70,7 +109,11 @@ internal sealed class SimulateCommand : CliCommand
         var longest = requests.Max(request => request.PromptTokens + request.NewTokens);
         if (longest > (long)blocks * BlockSize)
         {
-            throw new TorchKvException(string.Create(CultureInfo.InvariantCulture, $"a request takes {longest} tokens, but {blocks} blocks hold {(long)blocks * BlockSize}; --blocks {(longest + BlockSize - 1) / BlockSize} at least."));
+            throw new TorchKvException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"a request takes {longest} tokens, but {blocks} blocks hold {(long)blocks * BlockSize}; "
+                    + $"--blocks {(longest + BlockSize - 1) / BlockSize} at least."));
         }
 
         var cost = new StepCost
@@ -88,7 +131,15 @@ internal sealed class SimulateCommand : CliCommand
         var rows = new List<(SimulatedPolicy, SimulationReport)>();
         foreach (var policy in ReadPolicies(parsed))
         {
-            var simulation = new SchedulerSimulation(requests, new SimulationOptions { Scheduling = policy.Scheduling, BlockCount = blocks, BlockSize = BlockSize, Cost = cost });
+            var simulation = new SchedulerSimulation(
+                requests,
+                new SimulationOptions
+                {
+                    Scheduling = policy.Scheduling,
+                    BlockCount = blocks,
+                    BlockSize = BlockSize,
+                    Cost = cost,
+                });
             using var progress = new ProgressLine(Console, policy.Name, requests.Count);
             while (rows.Count == 0 && story is { IsFull: false } ? story.Tell(simulation) : simulation.Step())
             {
@@ -107,7 +158,13 @@ internal sealed class SimulateCommand : CliCommand
 
         if (story is not null)
         {
-            var figure = new BlockFigure("KV blocks, step by step", string.Create(CultureInfo.InvariantCulture, $"A pool of {blocks} blocks of {BlockSize} tokens; below it each request's block table and its tokens."), story.Frames);
+            var figure = new BlockFigure(
+                "KV blocks, step by step",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"A pool of {blocks} blocks of {BlockSize} tokens; below it each request's block table and its "
+                    + $"tokens."),
+                story.Frames);
             AtomicFile.WriteText(parsed.GetValue(_draw)!, figure.ToSvg());
         }
 
@@ -133,7 +190,8 @@ internal sealed class SimulateCommand : CliCommand
 
         if (blocks > BlockFigure.MostBlocks)
         {
-            throw new UsageException($"--draw draws a pool of at most {BlockFigure.MostBlocks} blocks, not {blocks}; --blocks N sets it.");
+            throw new UsageException(
+                $"--draw draws a pool of at most {BlockFigure.MostBlocks} blocks, not {blocks}; --blocks N sets it.");
         }
 
         steps = steps?.Distinct().ToArray();
@@ -161,7 +219,7 @@ internal sealed class SimulateCommand : CliCommand
         return SimulatedPolicies.Of(parsed.GetValue(_policy), budgets, chunks, common);
     }
 
-    private static (int Least, int Most) Range(int[]? values, (int Least, int Most) otherwise, string name) => values switch
+    private static (int Least, int Most) Range(int[]? values, (int, int) otherwise, string name) => values switch
     {
         null => otherwise,
         [var one] when one <= SimulatedRequest.MaxTokens => (one, one),
@@ -179,8 +237,13 @@ internal sealed class SimulateCommand : CliCommand
 
         if (trace is not null)
         {
-            var stray = Array.Find((Option[])[_requests, _rate, _promptTokens, _newTokens, _shared, _prefixes, _seed], option => parsed.GetResult(option) is { Implicit: false });
-            return stray is null ? SimulatedWorkload.Read(trace) : throw new UsageException($"{stray.Name} goes with --synthetic; a trace says itself what it asks for.");
+            var stray = Array.Find(
+                (Option[])[_requests, _rate, _promptTokens, _newTokens, _shared, _prefixes, _seed],
+                option => parsed.GetResult(option) is { Implicit: false });
+            return stray is null
+                ? SimulatedWorkload.Read(trace)
+                : throw new UsageException(
+                    $"{stray.Name} goes with --synthetic; a trace says itself what it asks for.");
         }
 
         return SimulatedWorkload.Make(

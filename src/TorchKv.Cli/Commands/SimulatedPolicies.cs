@@ -3,7 +3,9 @@ using TorchKv.Runtime.Scheduling;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>Which policies a simulation sets side by side: each named one under each token budget and each chunk size.</summary>
+/// <summary>
+/// Makes the list of policies that a simulation compares: each named policy with each token budget and each chunk size.
+/// </summary>
 internal static class SimulatedPolicies
 {
     /// <summary>The most rows of a table.</summary>
@@ -12,20 +14,26 @@ internal static class SimulatedPolicies
     private static readonly (string Key, string Name, Func<SchedulingOptions, SchedulingOptions> Of)[] s_policies =
     [
         ("first-come", "first come", common => common),
-        ("whole-prompts", "whole prompts", common => common with { PrefillTokensBesideDecodes = common.MaxTokensPerStep }),
+        (
+            "whole-prompts",
+            "whole prompts",
+            common => common with { PrefillTokensBesideDecodes = common.MaxTokensPerStep }),
         ("shortest-first", "shortest first", common => common with { QueueOrder = QueueOrder.ShortestPromptFirst }),
         ("no-prefix-cache", "no prefix cache", common => common with { PrefixCaching = false }),
     ];
 
     public static string Names { get; } = string.Join(", ", s_policies.Select(policy => policy.Key));
 
-    /// <summary>The policies, in the order asked for.</summary>
-    /// <param name="asked">Names with commas between; null: all of them, or first-come alone where budgets or chunks are compared.</param>
+    /// <summary>Gives the policies in the order of the command line.</summary>
+    /// <param name="asked">
+    /// Names with commas between; null: all of them, or first-come alone where budgets or chunks are compared.
+    /// </param>
     /// <param name="budgets">Tokens in a step.</param>
     /// <param name="chunks">Prompt tokens beside decodes; null: the engine's default.</param>
     /// <param name="common">Everything else.</param>
     /// <exception cref="UsageException">There is no policy of such a name, or there would be too many rows.</exception>
-    public static IReadOnlyList<SimulatedPolicy> Of(string? asked, int[] budgets, int[]? chunks, SchedulingOptions common)
+    public static IReadOnlyList<SimulatedPolicy> Of(
+        string? asked, int[] budgets, int[]? chunks, SchedulingOptions common)
     {
         var compares = budgets.Length > 1 || chunks is not null;
         var keys = asked?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
@@ -48,7 +56,11 @@ internal static class SimulatedPolicies
             {
                 foreach (var chunk in (chunks ?? [common.PrefillTokensBesideDecodes]).Distinct())
                 {
-                    var scheduling = of(common with { MaxTokensPerStep = budget, PrefillTokensBesideDecodes = Math.Min(chunk, budget) });
+                    var scheduling = of(common with
+                    {
+                        MaxTokensPerStep = budget,
+                        PrefillTokensBesideDecodes = Math.Min(chunk, budget),
+                    });
                     if (!rows.Exists(row => row.Name == name && row.Scheduling == scheduling))
                     {
                         rows.Add(new SimulatedPolicy(name, scheduling));
@@ -57,6 +69,9 @@ internal static class SimulatedPolicies
             }
         }
 
-        return rows.Count <= Most ? rows : throw new UsageException($"{rows.Count} combinations of policies, budgets and chunks, but a table has at most {Most} rows.");
+        return rows.Count <= Most
+            ? rows
+            : throw new UsageException(
+                $"{rows.Count} combinations of policies, budgets and chunks, but a table has at most {Most} rows.");
     }
 }

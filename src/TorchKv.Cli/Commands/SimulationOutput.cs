@@ -6,18 +6,37 @@ using TorchKv.Simulation;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>What policies did with one workload: as a table, as JSON, as a drawing.</summary>
-internal sealed class SimulationOutput(CliConsole console, IReadOnlyList<SimulatedRequest> requests, IReadOnlyList<(SimulatedPolicy Policy, SimulationReport Report)> rows)
+/// <summary>Shows how several scheduling policies served one workload: as a table, as JSON or as a chart.</summary>
+internal sealed class SimulationOutput(
+    CliConsole console,
+    IReadOnlyList<SimulatedRequest> requests,
+    IReadOnlyList<(SimulatedPolicy Policy, SimulationReport Report)> rows)
 {
     private readonly bool _policies = rows.Select(row => row.Policy.Name).Distinct().Count() > 1;
     private readonly bool _budgets = rows.Select(row => row.Policy.Scheduling.MaxTokensPerStep).Distinct().Count() > 1;
-    private readonly bool _chunks = rows.Where(row => row.Policy.Name == rows[0].Policy.Name).Select(row => row.Policy.Scheduling.PrefillTokensBesideDecodes).Distinct().Count() > 1;
+    private readonly bool _chunks = rows
+        .Where(row => row.Policy.Name == rows[0].Policy.Name)
+        .Select(row => row.Policy.Scheduling.PrefillTokensBesideDecodes)
+        .Distinct()
+        .Count() > 1;
 
-    private string Workload => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{requests.Count:N0} {(requests.Count == 1 ? "request" : "requests")} in {requests[^1].Arrival:F1} s, {requests.Sum(request => (long)request.PromptTokens):N0} prompt and {requests.Sum(request => (long)request.NewTokens):N0} new tokens");
+    private string Workload
+    {
+        get
+        {
+            var prompts = requests.Sum(request => (long)request.PromptTokens);
+            var generated = requests.Sum(request => (long)request.NewTokens);
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{requests.Count:N0} {(requests.Count == 1 ? "request" : "requests")} in {requests[^1].Arrival:F1} s, "
+                + $"{prompts:N0} prompt and {generated:N0} new tokens");
+        }
+    }
 
-    /// <summary>A row a policy; columns that say the same in every row are left out, so that the rest fits a terminal.</summary>
+    /// <summary>
+    /// Writes a table with a row for each policy. Columns that say the same in every row are left out, so that the
+    /// others fit a terminal.
+    /// </summary>
     public void WriteTable()
     {
         (string Title, Func<SimulatedPolicy, SimulationReport, string> Of, bool Shown)[] columns =
@@ -30,9 +49,18 @@ internal sealed class SimulationOutput(CliConsole console, IReadOnlyList<Simulat
             ("p99", (_, report) => Seconds(report.TimeToFirstToken, 0.99), true),
             ("next", (_, report) => Seconds(report.InterTokenLatency, 0.5), true),
             ("p99", (_, report) => Seconds(report.InterTokenLatency, 0.99), true),
-            ("hits", (_, report) => (report.PrefixHitShare * 100).ToString("F0", CultureInfo.InvariantCulture) + " %", rows.Any(row => row.Report.PrefixHitShare >= 0.005)),
-            ("preempt", (_, report) => report.Preemptions.ToString("N0", CultureInfo.InvariantCulture), rows.Any(row => row.Report.Preemptions > 0)),
-            ("refused", (_, report) => report.Refused.ToString("N0", CultureInfo.InvariantCulture), rows.Any(row => row.Report.Refused > 0)),
+            (
+                "hits",
+                (_, report) => (report.PrefixHitShare * 100).ToString("F0", CultureInfo.InvariantCulture) + " %",
+                rows.Any(row => row.Report.PrefixHitShare >= 0.005)),
+            (
+                "preempt",
+                (_, report) => report.Preemptions.ToString("N0", CultureInfo.InvariantCulture),
+                rows.Any(row => row.Report.Preemptions > 0)),
+            (
+                "refused",
+                (_, report) => report.Refused.ToString("N0", CultureInfo.InvariantCulture),
+                rows.Any(row => row.Report.Refused > 0)),
         ];
         var shown = columns.Where(column => column.Shown).ToArray();
         var table = Tables.Create([.. shown.Select(column => column.Title)]);
@@ -76,12 +104,14 @@ internal sealed class SimulationOutput(CliConsole console, IReadOnlyList<Simulat
         writer.WriteEndArray();
     });
 
-    /// <summary>The requests that wait, against virtual time.</summary>
+    /// <summary>Draws the number of waiting requests over simulated time.</summary>
     public string Plot() => new LineChart(
         "Requests that wait",
         "seconds of virtual time",
         "requests",
-        [.. rows.Select(row => new ChartSeries(Label(row.Policy), [.. row.Report.Moments.Select(moment => (moment.Time, (double)moment.Queued))]))])
+        [.. rows.Select(row => new ChartSeries(
+            Label(row.Policy),
+            [.. row.Report.Moments.Select(moment => (moment.Time, (double)moment.Queued))]))])
     {
         Subtitle = Workload,
     }.ToSvg();

@@ -9,7 +9,7 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>Text to token ids.</summary>
+/// <summary>The command <c>tokenize</c>: turns text into token ids, or ids into text.</summary>
 internal sealed class TokenizeCommand : CliCommand
 {
     public const string CommandName = "tokenize";
@@ -19,7 +19,7 @@ internal sealed class TokenizeCommand : CliCommand
         "--lines", "reads a JSON line {\"text\": …}, answers {\"ids\": […], \"decoded\": …}");
     private readonly Option<bool> _json = Values.Flag(
         "--json", "one JSON object on standard output (a line for each of --lines)");
-    private readonly Option<string?> _model = Values.Text(
+    private readonly Option<string?> _model = Values.Folder(
         "--model", "DIR", $"the folder with vocab.json and merges.txt ({ModelOptions.DefaultModel})");
 
     public TokenizeCommand(CliConsole console)

@@ -9,7 +9,7 @@ internal static class CacheKinds
     public const string SlidingWindow = "sliding-window";
     public const string Quantized = "quantized";
 
-    /// <summary>The CPU runner's, not to be asked for by name.</summary>
+    /// <summary>The engine's pool of blocks. <c>--cache</c> does not take this name.</summary>
     public const string Paged = "paged";
 
     public static string[] Names { get; } = [None, Concat, Static, SlidingWindow, Quantized];

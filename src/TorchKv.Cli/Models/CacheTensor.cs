@@ -1,4 +1,4 @@
 namespace TorchKv.Cli.Models;
 
-/// <summary>Keys or values of one layer, (heads, tokens, head_dim), float32.</summary>
+/// <summary>The keys or the values of one layer, (heads, tokens, head_dim), float32.</summary>
 internal sealed record CacheTensor(string Name, long[] Shape, float[] Values);

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>Gives GPT-2 the inputs of a traced run, step by step.</summary>
+/// <summary>Runs GPT-2 on the inputs of a traced run, step by step.</summary>
 internal sealed class Gpt2Run
 {
     private readonly RecordedTrace _original;

@@ -2,7 +2,9 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>A model that makes the same text in several ways, each token timed.</summary>
+/// <summary>
+/// Generates the same text from one model with several kinds of cache, and measures the time of each token.
+/// </summary>
 internal interface IComparison : IDisposable
 {
     int ContextLength { get; }
@@ -12,10 +14,10 @@ internal interface IComparison : IDisposable
     /// <summary>Model, library, device and dtype, in words.</summary>
     string Description { get; }
 
-    /// <summary>The ways, as <see cref="CacheKinds"/> names them.</summary>
+    /// <summary>The kinds of cache, as <see cref="CacheKinds"/> names them.</summary>
     IReadOnlyList<string> Kinds { get; }
 
-    /// <summary>Makes the tokens in one way.</summary>
+    /// <summary>Generates the tokens with one kind of cache.</summary>
     /// <param name="kind">One of <see cref="Kinds"/>.</param>
     /// <param name="prompt">Together with the new tokens no longer than the context.</param>
     /// <param name="newTokens">One at least.</param>

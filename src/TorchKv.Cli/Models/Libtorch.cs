@@ -5,7 +5,9 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>Whether libtorch can be used here. It is asked before the first call of TorchSharp.</summary>
+/// <summary>
+/// Finds out whether libtorch can be used on this machine. Ask it before the first call of TorchSharp.
+/// </summary>
 /// <remarks>
 /// Where its native library does not load, TorchSharp prints a page to standard output, copies libtorch from the NuGet
 /// cache into the program's folder, and tries again. So the library is loaded here first, and TorchSharp is called only

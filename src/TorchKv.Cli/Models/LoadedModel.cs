@@ -9,7 +9,7 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>A model behind an engine, over the CPU runner or libtorch.</summary>
+/// <summary>A model that an engine serves, on the CPU runner or on libtorch.</summary>
 internal sealed class LoadedModel : IAsyncDisposable
 {
     private readonly IModelRunner _runner;
@@ -38,7 +38,7 @@ internal sealed class LoadedModel : IAsyncDisposable
     /// <summary>Model, runner, device, threads and dtype, in words.</summary>
     public string Description { get; }
 
-    /// <summary>The pool's use at its fullest so far.</summary>
+    /// <summary>The largest use of the pool of KV blocks so far.</summary>
     public async Task<CacheReport> ReadCacheAsync()
     {
         // A snapshot is taken after the counters of the last step are there
@@ -51,7 +51,7 @@ internal sealed class LoadedModel : IAsyncDisposable
             stats.PeakHeldBlocks * stats.BytesPerBlock);
     }
 
-    /// <summary>Generates for all prompts at once; each is a request of its own.</summary>
+    /// <summary>Generates for all prompts at once. Each prompt is one request to the engine.</summary>
     /// <remarks>
     /// A prompt that fills the context has reached its end before its first token, and gets an empty answer.
     /// </remarks>
@@ -83,8 +83,8 @@ internal sealed class LoadedModel : IAsyncDisposable
         .ToAsyncEnumerable();
 
     /// <summary>
-    /// The pieces of all answers as they come. The first answer that fails ends them all: a batch is answered whole or
-    /// not at all.
+    /// Gives the pieces of all answers as they come. The first answer that fails ends all of them, because a batch is
+    /// answered whole or not at all.
     /// </summary>
     private static async IAsyncEnumerable<PromptPiece> MergeAsync(
         IReadOnlyList<IAsyncEnumerable<GeneratedPiece>> answers,

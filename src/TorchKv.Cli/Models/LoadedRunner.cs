@@ -4,7 +4,7 @@ using TorchKv.Runtime.Serving.Sessions;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>A runner with a model on it, which no engine owns yet.</summary>
+/// <summary>A runner that has loaded a model. Whoever has it disposes it, until an engine takes it over.</summary>
 /// <param name="Runner">The runner.</param>
 /// <param name="Config">The model's configuration.</param>
 /// <param name="Description">Model, runner, device, threads and dtype, in words.</param>

@@ -7,22 +7,23 @@ using TorchKv.Runtime.Text;
 namespace TorchKv.Cli.Models;
 
 /// <summary>
-/// Loads models for commands: off the calling thread, with a note on a terminal, and given up as soon as it is
-/// interrupted.
+/// Loads models for commands on another thread, so that an interrupt ends the loading at once. On a terminal a note
+/// says that a model is being loaded.
 /// </summary>
 internal static class ModelLoader
 {
-    /// <summary>A model behind an engine, with its tokenizer.</summary>
+    /// <summary>Loads a model and its tokenizer into an engine.</summary>
     public static Task<LoadedModel> LoadAsync(
         ModelRequest request, CliConsole console, CancellationToken cancellationToken) => LoadAsync(
         request,
         console,
-        () =>
+        checkpoint =>
         {
-            // The weights come from the disk or the page cache while the vocabulary is parsed
+            // The vocabulary is parsed while the weights are read
             var tokenizer = Task.Run(
-                () => (Tokenizer: LoadTokenizer(request.Directory, out var problem), Problem: problem), cancellationToken);
-            var runner = RunnerLoader.Load(request, cancellationToken);
+                () => (Tokenizer: LoadTokenizer(request.Directory, out var problem), Problem: problem),
+                cancellationToken);
+            var runner = RunnerLoader.Load(request, checkpoint, cancellationToken);
             try
             {
                 var (loaded, problem) = tokenizer.GetAwaiter().GetResult();
@@ -36,28 +37,33 @@ internal static class ModelLoader
         },
         cancellationToken);
 
-    /// <summary>A model on a runner that no engine owns.</summary>
+    /// <summary>Loads a model on a runner without an engine.</summary>
     public static Task<LoadedRunner> LoadRunnerAsync(
         ModelRequest request, CliConsole console, CancellationToken cancellationToken) =>
-        LoadAsync(request, console, () => RunnerLoader.Load(request, cancellationToken), cancellationToken);
+        LoadAsync(
+            request,
+            console,
+            checkpoint => RunnerLoader.Load(request, checkpoint, cancellationToken),
+            cancellationToken);
 
-    /// <summary>The port's model, with a cache of its own.</summary>
+    /// <summary>Loads the port's model, which has its own cache and needs no engine.</summary>
     // Not inlined: it names TorchSharp's types
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static Task<PortModel> LoadPortAsync(
         ModelRequest request, CliConsole console, CancellationToken cancellationToken) => LoadAsync(
         request,
         console,
-        () =>
+        checkpoint =>
         {
             Libtorch.ThrowIfMissing();
-            return PortModel.Load(request, cancellationToken);
+            return PortModel.Load(request, checkpoint, cancellationToken);
         },
         cancellationToken);
 
-    /// <summary>The folder's tokenizer; null where it has none, or one that cannot be used: the model still takes ids.</summary>
+    /// <summary>Loads the folder's tokenizer. A model can be used by token ids without one.</summary>
     /// <param name="directory">The model's folder.</param>
     /// <param name="problem">Why a tokenizer that is there cannot be used; otherwise null.</param>
+    /// <returns>Null where there is none, or one that cannot be used.</returns>
     public static Gpt2Tokenizer? LoadTokenizer(string directory, out string? problem)
     {
         problem = null;
@@ -67,7 +73,7 @@ internal static class ModelLoader
     }
 
     private static async Task<T> LoadAsync<T>(
-        ModelRequest request, CliConsole console, Func<T> load, CancellationToken cancellationToken)
+        ModelRequest request, CliConsole console, Func<Checkpoint, T> load, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (!Directory.Exists(request.Directory))
@@ -87,9 +93,11 @@ internal static class ModelLoader
         }
 
         T loaded;
+        IReadOnlyList<string> warnings;
         try
         {
-            loaded = await Task.Run(load, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+            (loaded, warnings) = await Task.Run(Open, cancellationToken)
+                .WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -99,13 +107,17 @@ internal static class ModelLoader
             }
         }
 
-        // Opening reads the headers alone
-        using var checkpoint = Checkpoint.Open(request.Directory);
-        foreach (var warning in checkpoint.Warnings)
+        foreach (var warning in warnings)
         {
-            await console.Error.WriteLineAsync($"torchkv: {warning}").ConfigureAwait(false);
+            console.WarnOnce(warning);
         }
 
         return loaded;
+
+        (T, IReadOnlyList<string>) Open()
+        {
+            using var checkpoint = Checkpoint.Open(request.Directory);
+            return (load(checkpoint), checkpoint.Warnings);
+        }
     }
 }

@@ -9,7 +9,7 @@ internal sealed class ModelOptions
 {
     public const string DefaultModel = "weights/storyteller";
 
-    private readonly Option<string?> _model = Values.Text(
+    private readonly Option<string?> _model = Values.Folder(
         "--model", "DIR", $"a checkpoint in HuggingFace's layout ({DefaultModel})");
     private readonly Option<string?> _device = Values.Text(
         "--device", "DEVICE", "auto, cpu, cuda or cuda:N (auto: CUDA where there is one)");
@@ -34,7 +34,7 @@ internal sealed class ModelOptions
 
     public IReadOnlyList<Option> All => [_model, _device, _dtype, _runner, _threads];
 
-    /// <summary>Reads the options and refuses what contradicts itself.</summary>
+    /// <summary>Reads the options, and refuses combinations that contradict each other.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="torchBecause">The option given that only the port serves; null: none was.</param>
     public ModelRequest Read(ParseResult parsed, string? torchBecause = null)

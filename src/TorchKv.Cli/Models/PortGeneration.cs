@@ -8,10 +8,12 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>Generates with the port's own loop and one of its caches, for several prompts at once.</summary>
+/// <summary>
+/// Generates for several prompts at once with the port's own loop and one of the port's caches, without the engine.
+/// </summary>
 internal static class PortGeneration
 {
-    /// <summary>Refuses what only an engine does.</summary>
+    /// <summary>Refuses options that only the engine can serve.</summary>
     /// <exception cref="OptionException">
     /// An option is set that the loop does not honour; the message names it.
     /// </exception>
@@ -28,7 +30,9 @@ internal static class PortGeneration
         Refuse("speculation", options.Speculation is not null, options.Speculation?.Source);
     }
 
-    /// <summary>Generates. Each row ends on its own and gets what it would get alone, with the same seed.</summary>
+    /// <summary>
+    /// Generates a text for each prompt. Each text is the same as if its prompt were alone, with the same seed.
+    /// </summary>
     /// <param name="port">The model.</param>
     /// <param name="cache">Its cache, or none.</param>
     /// <param name="prompts">Each prompt's ids, at least one, at most the context.</param>

@@ -1,13 +1,15 @@
 using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
+using TorchKv.Runtime.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TorchKv.Cli.Models;
 
 /// <summary>
-/// The port's model on libtorch, with a cache of its own kind: for <c>compare</c> and for <c>generate --cache</c>.
+/// The port's model on libtorch, with one of the port's own KV caches. <c>compare</c> and <c>generate --cache</c> run
+/// it without the engine.
 /// </summary>
 internal sealed class PortModel : IDisposable
 {
@@ -21,16 +23,17 @@ internal sealed class PortModel : IDisposable
     /// <summary>Model, library, device, threads and dtype, in words.</summary>
     public string Description { get; }
 
-    /// <summary>A checkpoint.</summary>
-    public static PortModel Load(ModelRequest request, CancellationToken cancellationToken)
+    /// <summary>Loads a checkpoint.</summary>
+    public static PortModel Load(ModelRequest request, Checkpoint checkpoint, CancellationToken cancellationToken)
     {
         var device = Prepare(request);
-        var model = GPTModel.from_pretrained(request.Directory, device, Dtype(request.Dtype), cancellationToken);
+        var model = GPTModel.from_pretrained(checkpoint, device, Dtype(request.Dtype), cancellationToken);
         return new PortModel(model, device, Describe(request.Directory, request, device));
     }
 
     /// <summary>
-    /// Random weights, made as the article's scripts make them: the seed, then the model on the CPU, then the device.
+    /// Makes a model with random weights in the order of the article's scripts, so that a seed gives the same weights:
+    /// first the seed is set, then the model is made on the CPU, then it is moved to the device.
     /// </summary>
     /// <param name="configJson">A configuration under the article's keys; null: the article's GPT-2 124M.</param>
     /// <param name="seed">For torch's generator.</param>

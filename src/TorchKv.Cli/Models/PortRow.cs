@@ -4,7 +4,9 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>One prompt in the port's loop: its choices, its text, its budget and its end.</summary>
+/// <summary>
+/// The state of one prompt in the port's loop: it chooses tokens, collects the text and knows when the text ends.
+/// </summary>
 internal sealed class PortRow
 {
     private readonly int _budget;
@@ -39,11 +41,12 @@ internal sealed class PortRow
         End = _budget == 0 ? FinishReason.Length : null;
     }
 
-    /// <summary>Set once nothing more comes.</summary>
+    /// <summary>Whether the text has ended.</summary>
     public FinishReason? End { get; private set; }
 
     /// <summary>
-    /// Chooses the next token from the logits after the last one, and says what it adds. The logits are used up.
+    /// Chooses the next token from the logits after the last token, and gives the text that it adds. The logits are
+    /// overwritten.
     /// </summary>
     public GeneratedPiece Choose(Span<float> logits, out int token)
     {
@@ -62,7 +65,10 @@ internal sealed class PortRow
         return End is null ? new GeneratedPiece { Text = text, TokenIds = [token] } : Last(text, token);
     }
 
-    /// <summary>The last piece: text that was held back, why the row ended, and what it cost.</summary>
+    /// <summary>
+    /// Gives the last piece: text that was held back because a stop text might begin in it, why the text ended, and the
+    /// usage.
+    /// </summary>
     public GeneratedPiece Last(string text, params int[] tokens) => new()
     {
         Text = text + _detokenizer?.Finish(),

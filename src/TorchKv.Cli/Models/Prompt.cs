@@ -1,4 +1,4 @@
 namespace TorchKv.Cli.Models;
 
-/// <summary>A prompt as it was given: a text, or ids.</summary>
+/// <summary>A prompt as the user gave it: either a text or token ids.</summary>
 internal readonly record struct Prompt(string? Text, int[]? Ids);

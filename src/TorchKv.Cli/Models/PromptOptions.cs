@@ -4,7 +4,9 @@ using TorchKv.Cli.Terminal;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>The places a prompt comes from; exactly one of them.</summary>
+/// <summary>
+/// The options that give a prompt: a text, a file, token ids or standard input. A command line has at most one of them.
+/// </summary>
 internal sealed class PromptOptions
 {
     private readonly Option<string?> _prompt = Values.Text("--prompt", "TEXT", "the prompt's text");

@@ -7,13 +7,13 @@ using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>Prompts become ids that the model takes, or are refused before anything runs.</summary>
+/// <summary>Turns prompts into token ids, and refuses those that the model cannot take.</summary>
 internal static class Prompts
 {
     /// <summary>The most prompts of one batch.</summary>
     public const int MaxBatch = 4096;
 
-    /// <summary>A prompt's ids.</summary>
+    /// <summary>Gives a prompt's token ids.</summary>
     /// <param name="prompt">A text, or ids.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="tokenizer">The model's; null where its folder has none.</param>
@@ -23,7 +23,8 @@ internal static class Prompts
     /// It is empty, too long for the context, names an id that is not there, or is text for a model without a
     /// tokenizer.
     /// </exception>
-    public static int[] Encode(Prompt prompt, string name, Gpt2Tokenizer? tokenizer, ModelShape model, string? problem = null)
+    public static int[] Encode(
+        Prompt prompt, string name, Gpt2Tokenizer? tokenizer, ModelShape model, string? problem = null)
     {
         int[] ids = prompt.Ids
             ?? [.. (tokenizer ?? throw WithoutTokenizer(name, "--prompt-ids", problem)).Encode(prompt.Text ?? "")];
@@ -58,7 +59,7 @@ internal static class Prompts
         }
     }
 
-    /// <summary>A text for a model that cannot read texts.</summary>
+    /// <summary>The refusal of a text where the model has no tokenizer that can be used.</summary>
     /// <param name="name">What messages call the text.</param>
     /// <param name="instead">The option that takes ids.</param>
     /// <param name="problem">Why the folder's tokenizer cannot be used; null: it has none.</param>
@@ -69,7 +70,8 @@ internal static class Prompts
             : $"{name} is text, but the model's tokenizer cannot be used: {problem} Give ids with {instead}.");
 
     /// <summary>
-    /// A prompt a line, lines ending with \n alone: <c>{"prompt": …}</c> or <c>{"prompt_ids": […]}</c>; blank lines are passed over.
+    /// Reads a file with one prompt on each line: <c>{"prompt": …}</c> or <c>{"prompt_ids": […]}</c>. A line ends at \n
+    /// alone, since JSON text may hold other line separators. Blank lines are skipped.
     /// </summary>
     public static IReadOnlyList<Prompt> ReadLines(string path, CliConsole console)
     {
@@ -137,7 +139,8 @@ internal static class Prompts
             $"{where} has to be an object with either \"prompt\" (a text) or \"prompt_ids\" (a list of token ids).");
     }
 
-    private static int ParseId(JsonElement id, string where) => id.TryGetInt32(out var value) && value >= 0
+    private static int ParseId(JsonElement id, string where) =>
+        id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out var value) && value >= 0
         ? value
         : throw new TorchKvException(
             $"{where}: prompt_ids holds {Values.Shorten(id.GetRawText())}, which is not a token id.");

@@ -4,7 +4,7 @@ using TorchKv.Runtime.Sampling;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>A runner that no engine owns, with its blocks of keys and values and without.</summary>
+/// <summary>Runs a model on a runner without an engine, once with its KV blocks and once without any cache.</summary>
 internal sealed class RunnerComparison : IComparison
 {
     private readonly LoadedRunner _loaded;

@@ -1,11 +1,11 @@
 namespace TorchKv.Cli.Models;
 
-/// <summary>What runs the model.</summary>
+/// <summary>The implementation that runs the model.</summary>
 internal enum RunnerKind
 {
-    /// <summary>The managed runner of TorchKv.Runtime: no native library.</summary>
+    /// <summary>The CPU runner of TorchKv.Runtime, in managed code; it needs no native library.</summary>
     Cpu,
 
-    /// <summary>The port's modules on libtorch.</summary>
+    /// <summary>The port's modules, on libtorch.</summary>
     Torch,
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using TorchKv.Running;
+using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Serving.Sessions;
@@ -10,17 +11,20 @@ namespace TorchKv.Cli.Models;
 internal static class RunnerLoader
 {
     /// <summary>Loads a model on the runner that was asked for, or on the one that suits device and dtype.</summary>
-    public static LoadedRunner Load(ModelRequest request, CancellationToken cancellationToken)
+    /// <param name="request">The model as the command line asks for it.</param>
+    /// <param name="checkpoint">Its checkpoint, open.</param>
+    /// <param name="cancellationToken">Ends the loading.</param>
+    public static LoadedRunner Load(ModelRequest request, Checkpoint checkpoint, CancellationToken cancellationToken)
     {
         try
         {
             if (Choose(request) is RunnerKind.Cpu)
             {
-                return LoadCpu(request, cancellationToken);
+                return LoadCpu(request, checkpoint, cancellationToken);
             }
 
             Libtorch.ThrowIfMissing();
-            return LoadTorch(request, cancellationToken);
+            return LoadTorch(request, checkpoint, cancellationToken);
         }
         catch (OptionException refused) when (refused.Option is "PoolBytes" or "pool_bytes")
         {
@@ -29,10 +33,11 @@ internal static class RunnerLoader
     }
 
     /// <summary>Loads a model on the CPU runner: no native library is touched.</summary>
-    public static LoadedRunner LoadCpu(ModelRequest request, CancellationToken cancellationToken)
+    private static LoadedRunner LoadCpu(
+        ModelRequest request, Checkpoint checkpoint, CancellationToken cancellationToken)
     {
         var runner = CpuRunner.Load(
-            request.Directory,
+            checkpoint,
             new CpuRunnerOptions
             {
                 DType = CpuDtype(request.Dtype),
@@ -60,11 +65,12 @@ internal static class RunnerLoader
     // Not inlined: a method that names TorchSharp's types loads them when it is compiled, and the CPU runner has to
     // work without
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static LoadedRunner LoadTorch(ModelRequest request, CancellationToken cancellationToken)
+    private static LoadedRunner LoadTorch(
+        ModelRequest request, Checkpoint checkpoint, CancellationToken cancellationToken)
     {
         var device = PortModel.Prepare(request);
         var runner = TorchRunner.Load(
-            request.Directory,
+            checkpoint,
             new TorchRunnerOptions
             {
                 Device = device,

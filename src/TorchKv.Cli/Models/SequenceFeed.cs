@@ -3,7 +3,9 @@ using TorchKv.Runtime.Model;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>Feeds one sequence to a runner that no engine owns, and so needs all its blocks for itself.</summary>
+/// <summary>
+/// Feeds one sequence to a runner without an engine. The sequence may use all of the runner's blocks.
+/// </summary>
 internal sealed class SequenceFeed
 {
     // Logits of so many positions are computed at once: 25 MB for GPT-2's vocabulary

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>The port's model, run on one prompt with one cache after another.</summary>
+/// <summary>Runs the port's model on one prompt once for each kind of cache.</summary>
 internal sealed class TorchComparison(PortModel port) : IComparison
 {
     public int ContextLength => port.Model.cfg.context_length;

@@ -3,7 +3,7 @@ using TorchSharp;
 
 namespace TorchKv.Cli.Models;
 
-/// <summary>Which libtorch is here, if any, and its devices. To find out loads it.</summary>
+/// <summary>The version and the devices of libtorch on this machine. Reading them loads libtorch.</summary>
 /// <param name="Version">libtorch's version; null where it cannot be used.</param>
 /// <param name="Devices">The devices: <c>cpu</c> always.</param>
 /// <param name="Problem">Why libtorch cannot be used.</param>
@@ -11,10 +11,14 @@ internal sealed record TorchFacts(string? Version, IReadOnlyList<string> Devices
 {
     public static TorchFacts Find() => Libtorch.Problem is { } problem ? new TorchFacts(null, ["cpu"], problem) : Ask();
 
-    /// <summary>The number of CUDA devices; 0 where there is no libtorch, or one without CUDA. Does not load libtorch where no NVIDIA driver is.</summary>
+    /// <summary>
+    /// The number of CUDA devices; 0 where there is no libtorch, or one without CUDA. Does not load libtorch where no
+    /// NVIDIA driver is.
+    /// </summary>
     public static int CudaDevices()
     {
-        if (OperatingSystem.IsMacOS() || (OperatingSystem.IsLinux() && !File.Exists("/proc/driver/nvidia/version") && !File.Exists("/dev/nvidiactl") && !File.Exists("/dev/dxg")))
+        string[] drivers = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"];
+        if (OperatingSystem.IsMacOS() || (OperatingSystem.IsLinux() && !drivers.Any(File.Exists)))
         {
             return 0;
         }

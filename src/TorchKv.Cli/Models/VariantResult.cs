@@ -1,6 +1,6 @@
 namespace TorchKv.Cli.Models;
 
-/// <summary>One way of making the same text, measured.</summary>
+/// <summary>The measurements of one kind of cache.</summary>
 /// <param name="Cache">The cache's kind; <c>paged</c> is the CPU runner's.</param>
 /// <param name="Ids">The prompt's ids and the new ones.</param>
 /// <param name="TokenTimes">Time of each new token, in order; the first includes the prompt.</param>
@@ -22,8 +22,8 @@ internal sealed record VariantResult(
     public double LateMsPerToken => Median(Decoded.TakeLast(Part));
 
     /// <summary>
-    /// Milliseconds against the position of the token that was made, each the median of its neighbourhood, so that a
-    /// pause of the machine is no spike.
+    /// The time of each token in milliseconds, with its position. Each time is the median of the tokens around it, so
+    /// that a pause of the machine makes no spike.
     /// </summary>
     public IReadOnlyList<(double Position, double Ms)> Curve(int neighbours = 4)
     {

@@ -1,6 +1,6 @@
 namespace TorchKv.Cli.Models;
 
-/// <summary>Counts in words.</summary>
+/// <summary>Writes counts with the right form of the noun.</summary>
 internal static class Words
 {
     public static string Threads(int count) => count == 1 ? "1 thread" : $"{count} threads";

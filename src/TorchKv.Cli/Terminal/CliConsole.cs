@@ -13,6 +13,8 @@ internal sealed class CliConsole
     private static readonly UTF8Encoding s_strictUtf8 = new(
         encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly Func<Stream> _openInput;
+    private readonly HashSet<string> _warnings = [];
+    private readonly UnfinishedWork _unfinished = new();
 
     public CliConsole(TextWriter output, TextWriter error, Func<Stream> openInput)
     {
@@ -71,6 +73,24 @@ internal sealed class CliConsole
     }
 
     public void Warn(string message) => Error.WriteLine($"torchkv: {ErrorStyle.Yellow("warning")}: {message}");
+
+    /// <summary>
+    /// Keeps the process from being ended after an interrupt, until what this returns is disposed: for work that must
+    /// be finished, such as saving.
+    /// </summary>
+    public IDisposable KeepProcess() => _unfinished.Begin();
+
+    /// <summary>Ends when no work is left that must be finished.</summary>
+    public Task FinishedAsync() => _unfinished.EndedAsync();
+
+    /// <summary>Says something about a model once, however often a command loads the model.</summary>
+    public void WarnOnce(string message)
+    {
+        if (_warnings.Add(message))
+        {
+            Error.WriteLine($"torchkv: {message}");
+        }
+    }
 
     /// <summary>One JSON object on one line.</summary>
     public void WriteJson(Action<Utf8JsonWriter> write)

@@ -18,14 +18,23 @@ internal static class PoolFrame
 
     private sealed record Cell(int Blocks, int Held, int Cached, bool Shared, int Row);
 
-    /// <summary>The lines, at most <paramref name="height"/> − 1 of them (and never fewer than two), each shorter than <paramref name="width"/>.</summary>
+    /// <summary>
+    /// The lines, at most <paramref name="height"/> − 1 of them (and never fewer than two), each shorter than
+    /// <paramref name="width"/>.
+    /// </summary>
     /// <param name="snapshot">Pool and tables.</param>
     /// <param name="prompts">The batch.</param>
     /// <param name="rowOf">The prompt that a request is; −1: none of the batch.</param>
     /// <param name="width">Columns of the terminal.</param>
     /// <param name="height">Lines of the terminal.</param>
     /// <param name="color">Whether it shows colour.</param>
-    public static IReadOnlyList<string> Lines(EngineSnapshot snapshot, IReadOnlyList<PromptState> prompts, Func<long, int> rowOf, int width, int height, bool color)
+    public static IReadOnlyList<string> Lines(
+        EngineSnapshot snapshot,
+        IReadOnlyList<PromptState> prompts,
+        Func<long, int> rowOf,
+        int width,
+        int height,
+        bool color)
     {
         var columns = Math.Clamp(width - 1, 8, MostColumns);
         var room = Math.Max(2, height - 1);
@@ -43,13 +52,20 @@ internal static class PoolFrame
 
         var uses = snapshot.Blocks.CountBy(use => use).ToDictionary();
         int Of(BlockUse use) => uses.GetValueOrDefault(use);
-        var shared = Of(BlockUse.Shared) > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({Of(BlockUse.Shared)} shared, {(color ? "white" : "#")})") : "";
-        var preemptions = snapshot.Preemptions > 0 ? string.Create(CultureInfo.InvariantCulture, $" · {snapshot.Preemptions} preempted") : "";
+        var shared = Of(BlockUse.Shared) > 0
+            ? string.Create(CultureInfo.InvariantCulture, $" ({Of(BlockUse.Shared)} shared, {(color ? "white" : "#")})")
+            : "";
+        var preemptions = snapshot.Preemptions > 0
+            ? string.Create(CultureInfo.InvariantCulture, $" · {snapshot.Preemptions} preempted")
+            : "";
+        var cell = scale > 1 ? $"{scale} blocks" : "a block";
         var summary = string.Create(
             CultureInfo.InvariantCulture,
-            $"{Of(BlockUse.Held) + Of(BlockUse.Shared)} held{shared}, {Of(BlockUse.Cached)} cached ▒, {Of(BlockUse.Free)} free{preemptions} · a cell is {(scale > 1 ? $"{scale} blocks" : "a block")} of {snapshot.BlockSize} tokens");
+            $"{Of(BlockUse.Held) + Of(BlockUse.Shared)} held{shared}, {Of(BlockUse.Cached)} cached ▒, "
+            + $"{Of(BlockUse.Free)} free{preemptions} · a cell is {cell} of {snapshot.BlockSize} tokens");
         lines.Add(Clip(summary, columns));
-        lines.AddRange(Prompts(snapshot, prompts, rowOf, Math.Min(MostPrompts + 1, room - lines.Count), columns, color));
+        lines.AddRange(
+            Prompts(snapshot, prompts, rowOf, Math.Min(MostPrompts + 1, room - lines.Count), columns, color));
         return lines;
     }
 
@@ -73,7 +89,12 @@ internal static class PoolFrame
                 held.Length,
                 blocks.Count(block => snapshot.Blocks[block] == BlockUse.Cached),
                 Array.Exists(held, block => snapshot.Blocks[block] == BlockUse.Shared),
-                held.Length == 0 ? -1 : held.Select(block => owners.GetValueOrDefault(block, -1)).CountBy(row => row).MaxBy(pair => pair.Value).Key);
+                held.Length == 0
+                    ? -1
+                    : held.Select(block => owners.GetValueOrDefault(block, -1))
+                        .CountBy(row => row)
+                        .MaxBy(pair => pair.Value)
+                        .Key);
         }
     }
 
@@ -89,10 +110,19 @@ internal static class PoolFrame
             return cell.Shared ? "#" : Letter(cell.Row);
         }
 
-        return Paint(cell.Held == cell.Blocks ? "█" : "▌", cell.Shared || cell.Row < 0 ? 37 : s_colors[cell.Row % s_colors.Length], color);
+        return Paint(
+            cell.Held == cell.Blocks ? "█" : "▌",
+            cell.Shared || cell.Row < 0 ? 37 : s_colors[cell.Row % s_colors.Length],
+            color);
     }
 
-    private static IEnumerable<string> Prompts(EngineSnapshot snapshot, IReadOnlyList<PromptState> prompts, Func<long, int> rowOf, int room, int columns, bool color)
+    private static IEnumerable<string> Prompts(
+        EngineSnapshot snapshot,
+        IReadOnlyList<PromptState> prompts,
+        Func<long, int> rowOf,
+        int room,
+        int columns,
+        bool color)
     {
         if (room <= 0)
         {
@@ -106,7 +136,11 @@ internal static class PoolFrame
         }
 
         // The ones that move come first; the others would take their place.
-        var ordered = Enumerable.Range(0, prompts.Count).OrderBy(row => prompts[row].IsDone).ThenBy(row => !(live.TryGetValue(row, out var sequence) && sequence.IsRunning)).ThenBy(row => row).ToArray();
+        var ordered = Enumerable.Range(0, prompts.Count)
+            .OrderBy(row => prompts[row].IsDone)
+            .ThenBy(row => !(live.TryGetValue(row, out var sequence) && sequence.IsRunning))
+            .ThenBy(row => row)
+            .ToArray();
         var shown = ordered.Length <= room ? ordered.Length : room - 1;
         foreach (var row in ordered.Take(shown))
         {
@@ -118,16 +152,22 @@ internal static class PoolFrame
         {
             var rest = ordered.Skip(shown).ToArray();
             var done = rest.Count(row => prompts[row].IsDone);
-            var run = rest.Count(row => !prompts[row].IsDone && live.TryGetValue(row, out var sequence) && sequence.IsRunning);
-            var parts = new (int Count, string Word)[] { (run, "run"), (rest.Length - run - done, "wait"), (done, "done") }
-                .Where(part => part.Count > 0).Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Count} {part.Word}"));
-            yield return Clip(string.Create(CultureInfo.InvariantCulture, $"  and {rest.Length} more: {string.Join(", ", parts)}"), columns);
+            var run = rest.Count(
+                row => !prompts[row].IsDone && live.TryGetValue(row, out var sequence) && sequence.IsRunning);
+            (int Count, string Word)[] all = [(run, "run"), (rest.Length - run - done, "wait"), (done, "done")];
+            var parts = all
+                .Where(part => part.Count > 0)
+                .Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Count} {part.Word}"));
+            yield return Clip(
+                string.Create(CultureInfo.InvariantCulture, $"  and {rest.Length} more: {string.Join(", ", parts)}"),
+                columns);
         }
     }
 
     private static string Describe(int row, PromptState prompt, SequenceSnapshot? sequence)
     {
-        var text = string.Create(CultureInfo.InvariantCulture, $"prompt {row + 1}: {prompt.Prompt + prompt.Generated} tokens, ");
+        var text = string.Create(
+            CultureInfo.InvariantCulture, $"prompt {row + 1}: {prompt.Prompt + prompt.Generated} tokens, ");
         if (prompt.IsDone || sequence is null)
         {
             return text + (prompt.IsDone ? "done" : "waits");
@@ -138,11 +178,18 @@ internal static class PoolFrame
             return text + (sequence.CachedTokens > 0 || sequence.Tokens > prompt.Prompt ? "preempted, waits" : "waits");
         }
 
-        var found = sequence.CachedTokens > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({sequence.CachedTokens} found)") : "";
+        var found = sequence.CachedTokens > 0
+            ? string.Create(CultureInfo.InvariantCulture, $" ({sequence.CachedTokens} found)")
+            : "";
         return $"{text}blocks {string.Join(' ', sequence.Blocks)}{found}";
     }
 
-    private static string Clip(string text, int columns) => text.Length <= columns ? text : columns < 2 ? "" : string.Concat(text.AsSpan(0, columns - 1), "…");
+    private static string Clip(string text, int columns) => columns switch
+    {
+        _ when text.Length <= columns => text,
+        < 2 => "",
+        _ => string.Concat(text.AsSpan(0, columns - 1), "…"),
+    };
 
     private static string Letter(int row) => row < 0 ? "?" : ((char)('A' + (row % 26))).ToString();
 

@@ -40,6 +40,12 @@ public sealed class ModuleMapping
     /// <exception cref="TraceException">The file cannot be read, is longer than 1 MiB, or is not a mapping.</exception>
     public static ModuleMapping Load(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
+        if (path.Length == 0)
+        {
+            throw new TraceException("'' is no name of a file.");
+        }
+
         try
         {
             var length = new FileInfo(path).Length;

@@ -65,6 +65,12 @@ public sealed class SafetensorsFile : IDisposable
     /// </exception>
     public static SafetensorsFile Open(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
+        if (path.Length == 0)
+        {
+            throw new CheckpointException("''", null, "is no name of a file.");
+        }
+
         SafeFileHandle? handle = null;
         try
         {

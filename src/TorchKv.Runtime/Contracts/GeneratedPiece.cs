@@ -34,6 +34,8 @@ public sealed record GeneratedPiece
     /// <summary>Set on a row's last piece. Each row counts the prompt, which they share.</summary>
     public Usage? Usage { get; init; }
 
-    /// <summary>On a row's last piece: time from submission until the request was first admitted; null where it is not measured.</summary>
+    /// <summary>
+    /// On a row's last piece: time from submission until the request was first admitted; null where it is not measured.
+    /// </summary>
     public TimeSpan? QueueTime { get; init; }
 }

@@ -15,8 +15,8 @@ public interface ITokenMatcher
 
     /// <summary>Writes which tokens may come next.</summary>
     /// <param name="allowed">
-    /// ⌈vocabulary / 64⌉ words; bit <c>id % 64</c> of word <c>id / 64</c> is set where the token may come next. Every word
-    /// is written. All bits are 0 where nothing may follow.
+    /// ⌈vocabulary / 64⌉ words; bit <c>id % 64</c> of word <c>id / 64</c> is set where the token may come next. Every
+    /// word is written. All bits are 0 where nothing may follow.
     /// </param>
     /// <exception cref="ConstraintException">The constraint exceeds one of its limits.</exception>
     void WriteMask(Span<ulong> allowed);
@@ -31,7 +31,9 @@ public interface ITokenMatcher
     /// <param name="tokens">How many; at most those taken so far.</param>
     void RemoveLast(int tokens);
 
-    /// <summary>Writes the tokens that the constraint leaves no choice about, as the tokenizer would write them.</summary>
+    /// <summary>
+    /// Writes the tokens that the constraint leaves no choice about, as the tokenizer would write them.
+    /// </summary>
     /// <param name="tokenIds">Receives the ids; its length is the most that are wanted.</param>
     /// <returns>How many were written; 0 where the next token is a choice.</returns>
     int WriteForcedTokens(Span<int> tokenIds);

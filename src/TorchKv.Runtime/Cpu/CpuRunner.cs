@@ -8,71 +8,82 @@ using TorchKv.Runtime.Model;
 namespace TorchKv.Runtime.Cpu;
 
 /// <summary>
-/// Runs a GPT-2 checkpoint on the CPU in managed code. A sequence's logits are the same bits whatever it is batched with, however its
-/// prompt is cut, with any number of threads and any vector width: every output has one order of summation.
+/// Runs a GPT-2 checkpoint on the CPU in managed code. A sequence's logits are the same bits whatever it is batched
+/// with, however its prompt is cut, with any number of threads and any vector width: every output has one order of
+/// summation.
 /// </summary>
-/// <remarks>A step allocates nothing on the managed heap. One step at a time; <see cref="Dispose"/> may come in the middle of one, which then ends.</remarks>
+/// <remarks>
+/// A step allocates nothing on the managed heap. One step runs at a time; <see cref="Dispose"/> ends a step that runs.
+/// </remarks>
 public sealed unsafe class CpuRunner : IModelRunner, IKvReader
 {
     private const int MostBlocks = 1 << 24;
     private const int MostThreads = 1024;
     private const int MostTokensPerStep = 65_536;
 
-    private readonly Weights weights;
-    private readonly Scratch scratch;
-    private readonly KvPool pool;
-    private readonly StepWork work;
-    private readonly ThreadTeam team;
-    private readonly object gate = new();
+    private readonly Weights _weights;
+    private readonly Scratch _scratch;
+    private readonly KvPool _pool;
+    private readonly StepWork _work;
+    private readonly ThreadTeam _team;
+    private readonly object _gate = new();
 
-    private readonly StepRules rules;
-    private volatile bool disposed;
+    private readonly StepRules _rules;
+    private volatile bool _disposed;
 
     private CpuRunner(Weights weights, CpuRunnerOptions options, int threads)
     {
-        this.weights = weights;
+        _weights = weights;
         Options = options with { Threads = threads, KvDType = options.KeptKvDType };
         var config = weights.Config;
-        pool = new KvPool(config, options.KeptKvDType, BlocksOf(options, config));
-        scratch = new Scratch(config, options.MaxTokensPerStep);
-        work = new StepWork(weights, scratch, pool, KernelSet.For(options.VectorWidth ?? KernelSet.Widest), threads);
-        team = new ThreadTeam(threads, work.MostTasks, () => new Workspace(config));
+        _pool = new KvPool(config, options.KeptKvDType, BlocksOf(options, config));
+        _scratch = new Scratch(config, options.MaxTokensPerStep);
+        var kernels = KernelSet.For(options.VectorWidth ?? KernelSet.Widest);
+        _work = new StepWork(weights, _scratch, _pool, kernels, threads);
+        _team = new ThreadTeam(threads, _work.MostTasks, () => new Workspace(config));
         Model = config.Shape;
-        rules = new StepRules(this);
+        _rules = new StepRules(this);
     }
 
     /// <summary>The model's configuration.</summary>
-    public Gpt2Config Config => weights.Config;
+    public Gpt2Config Config => _weights.Config;
 
     /// <inheritdoc/>
     public ModelShape Model { get; }
 
-    /// <summary>The options in use, with the number of threads and the dtype of keys and values that were chosen.</summary>
+    /// <summary>
+    /// The options in use, with the number of threads and the dtype of keys and values that were chosen.
+    /// </summary>
     public CpuRunnerOptions Options { get; }
 
     /// <inheritdoc/>
     public int BlockSize => KvLayout.BlockSize;
 
     /// <inheritdoc/>
-    public int BlockCount => pool.BlockCount;
+    public int BlockCount => _pool.BlockCount;
 
     /// <inheritdoc/>
-    public int BytesPerBlock => pool.BytesPerBlock;
+    public int BytesPerBlock => _pool.BytesPerBlock;
 
     /// <inheritdoc/>
-    public int MaxTokensPerStep => scratch.MaxTokens;
+    public int MaxTokensPerStep => _scratch.MaxTokens;
 
     /// <summary>Bytes of weights that a decode step reads: every matrix once.</summary>
-    public long WeightBytesPerStep => weights.BytesPerPass;
+    public long WeightBytesPerStep => _weights.BytesPerPass;
 
-    /// <summary>Bytes of memory that are kept for the weights; bfloat16 ones in 12 bits leave a quarter of it untouched.</summary>
-    public long WeightBytes => weights.Bytes;
+    /// <summary>
+    /// Bytes of memory that are kept for the weights; bfloat16 ones in 12 bits leave a quarter of it untouched.
+    /// </summary>
+    public long WeightBytes => _weights.Bytes;
 
     /// <summary>How keys and values come about, for <c>ModelIdentity.OfFolder</c>.</summary>
     public string Kept => $"cpu {Options.DType} {Options.KvDType}";
 
     /// <summary>The threads.</summary>
-    internal ThreadTeam Team => team;
+    internal ThreadTeam Team => _team;
+
+    /// <summary>The phases and tasks of the step that was laid out last.</summary>
+    internal IPhasedWork Work => _work;
 
     /// <summary>Reads and packs a checkpoint in HuggingFace's layout.</summary>
     /// <param name="directory">The checkpoint's folder.</param>
@@ -113,11 +124,11 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
     /// <exception cref="ObjectDisposedException">The runner was disposed, before or during the step.</exception>
     public void Step(ReadOnlySpan<RunnerRow> rows, Span<float> logits, CancellationToken cancellationToken = default)
     {
-        lock (gate)
+        lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(disposed, this);
+            ObjectDisposedException.ThrowIf(_disposed, this);
             cancellationToken.ThrowIfCancellationRequested();
-            if (rules.Check(rows, logits.Length).Tokens == 0)
+            if (_rules.Check(rows, logits.Length).Tokens == 0)
             {
                 return;
             }
@@ -127,11 +138,11 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
             {
                 fixed (float* destination = logits)
                 {
-                    work.Begin(destination);
-                    team.Run(work, cancellationToken);
+                    _work.Begin(destination);
+                    _team.Run(_work, cancellationToken);
                 }
             }
-            catch (OperationCanceledException) when (disposed)
+            catch (OperationCanceledException) when (_disposed)
             {
                 throw new ObjectDisposedException(nameof(CpuRunner));
             }
@@ -141,61 +152,62 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
     /// <inheritdoc/>
     public void CopyBlock(int source, int destination)
     {
-        rules.CheckBlock(source, nameof(source));
-        rules.CheckBlock(destination, nameof(destination));
-        lock (gate)
+        _rules.CheckBlock(source, nameof(source));
+        _rules.CheckBlock(destination, nameof(destination));
+        lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(disposed, this);
-            pool.Copy(source, destination);
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _pool.Copy(source, destination);
         }
     }
 
     /// <inheritdoc/>
     public void ReadBlock(int block, Span<byte> destination)
     {
-        rules.CheckBlock(block, nameof(block));
-        rules.CheckBlockBytes(destination.Length, nameof(destination));
-        lock (gate)
+        _rules.CheckBlock(block, nameof(block));
+        _rules.CheckBlockBytes(destination.Length, nameof(destination));
+        lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(disposed, this);
-            pool.Read(block, destination);
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _pool.Read(block, destination);
         }
     }
 
     /// <inheritdoc/>
     public void WriteBlock(int block, ReadOnlySpan<byte> source)
     {
-        rules.CheckBlock(block, nameof(block));
-        rules.CheckBlockBytes(source.Length, nameof(source));
-        lock (gate)
+        _rules.CheckBlock(block, nameof(block));
+        _rules.CheckBlockBytes(source.Length, nameof(source));
+        lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(disposed, this);
-            pool.Write(block, source);
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _pool.Write(block, source);
         }
     }
 
     /// <inheritdoc/>
-    public void ReadKeysAndValues(int layer, ReadOnlySpan<int> blockTable, int tokens, Span<float> keys, Span<float> values)
+    public void ReadKeysAndValues(
+        int layer, ReadOnlySpan<int> blockTable, int tokens, Span<float> keys, Span<float> values)
     {
-        rules.CheckRead(layer, blockTable, tokens, keys.Length, values.Length);
-        lock (gate)
+        _rules.CheckRead(layer, blockTable, tokens, keys.Length, values.Length);
+        lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(disposed, this);
-            pool.Export(layer, blockTable, tokens, keys, values);
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _pool.Export(layer, blockTable, tokens, keys, values);
         }
     }
 
     /// <summary>Ends a step in progress, stops the threads and frees all memory.</summary>
     public void Dispose()
     {
-        disposed = true;
-        team.Abandon();
-        lock (gate)
+        _disposed = true;
+        _team.Abandon();
+        lock (_gate)
         {
-            team.Dispose();
-            scratch.Dispose();
-            pool.Dispose();
-            weights.Dispose();
+            _team.Dispose();
+            _scratch.Dispose();
+            _pool.Dispose();
+            _weights.Dispose();
         }
     }
 
@@ -203,7 +215,8 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
     {
         if (!Enum.IsDefined(options.DType))
         {
-            throw new OptionException(nameof(options.DType), options.DType.ToString(), "Float32, BFloat16, Int8 or Int4");
+            throw new OptionException(
+                nameof(options.DType), options.DType.ToString(), "Float32, BFloat16, Int8 or Int4");
         }
 
         if (options.KvDType is not (null or CpuDType.Float32 or CpuDType.BFloat16))
@@ -213,7 +226,10 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
 
         if (options.PoolBytes is { } bytes && (bytes < 1 || options.BlockCount != 0))
         {
-            throw new OptionException(nameof(options.PoolBytes), $"{bytes}", "at least the bytes of one block, with BlockCount left at 0");
+            throw new OptionException(
+                nameof(options.PoolBytes),
+                $"{bytes}",
+                "at least the bytes of one block, with BlockCount left at 0");
         }
 
         CheckRange(nameof(options.Threads), options.Threads, 0, MostThreads);
@@ -231,7 +247,9 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
             throw new OptionException(
                 nameof(options.MaxTokensPerStep),
                 options.MaxTokensPerStep.ToString(CultureInfo.InvariantCulture),
-                string.Create(CultureInfo.InvariantCulture, $"1 to {most} for a model of {config.HeadCount} heads and a context of {config.ContextLength}"));
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"1 to {most} for a model of {config.HeadCount} heads and a context of {config.ContextLength}"));
         }
     }
 
@@ -239,21 +257,27 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
     {
         if (options.PoolBytes is not { } bytes)
         {
-            return options.BlockCount > 0 ? options.BlockCount : 8 * BlockMath.BlocksFor(config.ContextLength, KvLayout.BlockSize);
+            return options.BlockCount > 0
+                ? options.BlockCount
+                : 8 * BlockMath.BlocksFor(config.ContextLength, KvLayout.BlockSize);
         }
 
         var elementBytes = options.KeptKvDType == CpuDType.Float32 ? sizeof(float) : sizeof(ushort);
         var blockBytes = (long)config.LayerCount * new KvLayout(config.HeadCount, config.HeadDim, elementBytes).Bytes;
         return bytes >= blockBytes
             ? (int)Math.Min(bytes / blockBytes, MostBlocks)
-            : throw new OptionException(nameof(options.PoolBytes), $"{bytes}", $"at least {blockBytes}, the bytes of one block");
+            : throw new OptionException(
+                nameof(options.PoolBytes), $"{bytes}", $"at least {blockBytes}, the bytes of one block");
     }
 
     private static void CheckRange(string option, int value, int least, int most)
     {
         if (value < least || value > most)
         {
-            throw new OptionException(option, value.ToString(CultureInfo.InvariantCulture), string.Create(CultureInfo.InvariantCulture, $"{least} to {most}"));
+            throw new OptionException(
+                option,
+                value.ToString(CultureInfo.InvariantCulture),
+                string.Create(CultureInfo.InvariantCulture, $"{least} to {most}"));
         }
     }
 
@@ -265,34 +289,36 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
         {
             var row = rows[i];
             var ids = row.Tokens.Span;
-            var table = i * scratch.BlocksPerSequence;
+            var table = i * _scratch.BlocksPerSequence;
             var used = row.UsedBlocks(BlockSize);
-            row.BlockTable.Span[..used].CopyTo(scratch.Tables.AsSpan(table));
-            scratch.Rows[i] = new Scratch.Row(tokens, row.Position, table);
+            row.BlockTable.Span[..used].CopyTo(_scratch.Tables.AsSpan(table));
+            _scratch.Rows[i] = new Scratch.Row(tokens, row.Position, table);
 
             // The last queries have the most keys: they go first, so that no long task is left for the end.
-            for (var start = (ids.Length - 1) / Workspace.Queries * Workspace.Queries; start >= 0; start -= Workspace.Queries)
+            var last = (ids.Length - 1) / Workspace.Queries * Workspace.Queries;
+            for (var start = last; start >= 0; start -= Workspace.Queries)
             {
-                scratch.Chunks[chunks++] = new Scratch.Chunk(i, start, Math.Min(Workspace.Queries, ids.Length - start));
+                _scratch.Chunks[chunks++] = new Scratch.Chunk(
+                    i, start, Math.Min(Workspace.Queries, ids.Length - start));
             }
 
             for (var j = 0; j < ids.Length; j++)
             {
                 var position = row.Position + j;
-                scratch.Tokens[tokens] = ids[j];
-                scratch.Positions[tokens] = position;
-                scratch.Blocks[tokens] = scratch.Tables[table + (position / BlockSize)];
+                _scratch.Tokens[tokens] = ids[j];
+                _scratch.Positions[tokens] = position;
+                _scratch.Blocks[tokens] = _scratch.Tables[table + (position / BlockSize)];
                 if (row.Logits == LogitsWanted.All || (row.Logits == LogitsWanted.Last && j == ids.Length - 1))
                 {
-                    scratch.Wanted[wanted++] = tokens;
+                    _scratch.Wanted[wanted++] = tokens;
                 }
 
                 tokens++;
             }
         }
 
-        scratch.TokenCount = tokens;
-        scratch.WantedCount = wanted;
-        scratch.ChunkCount = chunks;
+        _scratch.TokenCount = tokens;
+        _scratch.WantedCount = wanted;
+        _scratch.ChunkCount = chunks;
     }
 }

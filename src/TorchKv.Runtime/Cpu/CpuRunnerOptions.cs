@@ -22,7 +22,9 @@ public sealed record CpuRunnerOptions
     /// </summary>
     public int BlockCount { get; init; }
 
-    /// <summary>The pool's size in bytes instead of blocks: as many blocks as fit. Null: <see cref="BlockCount"/> decides.</summary>
+    /// <summary>
+    /// The pool's size in bytes instead of blocks: as many blocks as fit. Null: <see cref="BlockCount"/> decides.
+    /// </summary>
     public long? PoolBytes { get; init; }
 
     /// <summary>The most tokens of one step, over all rows: 1 to 65,536.</summary>

@@ -305,7 +305,10 @@ internal sealed unsafe class Weights : IDisposable
                 matrix.UseBFloat16();
             }
 
-            Run(_jobs.FindAll(job => job.Matrix is { } matrix && Array.IndexOf(unfit, matrix) >= 0), threads, cancellationToken);
+            Run(
+                _jobs.FindAll(job => job.Matrix is { } matrix && Array.IndexOf(unfit, matrix) >= 0),
+                threads,
+                cancellationToken);
         }
 
         _jobs.Clear();

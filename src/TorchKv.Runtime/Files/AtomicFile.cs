@@ -58,7 +58,7 @@ internal sealed class AtomicFile : IDisposable
         catch (Exception error)
         {
             file.Dispose();
-            if (error is IOException or UnauthorizedAccessException)
+            if (WriteErrors.IsWriteError(error))
             {
                 throw file.Refusal(error);
             }
@@ -87,7 +87,7 @@ internal sealed class AtomicFile : IDisposable
 
             _committed = true;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (WriteErrors.IsWriteError(error))
         {
             throw Refusal(error);
         }
@@ -100,7 +100,7 @@ internal sealed class AtomicFile : IDisposable
         {
             _stream.Dispose();
         }
-        catch (IOException) when (!_committed)
+        catch (Exception error) when (!_committed && WriteErrors.IsWriteError(error))
         {
             // The rest of a buffer that cannot be written either; the error before it is the one to report.
         }
@@ -114,7 +114,7 @@ internal sealed class AtomicFile : IDisposable
         {
             File.Delete(_temporary);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (WriteErrors.IsWriteError(error))
         {
             // The error that led here is the one to report.
         }
@@ -149,7 +149,7 @@ internal sealed class AtomicFile : IDisposable
             temporary = Path.Join(Path.GetDirectoryName(target), $".torchkv-{Guid.NewGuid():N}.tmp");
             return new AtomicFile(path, target, temporary, new FileStream(temporary, options));
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (WriteErrors.IsWriteError(error))
         {
             throw Refusal(path, temporary, error);
         }
@@ -209,9 +209,9 @@ internal sealed class AtomicFile : IDisposable
     private OutputFileException Refusal(Exception error) => Refusal(_path, _temporary, error);
 
     // The system's message names the file that it was asked for; its user knows the other one.
-    private static OutputFileException Refusal(string path, string? temporary, Exception error) =>
-        new(
-            path,
-            $"cannot be written: {error.Message.Replace(temporary ?? path, path, StringComparison.Ordinal)}",
-            error);
+    private static OutputFileException Refusal(string path, string? temporary, Exception error)
+    {
+        var reason = WriteErrors.Reason(error).Replace(temporary ?? path, path, StringComparison.Ordinal);
+        return new OutputFileException(path, $"cannot be written: {reason}", error);
+    }
 }

@@ -18,11 +18,19 @@ public readonly record struct RunnerRow(
     ReadOnlyMemory<int> Tokens, int Position, ReadOnlyMemory<int> BlockTable, LogitsWanted Logits)
 {
     /// <summary>How many positions get logits.</summary>
-    public int LogitsCount => Logits switch { LogitsWanted.None => 0, LogitsWanted.Last => 1, _ => Tokens.Length };
+    public int LogitsCount => CountOf(Logits, Tokens.Length);
 
     /// <summary>Tokens of the sequence after the step.</summary>
     public int End => Position + Tokens.Length;
 
     /// <summary>Blocks that hold the sequence's tokens after the step.</summary>
     public int UsedBlocks(int blockSize) => BlockMath.BlocksFor(End, blockSize);
+
+    /// <summary>How many positions of a row with <paramref name="tokens"/> tokens get logits.</summary>
+    internal static int CountOf(LogitsWanted logits, int tokens) => logits switch
+    {
+        LogitsWanted.None => 0,
+        LogitsWanted.Last => 1,
+        _ => tokens,
+    };
 }

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Contracts;
+
 namespace TorchKv.Runtime.Paging;
 
 /// <summary>
@@ -43,10 +45,7 @@ internal sealed class BlockTable
     /// Blocks that have to be allocated before <paramref name="tokens"/> more can be written, a copied one included.
     /// </summary>
     public int BlocksNeeded(int tokens) =>
-        Math.Max(0, BlocksFor(TokenCount + tokens, BlockSize) - BlockCount) + (MustCopy(tokens) ? 1 : 0);
-
-    /// <summary>Blocks for this many tokens.</summary>
-    public static int BlocksFor(int tokens, int blockSize) => (int)(((long)tokens + blockSize - 1) / blockSize);
+        Math.Max(0, BlockMath.BlocksFor(TokenCount + tokens, BlockSize) - BlockCount) + (MustCopy(tokens) ? 1 : 0);
 
     /// <summary>
     /// Makes room for more tokens: allocates blocks, and replaces the block that the next token goes to where others
@@ -62,7 +61,7 @@ internal sealed class BlockTable
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         copy = null;
         var mustCopy = MustCopy(tokens);
-        var added = Math.Max(0, BlocksFor(checked(TokenCount + tokens), BlockSize) - BlockCount);
+        var added = Math.Max(0, BlockMath.BlocksFor(checked(TokenCount + tokens), BlockSize) - BlockCount);
         if (_pool.AvailableCount < added + (mustCopy ? 1 : 0))
         {
             // With no block to spare, a block that only the index shares is written in place, no longer to be found.
@@ -133,7 +132,7 @@ internal sealed class BlockTable
         var fork = new BlockTable(_pool, BlockSize)
         {
             TokenCount = TokenCount,
-            BlockCount = BlocksFor(TokenCount, BlockSize),
+            BlockCount = BlockMath.BlocksFor(TokenCount, BlockSize),
         };
         fork.EnsureRoom(fork.BlockCount);
         for (var i = 0; i < fork.BlockCount; i++)
@@ -157,7 +156,7 @@ internal sealed class BlockTable
         }
 
         TokenCount = tokens;
-        for (var kept = BlocksFor(tokens, BlockSize); BlockCount > kept;)
+        for (var kept = BlockMath.BlocksFor(tokens, BlockSize); BlockCount > kept;)
         {
             _pool.Release(_blocks[--BlockCount]);
         }

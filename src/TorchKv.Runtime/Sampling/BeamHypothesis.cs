@@ -9,7 +9,7 @@ namespace TorchKv.Runtime.Sampling;
 /// the length penalty: HuggingFace's <c>sequences_scores</c>.
 /// </param>
 /// <param name="EosTokenId">The end-of-text id that ended it; null where the budget did.</param>
-public sealed record BeamHypothesis(IReadOnlyList<int> TokenIds, float Score, int? EosTokenId)
+internal sealed record BeamHypothesis(IReadOnlyList<int> TokenIds, float Score, int? EosTokenId)
 {
     /// <summary>Why the sequence ended.</summary>
     public FinishReason FinishReason => EosTokenId is null ? FinishReason.Length : FinishReason.Stop;

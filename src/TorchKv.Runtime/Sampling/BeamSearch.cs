@@ -13,7 +13,7 @@ namespace TorchKv.Runtime.Sampling;
 /// beam, and gives their logits, all at once or beam by beam. Several prompts are several searches: one does not
 /// influence another. After construction nothing is allocated but by <see cref="Finish"/>. Not thread-safe.
 /// </remarks>
-public sealed class BeamSearch
+internal sealed class BeamSearch
 {
     // HuggingFace's score of what cannot be chosen: beams that are not in use, places without a finished sequence,
     // sequences that have ended but are kept among the running ones.

@@ -10,12 +10,7 @@ namespace TorchKv.Runtime.Scheduling;
 internal readonly record struct PlannedRow(Sequence Sequence, int Position, int Count, LogitsWanted Logits)
 {
     /// <summary>Positions that logits are wanted for.</summary>
-    public int LogitsCount => Logits switch
-    {
-        LogitsWanted.None => 0,
-        LogitsWanted.Last => 1,
-        _ => Count,
-    };
+    public int LogitsCount => RunnerRow.CountOf(Logits, Count);
 
     /// <summary>
     /// Whether the row computes the sequence's last token, so that its last logits give the next one.

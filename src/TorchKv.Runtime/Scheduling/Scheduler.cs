@@ -1,3 +1,4 @@
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Scheduling;
@@ -80,7 +81,7 @@ internal sealed partial class Scheduler
     public static long WorstCaseBlocks(int promptTokens, int totalTokens, int sequences, int blockSize)
     {
         var shared = promptTokens / blockSize;
-        return shared + ((long)sequences * (BlockTable.BlocksFor(totalTokens, blockSize) - shared));
+        return shared + ((long)sequences * (BlockMath.BlocksFor(totalTokens, blockSize) - shared));
     }
 
     /// <summary>Puts a request into the queue.</summary>

@@ -13,28 +13,28 @@ internal sealed class RequestRules
     private readonly int _blockSize;
     private readonly int _blockCount;
     private readonly int _maxSequences;
-    private readonly bool _hasTokenizer;
+    private readonly string? _withoutTokenizer;
     private readonly bool _hasDraftModel;
 
     /// <param name="model">The model's shape.</param>
     /// <param name="blockSize">Tokens in a KV block.</param>
     /// <param name="blockCount">Blocks in the pool.</param>
     /// <param name="maxSequences">The most sequences that run at once.</param>
-    /// <param name="hasTokenizer">Whether the engine has a vocabulary.</param>
+    /// <param name="withoutTokenizer">Why the engine has no tokenizer; null: it has one.</param>
     /// <param name="hasDraftModel">Whether the engine has a draft model.</param>
     public RequestRules(
         ModelShape model,
         int blockSize,
         int blockCount,
         int maxSequences,
-        bool hasTokenizer,
+        string? withoutTokenizer,
         bool hasDraftModel)
     {
         _model = model;
         _blockSize = blockSize;
         _blockCount = blockCount;
         _maxSequences = maxSequences;
-        _hasTokenizer = hasTokenizer;
+        _withoutTokenizer = withoutTokenizer;
         _hasDraftModel = hasDraftModel;
     }
 
@@ -58,9 +58,9 @@ internal sealed class RequestRules
             throw new RequestException("The engine was given no draft model.");
         }
 
-        if (!_hasTokenizer && own.Stop.Count > 0)
+        if (_withoutTokenizer is not null && own.Stop.Count > 0)
         {
-            throw new RequestException("The engine has no vocabulary, so it cannot look for stop texts.");
+            throw new RequestException($"{_withoutTokenizer}, so that stop texts cannot be looked for.");
         }
 
         CheckRoom(prompt.Length, own);

@@ -3,12 +3,13 @@ using System.Text;
 namespace TorchKv.Runtime.Text;
 
 /// <summary>
-/// Byte-pair encoding of one piece of text: of all neighbouring tokens that a merge joins, the pair with the best merge is joined
-/// first, the leftmost where several have it, until no merge applies (Sennrich et al. 2016, as GPT-2 applies it to bytes).
+/// Byte-pair encoding of one piece of text: of all neighbouring tokens that a merge joins, the pair with the best merge
+/// is joined first, the leftmost where several have it, until no merge applies (Sennrich et al. 2016, as GPT-2 applies
+/// it to bytes).
 /// </summary>
 /// <remarks>
-/// Each merge adds two pairs at most, so a piece of n bytes has fewer than 3n pairs in all. The package's tokenizer, which encodes
-/// all other text, takes time that grows with n² for one long piece. Any number of threads may use one.
+/// Each merge adds two pairs at most, so a piece of n bytes has fewer than 3n pairs in all. The package's tokenizer,
+/// which encodes all other text, takes time that grows with n² for one long piece. Any number of threads may use one.
 /// </remarks>
 internal sealed class BytePairMerger
 {
@@ -28,16 +29,23 @@ internal sealed class BytePairMerger
     private readonly int[] _merged;
 
     /// <param name="vocabulary">Token, in GPT-2's characters for bytes, → id.</param>
-    /// <param name="merges">Pairs "left right" of its tokens, best first, that <see cref="MergeList"/> has checked.</param>
-    /// <param name="unknown">The id that stands for a byte that the vocabulary lacks; null: such a byte is left out.</param>
+    /// <param name="merges">
+    /// Pairs "left right" of its tokens, best first, that <see cref="MergeList"/> has checked.
+    /// </param>
+    /// <param name="unknown">
+    /// The id that stands for a byte that the vocabulary lacks; null: such a byte is left out.
+    /// </param>
     /// <param name="fuseUnknown">Whether several such bytes in a row give one id.</param>
-    public BytePairMerger(Dictionary<string, int> vocabulary, List<string> merges, int? unknown = null, bool fuseUnknown = false)
+    public BytePairMerger(
+        Dictionary<string, int> vocabulary, List<string> merges, int? unknown = null, bool fuseUnknown = false)
     {
         _unknown = unknown ?? None;
         _fuseUnknown = fuseUnknown;
         for (var value = 0; value < 256; value++)
         {
-            _byteTokens[value] = vocabulary.TryGetValue(ByteLevel.ToCharacter((byte)value).ToString(), out var id) ? id : None;
+            _byteTokens[value] = vocabulary.TryGetValue(ByteLevel.ToCharacter((byte)value).ToString(), out var id)
+                ? id
+                : None;
         }
 
         _tokenCount = vocabulary.Values.DefaultIfEmpty().Max() + 1L;
@@ -57,8 +65,13 @@ internal sealed class BytePairMerger
     /// <summary>Whether the vocabulary has a token for every byte.</summary>
     public bool HasEveryByte { get; }
 
-    /// <summary>Adds the ids of a piece. A byte that the vocabulary lacks gives the unknown token, or nothing where there is none.</summary>
-    /// <param name="piece">A piece as <see cref="Gpt2PreTokenizer"/> cuts it, without a surrogate that lacks its partner.</param>
+    /// <summary>
+    /// Adds the ids of a piece. A byte that the vocabulary lacks gives the unknown token, or nothing where there is
+    /// none.
+    /// </summary>
+    /// <param name="piece">
+    /// A piece as <see cref="Gpt2PreTokenizer"/> cuts it, without a surrogate that lacks its partner.
+    /// </param>
     /// <param name="ids">Where its ids are added.</param>
     /// <returns>How many pairs were tried: the work done.</returns>
     public long Encode(ReadOnlySpan<char> piece, List<int> ids)
@@ -81,7 +94,8 @@ internal sealed class BytePairMerger
         using var pairs = new RankedPairs(tokens.Length, _merged.Length);
         var best = int.MaxValue;
 
-        // Long pieces repeat themselves: often the same pair is asked for twice in a row, to the right and to the left of a merge.
+        // Long pieces repeat themselves: often the same pair is asked for twice in a row, to the right and to the left
+        // of a merge.
         (long Pair, int Rank) toTheRight = (-1, None), toTheLeft = (-1, None);
         for (var i = 0; i < tokens.Length; i++)
         {
@@ -150,7 +164,8 @@ internal sealed class BytePairMerger
         }
     }
 
-    // Not the two halves of a number: .NET hashes a long as the exclusive or of its halves, and so all pairs of equal tokens alike.
+    // Not the two halves of a number: .NET hashes a long as the exclusive or of its halves, and so all pairs of equal
+    // tokens alike.
     private long Pair(int left, int right) => (left * _tokenCount) + right;
 
     private int[] Tokens(ReadOnlySpan<char> piece)

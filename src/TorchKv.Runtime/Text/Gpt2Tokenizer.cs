@@ -15,7 +15,10 @@ public sealed class Gpt2Tokenizer : ITokenVocabulary
     /// <summary>The token that ends a text, in GPT-2 and in every model made like it.</summary>
     public const string EndOfTextToken = "<|endoftext|>";
 
-    /// <summary>UTF-16 code units of the longest piece that the package's tokenizer gets: its time grows with the square of a piece's length.</summary>
+    /// <summary>
+    /// UTF-16 code units of the longest piece that the package's tokenizer gets: its time grows with the square of a
+    /// piece's length.
+    /// </summary>
     internal const int LongestPackagePiece = 64;
 
     private static readonly Gpt2PreTokenizer s_split = new();
@@ -40,7 +43,8 @@ public sealed class Gpt2Tokenizer : ITokenVocabulary
         });
         int? unknown = definition.UnknownToken is { } token ? vocabulary[token] : null;
         _ownMerges = new BytePairMerger(vocabulary, definition.Merges, unknown, definition.FuseUnknownTokens);
-        _bytes = new byte[vocabulary.Count + definition.Added.Count(added => !vocabulary.ContainsKey(added.Token.Content))][];
+        var beyond = definition.Added.Count(added => !vocabulary.ContainsKey(added.Token.Content));
+        _bytes = new byte[vocabulary.Count + beyond][];
         _isSpecial = new bool[_bytes.Length];
         foreach (var (added, id) in definition.Added)
         {
@@ -224,7 +228,8 @@ public sealed class Gpt2Tokenizer : ITokenVocabulary
             text = ' ' + text;
         }
 
-        // The package stops at a byte that the vocabulary lacks, where HuggingFace's tokenizer leaves it out or says unknown.
+        // The package stops at a byte that the vocabulary lacks, where HuggingFace's tokenizer leaves it out or says
+        // unknown.
         if (_ownMerges.HasEveryByte && !HasLongPiece(text))
         {
             return _bpe.EncodeToIds(text);

@@ -8,7 +8,7 @@ namespace TorchKv.Runtime.Text;
 /// <see cref="Finish"/> join to <see cref="Gpt2Tokenizer.Decode"/> of all ids, cut off before the first stop text.
 /// </summary>
 /// <remarks>Belongs to one sequence; not thread-safe.</remarks>
-public sealed class IncrementalDetokenizer
+internal sealed class IncrementalDetokenizer
 {
     private readonly ITokenVocabulary _vocabulary;
     private readonly bool _skipSpecialTokens;

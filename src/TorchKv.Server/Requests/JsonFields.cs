@@ -46,7 +46,9 @@ internal static class JsonFields
         }
     }
 
-    /// <summary>Refuses a value that an answer could not repeat: one with a text that is not Unicode, at any depth.</summary>
+    /// <summary>
+    /// Refuses a value that an answer could not repeat: one with a text that is not Unicode, at any depth.
+    /// </summary>
     /// <exception cref="ApiException">A text is not Unicode.</exception>
     public static void CheckUnicode(JsonElement? field, string param)
     {

@@ -13,9 +13,16 @@ namespace TorchKv.Loading;
 /// </summary>
 internal static class PretrainedWeights
 {
-    public static GPTModel load(string directory, Device? device, ScalarType? dtype, CancellationToken cancellationToken)
+    public static GPTModel load(
+        string directory, Device? device, ScalarType? dtype, CancellationToken cancellationToken)
     {
         using var checkpoint = Checkpoint.Open(directory);
+        return load(checkpoint, device, dtype, cancellationToken);
+    }
+
+    public static GPTModel load(
+        Checkpoint checkpoint, Device? device, ScalarType? dtype, CancellationToken cancellationToken)
+    {
         using var scope = NewDisposeScope();
         using var no_gradients = no_grad();
         var cfg = GPTConfig.from_pretrained(checkpoint.Config);
@@ -35,7 +42,8 @@ internal static class PretrainedWeights
         }
     }
 
-    private sealed class Reader(Checkpoint checkpoint, Device device, ScalarType dtype, CancellationToken cancellationToken)
+    private sealed class Reader(
+        Checkpoint checkpoint, Device device, ScalarType dtype, CancellationToken cancellationToken)
     {
         // Of a file on its way to another dtype, order or device; small enough to stay in the cache between read and
         // copy

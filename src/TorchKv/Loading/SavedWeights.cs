@@ -53,7 +53,10 @@ internal static class SavedWeights
     private static IEnumerable<TensorSource> norm(string name, LayerNorm norm) =>
         [source(name + ".weight", norm.scale), source(name + ".bias", norm.shift)];
 
-    /// <summary>One Linear, (out, in), or several as one Conv1D of HuggingFace, (in, out).</summary>
+    /// <summary>
+    /// Gives the weights of one Linear, (out, in), or of several joined, as those of one Conv1D of HuggingFace, (in,
+    /// out).
+    /// </summary>
     private static IEnumerable<TensorSource> conv1d(string name, params Linear[] parts)
     {
         // One tensor has one dtype: the widest, if the projections differ
@@ -112,7 +115,7 @@ internal static class SavedWeights
         });
     }
 
-    /// <summary>A dtype that holds the values of all these dtypes.</summary>
+    /// <summary>Gives a dtype that holds the values of all these dtypes exactly.</summary>
     private static ScalarType widest(IEnumerable<ScalarType> dtypes)
     {
         var all = dtypes.Distinct().ToList();

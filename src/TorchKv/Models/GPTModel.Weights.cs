@@ -23,7 +23,9 @@ public sealed partial class GPTModel
         out_head.weight = tok_emb.weight!;
     }
 
-    /// <summary>Whether one tensor can stand for the output head and the token embedding, as it does for tied ones.</summary>
+    /// <summary>
+    /// Whether one tensor can stand for the output head and the token embedding, as it does for tied ones.
+    /// </summary>
     internal bool has_tied_head
     {
         get

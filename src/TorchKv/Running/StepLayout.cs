@@ -68,18 +68,18 @@ internal sealed class StepLayout
     /// <summary>Tokens whose logits are wanted, in the order of the rows.</summary>
     public (long Start, long Count) Wanted => (3L * _ids.Count, _wanted.Count);
 
-    /// <summary>Slots of the rows' last blocks past their last tokens.</summary>
+    /// <summary>The slots after each row's last token in the row's last block.</summary>
     public (long Start, long Count) Tails => ((3L * _ids.Count) + _wanted.Count, _tails.Count);
 
     /// <summary>A group's block tables, (rows, blocks).</summary>
     public (long Start, long Count) Tables(AttentionGroup group) =>
         (Tails.Start + _tails.Count + group.TableStart, (long)group.Rows * group.Blocks);
 
-    /// <summary>A group's lengths with the step's tokens, (rows).</summary>
+    /// <summary>A group's sequence lengths, with the tokens of this step included, (rows).</summary>
     public (long Start, long Count) Lengths(AttentionGroup group) =>
         (Tails.Start + _tails.Count + _tables.Count + group.LengthStart, group.Rows);
 
-    /// <summary>All that the device needs to know.</summary>
+    /// <summary>All numbers of the step in one list, for one upload to the device.</summary>
     public long[] Numbers() => [.. _ids, .. _positions, .. _slots, .. _wanted, .. _tails, .. _tables, .. _lengths];
 
     private void AddGroup(ReadOnlySpan<RunnerRow> rows, List<(int Key, int Row)> members, int[] firstTokens)

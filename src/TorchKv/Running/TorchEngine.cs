@@ -1,8 +1,6 @@
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Serving;
-using TorchKv.Runtime.Serving.Sessions;
-using TorchKv.Runtime.Text;
 
 namespace TorchKv.Running;
 
@@ -14,8 +12,9 @@ public static class TorchEngine
 {
     /// <summary>Loads a model folder in HuggingFace's layout onto libtorch, on any of its devices.</summary>
     /// <param name="directory">
-    /// The folder: <c>config.json</c>, safetensors, and <c>vocab.json</c> with <c>merges.txt</c> where prompts are
-    /// text.
+    /// The folder: <c>config.json</c>, safetensors, and a tokenizer (<c>tokenizer.json</c>, or <c>vocab.json</c> with
+    /// <c>merges.txt</c>) where prompts are text. A tokenizer that cannot be used is no error: requests are then token
+    /// ids, and <see cref="Engine.TokenizerProblem"/> says why.
     /// </param>
     /// <param name="options">How the engine runs.</param>
     /// <param name="torch">Where the model is kept: device, dtypes, blocks in the pool.</param>
@@ -31,29 +30,11 @@ public static class TorchEngine
         EngineOptions? options = null,
         TorchRunnerOptions? torch = null,
         string? draftDirectory = null,
-        CancellationToken cancellationToken = default)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(directory);
-        return Task.Run(
-            () =>
-            {
-                var tokenizer = Gpt2Tokenizer.Exists(directory) ? Gpt2Tokenizer.Load(directory) : null;
-                var runner = TorchRunner.Load(directory, torch, cancellationToken);
-                TorchRunner? draft = null;
-                try
-                {
-                    draft = draftDirectory is null ? null : TorchRunner.Load(draftDirectory, torch, cancellationToken);
-                    options ??= new EngineOptions();
-                    var identity = options.ModelIdentity ?? ModelIdentity.OfFolder(directory, runner.Kept);
-                    return new Engine(runner, tokenizer, options with { ModelIdentity = identity }, draft);
-                }
-                catch
-                {
-                    draft?.Dispose();
-                    runner.Dispose();
-                    throw;
-                }
-            },
+        CancellationToken cancellationToken = default) => Engine.LoadAsync(
+            directory,
+            options,
+            draftDirectory,
+            folder => TorchRunner.Load(folder, torch, cancellationToken),
+            runner => runner.Kept,
             cancellationToken);
-    }
 }

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
+using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
@@ -10,12 +11,13 @@ using static TorchSharp.torch;
 namespace TorchKv.Running;
 
 /// <summary>
-/// Runs the port's modules over a paged pool of KV blocks on any device: prefill, chunks of a prompt, decode and any mixture in one step.
+/// Runs the port's modules over a paged pool of KV blocks on any device. One step takes any mixture of whole prompts,
+/// chunks of prompts and decodes.
 /// </summary>
 /// <remarks>
-/// A step uploads its numbers once and reads its logits once: that is the only time it waits for the device. Logits agree with those of
-/// the row alone within the rounding of another order of summation, not bit for bit. <c>torch.set_num_threads</c> says how many threads
-/// compute. One step at a time; <see cref="Dispose"/> waits for it.
+/// A step uploads its numbers once and reads its logits once: that is the only time it waits for the device. Logits
+/// agree with those of the row alone within the rounding of another order of summation, not bit for bit.
+/// <c>torch.set_num_threads</c> says how many threads compute. One step at a time; <see cref="Dispose"/> waits for it.
 /// </remarks>
 public sealed class TorchRunner : IModelRunner, IKvReader
 {
@@ -68,7 +70,10 @@ public sealed class TorchRunner : IModelRunner, IKvReader
         _rules = new StepRules(this);
 
         Tensor[] Views(int which, Func<Tensor, Tensor> view) =>
-            [.. Enumerable.Range(0, layers).Select(layer => view(_pool.select(0, layer).select(0, which)).DetachFromDisposeScope())];
+        [
+            .. Enumerable.Range(0, layers)
+                .Select(layer => view(_pool.select(0, layer).select(0, which)).DetachFromDisposeScope()),
+        ];
     }
 
     /// <summary>The model's configuration.</summary>
@@ -98,19 +103,40 @@ public sealed class TorchRunner : IModelRunner, IKvReader
     /// <summary>The dtype of keys and values.</summary>
     public ScalarType KvDType => _pool.dtype;
 
-    /// <summary>How keys and values come about, for <c>ModelIdentity.OfFolder</c>.</summary>
+    /// <summary>
+    /// The runner's name and dtypes, which decide the keys and values, for <c>ModelIdentity.OfFolder</c>.
+    /// </summary>
     public string Kept => $"torch {DType} {KvDType}";
 
     /// <summary>Loads a checkpoint in HuggingFace's layout.</summary>
     /// <param name="directory">Its folder.</param>
     /// <param name="options">null: float32 on the CPU, room for eight sequences.</param>
     /// <param name="cancellationToken">Ends the loading between two pieces of a tensor.</param>
-    /// <exception cref="TorchKvException">The checkpoint cannot be loaded, or an option is out of its limits.</exception>
-    public static TorchRunner Load(string directory, TorchRunnerOptions? options = null, CancellationToken cancellationToken = default)
+    /// <exception cref="TorchKvException">
+    /// The checkpoint cannot be loaded, or an option is out of its limits.
+    /// </exception>
+    public static TorchRunner Load(
+        string directory, TorchRunnerOptions? options = null, CancellationToken cancellationToken = default)
     {
+        options?.Validate();
+        using var checkpoint = Checkpoint.Open(directory);
+        return Load(checkpoint, options, cancellationToken);
+    }
+
+    /// <summary>Loads an open checkpoint, which may be closed afterwards.</summary>
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="options">null: float32 on the CPU, room for eight sequences.</param>
+    /// <param name="cancellationToken">Ends the loading between two pieces of a tensor.</param>
+    /// <exception cref="TorchKvException">
+    /// The checkpoint cannot be loaded, or an option is out of its limits.
+    /// </exception>
+    public static TorchRunner Load(
+        Checkpoint checkpoint, TorchRunnerOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
         options ??= new TorchRunnerOptions();
         options.Validate();
-        var model = GPTModel.from_pretrained(directory, options.Device, options.DType, cancellationToken);
+        var model = PretrainedWeights.load(checkpoint, options.Device, options.DType, cancellationToken);
         try
         {
             return new TorchRunner(
@@ -182,7 +208,8 @@ public sealed class TorchRunner : IModelRunner, IKvReader
     }
 
     /// <inheritdoc/>
-    public void ReadKeysAndValues(int layer, ReadOnlySpan<int> blockTable, int tokens, Span<float> keys, Span<float> values)
+    public void ReadKeysAndValues(
+        int layer, ReadOnlySpan<int> blockTable, int tokens, Span<float> keys, Span<float> values)
     {
         _rules.CheckRead(layer, blockTable, tokens, keys.Length, values.Length);
         lock (_gate)
@@ -242,13 +269,15 @@ public sealed class TorchRunner : IModelRunner, IKvReader
         Tensor Part((long Start, long Count) at) => numbers.narrow(0, at.Start, at.Count);
         var slots = Part(layout.Slots);
         var groups = layout.Groups
-            .Select(group => new GroupOnDevice(group, Part(layout.Tables(group)), MaskOf(group, Part(layout.Lengths(group)))))
+            .Select(group => new GroupOnDevice(
+                group, Part(layout.Tables(group)), MaskOf(group, Part(layout.Lengths(group)))))
             .ToArray();
 
         // What an earlier owner left there may be NaN, and a masked weight of 0 times NaN is NaN
         _slots.index_fill_(1, Part(layout.Tails), 0);
 
-        var x = _model.tok_emb.call(Part(layout.Ids)) + _model.pos_emb.call(Part(layout.Positions));      // (tokens, emb_dim)
+        // (tokens, emb_dim)
+        var x = _model.tok_emb.call(Part(layout.Ids)) + _model.pos_emb.call(Part(layout.Positions));
         for (var layer = 0; layer < Config.LayerCount; layer++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -258,7 +287,7 @@ public sealed class TorchRunner : IModelRunner, IKvReader
         if (layout.Wanted.Count > 0)
         {
             x = _model.final_norm.call(Slots.select(x, Part(layout.Wanted)));
-            Download(_model.out_head.call(x), logits);                                                      // (wanted, vocab_size)
+            Download(_model.out_head.call(x), logits); // (wanted, vocab_size)
         }
     }
 
@@ -281,7 +310,8 @@ public sealed class TorchRunner : IModelRunner, IKvReader
         x = x + blk.ff.call(blk.norm2.call(x));
         return x.MoveToOuterDisposeScope();
 
-        Tensor TokensOf(GroupOnDevice group) => queries.narrow(0, group.Shape.Start, group.Shape.Rows * group.Shape.Tokens);
+        Tensor TokensOf(GroupOnDevice group) =>
+            queries.narrow(0, group.Shape.Start, group.Shape.Rows * group.Shape.Tokens);
     }
 
     // (rows · tokens, emb_dim) → the same
@@ -295,8 +325,9 @@ public sealed class TorchRunner : IModelRunner, IKvReader
 
         // (heads, rows, tokens, head_dim) and (heads, rows, seen, head_dim)
         queries = To(scoreType, PerHead(queries, att).reshape(att.num_heads, rows, tokens, att.head_dim));
-        var keys = To(scoreType, Slots.select(_blocksK[layer], group.Table, 1).view(att.num_heads, rows, seen, att.head_dim));
-        var values = To(dtype, Slots.select(_blocksV[layer], group.Table, 1).view(att.num_heads, rows, seen, att.head_dim));
+        var keys = Slots.select(_blocksK[layer], group.Table, 1).view(att.num_heads, rows, seen, att.head_dim);
+        var values = Slots.select(_blocksV[layer], group.Table, 1).view(att.num_heads, rows, seen, att.head_dim);
+        (keys, values) = (To(scoreType, keys), To(dtype, values));
 
         var scores = matmul(queries, keys.transpose(2, 3)).masked_fill_(group.Mask, double.NegativeInfinity);
         var weights = To(dtype, softmax(scores, dim: -1));
@@ -305,24 +336,25 @@ public sealed class TorchRunner : IModelRunner, IKvReader
     }
 
     /// <summary>
-    /// weights · values where a weight of 0 times NaN or infinity is 0: a token must not be spoilt by one that comes after it, a draft that
-    /// will be rejected for instance.
+    /// Computes weights · values, where a weight of 0 times NaN or infinity is 0. Otherwise a later token with NaN
+    /// values, a draft that will be rejected for instance, would change an earlier one.
     /// </summary>
     private static Tensor WeightedValues(Tensor weights, Tensor values)
     {
         // x − x is 0 for every finite x; isfinite() would say the same, but has no kernel on the meta device
-        var spoilt = values.sub(values).ne(0).any(-1, keepdim: true);                                       // (heads, rows, seen, 1)
-        var seesSpoilt = matmul(weights, spoilt.to(weights.dtype)).gt(0);                                   // (heads, rows, tokens, 1)
+        var spoilt = values.sub(values).ne(0).any(-1, keepdim: true);     // (heads, rows, seen, 1)
+        var seesSpoilt = matmul(weights, spoilt.to(weights.dtype)).gt(0); // (heads, rows, tokens, 1)
         return matmul(weights, values.masked_fill(spoilt, 0)).masked_fill_(seesSpoilt, double.NaN);
     }
 
     private static Tensor To(ScalarType dtype, Tensor t) => t.dtype == dtype ? t : t.to(dtype);
 
     // (tokens, heads · head_dim) → (heads, tokens, head_dim)
-    private static Tensor PerHead(Tensor t, MultiHeadAttention att) => t.view(-1, att.num_heads, att.head_dim).transpose(0, 1);
+    private static Tensor PerHead(Tensor t, MultiHeadAttention att) =>
+        t.view(-1, att.num_heads, att.head_dim).transpose(0, 1);
 
-    // True where a query must not see a slot: (rows, 1, seen) for single tokens, (tokens, seen) for a run. Slots past a row's end are
-    // among them.
+    // True where a query must not see a slot: (rows, 1, seen) for single tokens, (tokens, seen) for a run. Slots past a
+    // row's end are among them.
     private Tensor MaskOf(AttentionGroup group, Tensor lengths)
     {
         using var scope = NewDisposeScope();

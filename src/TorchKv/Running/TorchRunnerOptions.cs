@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Running;
 
-/// <summary>Where a <see cref="TorchRunner"/> keeps a model and how much it may use. Immutable.</summary>
+/// <summary>The device, the dtypes and the memory of a <see cref="TorchRunner"/>. Immutable.</summary>
 public sealed record TorchRunnerOptions
 {
     private const int MostBlocks = 1 << 24;
@@ -31,7 +31,7 @@ public sealed record TorchRunnerOptions
     /// <summary>The most tokens of one step, over all rows: 1 to 65,536.</summary>
     public int MaxTokensPerStep { get; init; } = 2048;
 
-    /// <summary>The blocks of a pool for a model.</summary>
+    /// <summary>How many blocks the pool has for a model.</summary>
     /// <exception cref="OptionException"><see cref="PoolBytes"/> is less than a block takes.</exception>
     internal int BlocksFor(Gpt2Config config)
     {

@@ -214,6 +214,25 @@ public class EngineTests
     }
 
     [Fact]
+    public async Task ListsOfASessionsTurnAndOfBeamsAreCopiedWhenTheyAreAskedFor()
+    {
+        var runner = new FakeRunner(64);
+        await using var engine = new Engine(runner);
+        var plain = new GenerationOptions { MaxNewTokens = 12, EosTokenIds = [] };
+        var expected = Alone.Generate(runner, [1, 2, 3], plain);
+        var beams = plain with { Beams = new BeamSearchOptions { NumBeams = 3 } };
+        var best = (await Alone.Read(engine.GenerateAsync([1, 2, 3], beams)))[0];
+        await using var session = engine.StartSession();
+        var (prompt, eos) = (new List<int> { 1, 2, 3 }, new List<int>());
+        var turn = session.ContinueAsync(prompt, plain with { EosTokenIds = eos });
+        var search = engine.GenerateAsync(prompt, beams with { EosTokenIds = eos });
+        prompt.Clear();
+        eos.AddRange(Enumerable.Range(0, 32));
+        Assert.Equal(expected, (await Alone.Read(turn))[0]);
+        Assert.Equal(best, (await Alone.Read(search))[0]);
+    }
+
+    [Fact]
     public async Task ValidateRefusesWhatARequestWouldBeRefusedForAndQueuesNothing()
     {
         await using var engine = new Engine(new FakeRunner(8, context: 64));

@@ -61,7 +61,8 @@ internal static class SessionFile
         void Append(Stream file)
         {
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            foreach (var part in (ReadOnlyMemory<byte>[])[header, salt, MemoryMarshal.AsBytes(tokens.AsSpan()).ToArray(), blocks])
+            ReadOnlyMemory<byte>[] parts = [header, salt, MemoryMarshal.AsBytes(tokens.AsSpan()).ToArray(), blocks];
+            foreach (var part in parts)
             {
                 file.Write(part.Span);
                 hash.AppendData(part.Span);
@@ -121,7 +122,7 @@ internal static class SessionFile
         }
 
         // Every length is known before anything is allocated by it.
-        var blockBytes = (long)BlockTable.BlocksFor(resident, runner.BlockSize) * runner.BytesPerBlock;
+        var blockBytes = (long)BlockMath.BlocksFor(resident, runner.BlockSize) * runner.BytesPerBlock;
         var length = HeaderLength + saltLength + (4L * tokenCount) + blockBytes + DigestLength;
         if (file.Length != length)
         {

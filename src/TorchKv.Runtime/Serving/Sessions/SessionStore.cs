@@ -157,7 +157,7 @@ internal sealed class SessionStore : IIdleBlocks
         {
             session.ThrowIfBusy();
             var table = session.Table;
-            var count = table is null ? 0 : BlockTable.BlocksFor(table.TokenCount, _runner.BlockSize);
+            var count = table is null ? 0 : BlockMath.BlocksFor(table.TokenCount, _runner.BlockSize);
             var bytes = new byte[checked((long)count * _runner.BytesPerBlock)];
             for (var i = 0; i < count; i++)
             {
