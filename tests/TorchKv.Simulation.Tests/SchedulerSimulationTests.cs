@@ -188,7 +188,8 @@ public class SchedulerSimulationTests
         using var folder = new TemporaryFolder();
         File.WriteAllText(
             folder["trace.jsonl"],
-            "\ufeff{\"arrival\":1,\r\"prompt_tokens\":3,\"new_tokens\":4,\"prefix\":\"a\u2028b\",\"prefix_tokens\":1}\r\n\r\n");
+            "\ufeff{\"arrival\":1,\r\"prompt_tokens\":3,\"new_tokens\":4,"
+            + "\"prefix\":\"a\u2028b\",\"prefix_tokens\":1}\r\n\r\n");
         Assert.Equal([3], SimulatedWorkload.Read(folder["trace.jsonl"]).Select(request => request.PromptTokens));
         Assert.Contains(
             "'' is no name of a file", Assert.Throws<RequestException>(() => SimulatedWorkload.Read("")).Message);
