@@ -63,7 +63,7 @@ internal sealed class ChatLoop : IAsyncDisposable
 
     private async Task ReadAsync(CancellationToken cancellationToken)
     {
-        _output.Note("a line goes on with the text; /help lists commands, /exit ends");
+        _output.Note("each line is added to the text; /help lists commands, /exit ends");
         var input = _console.OpenInput();
         while (await ReadLineAsync(input, cancellationToken).ConfigureAwait(false) is { } line
             && line.Trim() is not ("/exit" or "/quit"))

@@ -54,7 +54,9 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
     /// <summary>Reports that a command was done, with the branch that the conversation is at now.</summary>
     /// <param name="command">Its name.</param>
     /// <param name="conversation">The conversation.</param>
-    /// <param name="showsText">Whether the branch's text is shown, so that the reader knows where it goes on.</param>
+    /// <param name="showsText">
+    /// Whether the branch's text is shown, so that the reader knows what the next line continues.
+    /// </param>
     public void Obeyed(string command, Conversation conversation, bool showsText)
     {
         var ids = conversation.Current.Session.TokenIds;

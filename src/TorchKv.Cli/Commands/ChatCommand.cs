@@ -19,7 +19,7 @@ internal sealed class ChatCommand : CliCommand
     private readonly ModelOptions _model = new();
     private readonly PoolOptions _pool = new();
     private readonly Option<string?> _session = Values.OutputFile(
-        "--session", "FILE", "goes on from a saved conversation, and saves it at the end");
+        "--session", "FILE", "continues a saved conversation, and saves it at the end");
     private readonly Option<bool> _json = Values.Flag("--json", "a line of JSON for each line of input");
 
     public ChatCommand(CliConsole console)
