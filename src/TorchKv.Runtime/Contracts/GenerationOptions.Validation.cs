@@ -18,6 +18,11 @@ public sealed partial record GenerationOptions
         Check("deadline", Deadline?.TotalSeconds, Deadline is null || Deadline > TimeSpan.Zero, "above 0 seconds");
         ValidateStop();
         Speculation?.Validate();
+        if (Constraint is not null)
+        {
+            ValidateConstraint();
+        }
+
         if (Beams is not null)
         {
             ValidateBeams(Beams);
@@ -61,6 +66,17 @@ public sealed partial record GenerationOptions
             {
                 throw new OptionException("stop", stop is null ? "null" : "\"\"", "a text of at least one character");
             }
+        }
+    }
+
+    private void ValidateConstraint()
+    {
+        if (EosTokenIds is { Count: 0 })
+        {
+            throw new OptionException(
+                "eos_token_ids",
+                "an empty list (ignore_eos)",
+                "unset or at least one id with a constraint, which says itself where the text may end");
         }
     }
 

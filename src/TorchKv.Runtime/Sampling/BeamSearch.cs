@@ -13,7 +13,7 @@ namespace TorchKv.Runtime.Sampling;
 /// beam, and gives their logits, all at once or beam by beam. Several prompts are several searches: one does not
 /// influence another. After construction nothing is allocated but by <see cref="Finish"/>. Not thread-safe.
 /// </remarks>
-public sealed class BeamSearch
+public sealed partial class BeamSearch
 {
     // HuggingFace's score of what cannot be chosen: beams that are not in use, places without a finished sequence,
     // sequences that have ended but are kept among the running ones.
@@ -38,6 +38,7 @@ public sealed class BeamSearch
     private BeamSequence[] _finished;
     private BeamSequence[] _nextFinished;
     private bool _improvementPossible = true;
+
 
     // Of the current step: beams whose logits were given, and candidates so far, the best first.
     private int _added;
@@ -225,6 +226,7 @@ public sealed class BeamSearch
             logit = (float)(logit - logSum);
         }
 
+        ApplyConstraint(beam, row);
         _processors.Process(row, Tokens(beam), _sampling);
     }
 
@@ -243,7 +245,7 @@ public sealed class BeamSearch
     private void AddCandidates(int beam, ReadOnlySpan<float> logProbabilities)
     {
         var count = _candidateCount;
-        var score = _running[beam].Score;
+        var score = IsExcluded(beam) ? float.NegativeInfinity : _running[beam].Score;
         for (var token = 0; token < logProbabilities.Length; token++)
         {
             var sum = logProbabilities[token] + score;
@@ -289,6 +291,7 @@ public sealed class BeamSearch
 
         ChooseFinished(candidates);
         var everyoneEnds = ChooseRunning(candidates);
+        AdvanceConstraints();
         Step++;
         Conclude(everyoneEnds);
     }
@@ -305,7 +308,7 @@ public sealed class BeamSearch
         {
             foreach (ref readonly var candidate in candidates)
             {
-                everyoneEnds &= candidate.Ends;
+                everyoneEnds &= candidate.Ends || (_constraints is not null && !(candidate.Score > LeastScore));
                 if (beam == NumBeams || candidate.Ends != (pass == 1))
                 {
                     continue;

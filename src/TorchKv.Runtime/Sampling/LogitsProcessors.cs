@@ -48,6 +48,13 @@ internal sealed class LogitsProcessors
     public Span<float> CandidateLogits => _logits.AsSpan(0, _count);
 
     /// <summary>
+    /// Whether an option can remove a token, or refuse a row, before a choice is made: a row with one token that is
+    /// left must then be processed too.
+    /// </summary>
+    public static bool MayRefuse(GenerationOptions options) =>
+        options.RepetitionPenalty is not (null or 1) || options.NoRepeatNgramSize is > 0;
+
+    /// <summary>
     /// Applies repetition penalty and no-repeat n-grams: what holds for greedy decoding and beam search too.
     /// </summary>
     /// <param name="logits">(vocabulary): logits, or log-probabilities in beam search.</param>

@@ -49,8 +49,37 @@ public sealed class Sampler
     /// <returns>The token's id.</returns>
     /// <exception cref="RequestFailedException">The logits hold NaN or +∞, or every token was removed.</exception>
     /// <exception cref="OptionException">The repetition penalty makes a logit infinite.</exception>
-    public int Sample(Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options, ulong seed, long step)
+    public int Sample(Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options, ulong seed, long step) =>
+        Sample(logits, history, options, null, seed, step);
+
+    /// <inheritdoc cref="Sample(Span{float}, ReadOnlySpan{int}, GenerationOptions, ulong, long)"/>
+    /// <param name="logits">(vocabulary): the model's; changed in place.</param>
+    /// <param name="history">The sequence so far, prompt included.</param>
+    /// <param name="options">Validated options; their seed is not read.</param>
+    /// <param name="constraint">Which tokens may come next; null: all.</param>
+    /// <param name="seed">The sequence's seed.</param>
+    /// <param name="step">How many tokens were generated before: with the seed, it determines the draw.</param>
+    /// <exception cref="ConstraintException">No token may come next.</exception>
+    internal int Sample(
+        Span<float> logits,
+        ReadOnlySpan<int> history,
+        GenerationOptions options,
+        SequenceConstraint? constraint,
+        ulong seed,
+        long step)
     {
+        if (constraint is not null)
+        {
+            LogitsRow.CheckModel(logits);
+            constraint.ThrowIfStuck();
+            if (constraint.Only is { } only && !LogitsProcessors.MayRefuse(options))
+            {
+                return logits[only] > float.NegativeInfinity ? only : throw LogitsRow.NoTokenLeft();
+            }
+
+            constraint.Apply(logits);
+        }
+
         _processors.Process(logits, history, options);
         if (options.IsGreedy)
         {
@@ -84,11 +113,22 @@ public sealed class Sampler
         GenerationOptions options,
         ulong seed,
         long step,
+        Span<TokenLogProbability> best) =>
+        SampleWithLogProbabilities(logits, history, options, null, seed, step, best);
+
+    /// <inheritdoc cref="SampleWithLogProbabilities(Span{float}, ReadOnlySpan{int}, GenerationOptions, ulong, long, Span{TokenLogProbability})"/>
+    internal TokenLogProbability SampleWithLogProbabilities(
+        Span<float> logits,
+        ReadOnlySpan<int> history,
+        GenerationOptions options,
+        SequenceConstraint? constraint,
+        ulong seed,
+        long step,
         Span<TokenLogProbability> best)
     {
         logits.CopyTo(_raw);
         var logSum = LogProbabilities(_raw, best);
-        var id = Sample(logits, history, options, seed, step);
+        var id = Sample(logits, history, options, constraint, seed, step);
         return new TokenLogProbability(id, (float)(_raw[id] - logSum));
     }
 

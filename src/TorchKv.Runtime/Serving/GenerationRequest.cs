@@ -14,6 +14,8 @@ internal sealed class GenerationRequest : IRequestOutput
 {
     private readonly EngineParts _engine;
     private readonly int[] _eos;
+    private readonly CancellationTokenSource? _preparation;
+    private volatile bool _isCancelled;
     private IReadOnlyList<ScoredToken>? _promptScores;
 
     /// <param name="prompt">The prompt's tokens; never written.</param>
@@ -26,6 +28,7 @@ internal sealed class GenerationRequest : IRequestOutput
         _eos = [.. options.EosTokenIds ?? engine.Model.EosTokenIds];
         Options = options;
         Session = session;
+        _preparation = options.Constraint is null ? null : new CancellationTokenSource();
         Seed = options.Seed ?? Sampler.NewSeed();
         MaxTotalTokens = (int)Math.Min((long)prompt.Length + options.MaxNewTokens, engine.Model.ContextLength);
         Request = new Request(prompt, this, options.CacheSalt)
@@ -78,6 +81,36 @@ internal sealed class GenerationRequest : IRequestOutput
     /// <summary>Tokens that the reader was given, over all samples.</summary>
     public int GeneratedTokens { get; set; }
 
+    /// <summary>Each sample's constraint, or the one that all beams begin with; null where there is none.</summary>
+    public SequenceConstraint[]? Constraints { get; private set; }
+
+    /// <summary>Whether its caller has cancelled it. Any thread may read it.</summary>
+    public bool IsCancelled => _isCancelled;
+
+    /// <summary>Signalled when its caller cancels it while its constraint is being prepared.</summary>
+    public CancellationToken PreparationToken => _preparation?.Token ?? CancellationToken.None;
+
+    /// <summary>Marks it as cancelled, and ends the preparation of its constraint. Any thread may call it.</summary>
+    public void MarkCancelled()
+    {
+        _isCancelled = true;
+        _preparation?.Cancel();
+    }
+
+    /// <summary>Gives it the matcher of its constraint, before it is queued.</summary>
+    public void Constrain(ITokenMatcher matcher)
+    {
+        var first = new SequenceConstraint(matcher, _engine.Tokenizer!.VocabSize, _engine.Model.VocabSize, _eos);
+        var constraints = new SequenceConstraint[Options.Samples];
+        constraints[0] = first;
+        for (var i = 1; i < constraints.Length; i++)
+        {
+            constraints[i] = first.Fork();
+        }
+
+        Constraints = constraints;
+    }
+
     /// <summary>Begins its time: it is submitted now.</summary>
     public void BeginTime(TimeProvider time)
     {
@@ -127,6 +160,7 @@ internal sealed class GenerationRequest : IRequestOutput
     /// <inheritdoc/>
     public void Fail(Exception cause) => _engine.Lifetimes.EndRequest(
         this,
-        cause as RequestFailedException
-            ?? new RequestFailedException("The request's computation failed: " + cause.Message, cause));
+        cause is RequestFailedException or ConstraintException
+            ? cause
+            : new RequestFailedException("The request's computation failed: " + cause.Message, cause));
 }

@@ -63,6 +63,11 @@ internal sealed class RequestRules
             throw new RequestException("The engine has no vocabulary, so it cannot look for stop texts.");
         }
 
+        if (own.Constraint is not null)
+        {
+            CheckConstraint(own);
+        }
+
         CheckRoom(prompt.Length, own);
         return own;
     }
@@ -94,6 +99,20 @@ internal sealed class RequestRules
         }
 
         CheckIds(prompt);
+    }
+
+    private void CheckConstraint(GenerationOptions options)
+    {
+        if (!_hasTokenizer)
+        {
+            throw new RequestException("The engine has no vocabulary, so it cannot apply a constraint.");
+        }
+
+        if (options.Beams is not null && (options.EosTokenIds ?? _model.EosTokenIds).Count == 0)
+        {
+            throw new OptionException(
+                "constraint", "set with beams", "unset with beams where the model has no end-of-text id");
+        }
     }
 
     private void CheckRoom(int promptLength, GenerationOptions options)

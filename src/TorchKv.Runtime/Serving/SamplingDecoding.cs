@@ -79,8 +79,17 @@ internal sealed class SamplingDecoding : IDecoding
     /// <summary>Chooses a sequence's next token.</summary>
     private void Choose(Sequence sequence, Span<float> logits, long now)
     {
-        var (token, scores) = Pick(_samples[sequence.Index], sequence.Tokens, logits);
-        if (_request.Options.Speculation is not null)
+        var sample = _samples[sequence.Index];
+        if (ConstraintOf(sample)?.IsComplete == true)
+        {
+            // The constraint allows the empty text alone.
+            WriteLast(sample, FinishReason.Stop, "", [], null);
+            _engine.Lifetimes.EndSequence(_request, sequence);
+            return;
+        }
+
+        var (token, scores) = Pick(sample, sequence.Tokens, logits);
+        if (_request.Options.Speculation is not null || _request.Constraints is not null)
         {
             _engine.Drafter.Settle(sequence, sequence.CommittedCount, 0, token);
         }
@@ -136,7 +145,9 @@ internal sealed class SamplingDecoding : IDecoding
         var options = _request.Options;
         if (options.LogProbs is not { } top)
         {
-            return (_engine.Sampler.Sample(logits, history, options, sample.Seed, sample.TokenCount), null);
+            var token = _engine.Sampler.Sample(
+                logits, history, options, ConstraintOf(sample), sample.Seed, sample.TokenCount);
+            return (token, null);
         }
 
         var best = new TokenLogProbability[Math.Min(top, logits.Length)];
@@ -144,11 +155,14 @@ internal sealed class SamplingDecoding : IDecoding
             logits,
             history,
             options,
+            ConstraintOf(sample),
             sample.Seed,
             sample.TokenCount,
             best);
         return (chosen.Id, new ScoredToken(chosen.Id, chosen.LogProbability, best));
     }
+
+    private SequenceConstraint? ConstraintOf(SampleOutput sample) => _request.Constraints?[sample.Index];
 
     /// <param name="sequence">The sequence.</param>
     /// <param name="position">Where the first token stands that was chosen in this step.</param>
@@ -194,6 +208,14 @@ internal sealed class SamplingDecoding : IDecoding
         _request.GeneratedTokens++;
         var text = sample.Detokenizer?.Append(token) ?? "";
         if (sample.Detokenizer?.IsStopped == true)
+        {
+            WriteLast(sample, FinishReason.Stop, text, [token], scores);
+            return true;
+        }
+
+        var constraint = ConstraintOf(sample);
+        constraint?.Append(token);
+        if (constraint?.IsComplete == true)
         {
             WriteLast(sample, FinishReason.Stop, text, [token], scores);
             return true;
