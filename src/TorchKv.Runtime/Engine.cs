@@ -56,7 +56,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
             runner.BlockSize,
             runner.BlockCount,
             _loop.Scheduling.MaxRunningSequences,
-            hasTokenizer: tokenizer is not null,
+            tokenizer,
             hasDraftModel: draft is not null);
     }
 

@@ -119,13 +119,6 @@ public sealed partial record GenerationOptions
     /// </remarks>
     public TokenConstraint? Constraint { get; init; }
 
-    /// <summary>The same options with lists that the caller does not have.</summary>
-    internal GenerationOptions WithOwnLists() => this with
-    {
-        EosTokenIds = EosTokenIds is null ? null : [.. EosTokenIds],
-        Stop = Stop is null ? null! : [.. Stop],
-    };
-
     /// <summary>
     /// Whether the best token is taken: the temperature is 0, or no option that makes the choice random is set.
     /// </summary>

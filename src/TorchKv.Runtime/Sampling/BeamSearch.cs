@@ -23,7 +23,7 @@ public sealed partial class BeamSearch
     private const float LeastScore = Never / 2;
 
     private readonly BeamSearchOptions _options;
-    private readonly GenerationOptions _sampling;
+    private readonly TokenRules _rules;
     private readonly LogitsProcessors _processors;
     private readonly int _promptLength;
     private readonly int _maxNewTokens;
@@ -51,7 +51,8 @@ public sealed partial class BeamSearch
     /// <param name="eosTokenIds">Ids that end a sequence; may be empty.</param>
     /// <param name="maxNewTokens">The most tokens to generate, an end-of-text id included.</param>
     /// <param name="sampling">
-    /// Repetition penalty and no-repeat n-grams apply, to log-probabilities; its other options must be unset.
+    /// Its options that hold for greedy decoding apply, to log-probabilities: penalties, biases, allowed and banned
+    /// tokens, the least number of tokens. None that makes the choice random may be set.
     /// </param>
     /// <exception cref="OptionException">An option is outside its limits, or asks for sampled beams.</exception>
     public BeamSearch(
@@ -84,7 +85,7 @@ public sealed partial class BeamSearch
         }
 
         _options = options;
-        _sampling = sampling;
+        _rules = new TokenRules(sampling, vocabSize, eosTokenIds);
         _processors = new LogitsProcessors(vocabSize);
         _promptLength = prompt.Length;
         _maxNewTokens = maxNewTokens;
@@ -227,7 +228,7 @@ public sealed partial class BeamSearch
         }
 
         ApplyConstraint(beam, row);
-        _processors.Process(row, Tokens(beam), _sampling);
+        _processors.Process(row, Tokens(beam), Step, _rules);
     }
 
     private void ThrowIfDone()

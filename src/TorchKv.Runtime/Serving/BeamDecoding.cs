@@ -93,6 +93,7 @@ internal sealed class BeamDecoding : IDecoding
                 Score = found[i].Score,
                 FinishReason = found[i].FinishReason,
                 Usage = _request.UsageOf(ids.Count),
+                QueueTime = _request.QueueTime,
             });
         }
     }

@@ -155,12 +155,22 @@ internal sealed class EngineLoop
         var started = Stopwatch.GetTimestamp();
         _parts.Drafter.Draft(_parts.Scheduler.Running, _parts.Cancellation.Stopping);
         var plan = _parts.Scheduler.Plan();
+        NoteAdmissions();
         _parts.Counters.SchedulingTime += Stopwatch.GetElapsedTime(started);
         plan.Unplaceable?.Output.Fail(
             new InvalidOperationException($"it could not be placed in a pool of {_parts.Blocks.Pool.Count} blocks."));
         if (!plan.IsEmpty)
         {
             _parts.Steps.Run(plan);
+        }
+    }
+
+    private void NoteAdmissions()
+    {
+        var running = _parts.Scheduler.Running;
+        for (var i = 0; i < running.Count; i++)
+        {
+            running[i].AdmittedAt ??= _parts.Time.GetTimestamp();
         }
     }
 

@@ -14,6 +14,7 @@ internal sealed class GenerationRequest : IRequestOutput
 {
     private readonly EngineParts _engine;
     private readonly int[] _eos;
+    private readonly int[] _stopIds;
     private readonly CancellationTokenSource? _preparation;
     private volatile bool _isCancelled;
     private IReadOnlyList<ScoredToken>? _promptScores;
@@ -26,6 +27,8 @@ internal sealed class GenerationRequest : IRequestOutput
     {
         _engine = engine;
         _eos = [.. options.EosTokenIds ?? engine.Model.EosTokenIds];
+        _stopIds = [.. options.StopTokenIds];
+        Rules = new TokenRules(options, engine.Model.VocabSize, _eos);
         Options = options;
         Session = session;
         _preparation = options.Constraint is null ? null : new CancellationTokenSource();
@@ -48,6 +51,9 @@ internal sealed class GenerationRequest : IRequestOutput
     }
 
     public GenerationOptions Options { get; }
+
+    /// <summary>The options, made ready for rows of logits.</summary>
+    public TokenRules Rules { get; }
 
     /// <summary>The session that this request is a turn of.</summary>
     public SessionState? Session { get; }
@@ -100,7 +106,8 @@ internal sealed class GenerationRequest : IRequestOutput
     /// <summary>Gives it the matcher of its constraint, before it is queued.</summary>
     public void Constrain(ITokenMatcher matcher)
     {
-        var first = new SequenceConstraint(matcher, _engine.Tokenizer!.VocabSize, _engine.Model.VocabSize, _eos);
+        var first = new SequenceConstraint(
+            matcher, _engine.Tokenizer!.VocabSize, _engine.Model.VocabSize, Rules.EndIds, Rules.Allowed);
         var constraints = new SequenceConstraint[Options.Samples];
         constraints[0] = first;
         for (var i = 1; i < constraints.Length; i++)
@@ -122,12 +129,24 @@ internal sealed class GenerationRequest : IRequestOutput
         }
     }
 
-    /// <summary>Whether a token ends the text.</summary>
-    public bool IsEnd(int token) => _eos.AsSpan().Contains(token);
+    /// <summary>Whether a token ends the text and is no part of it.</summary>
+    public bool IsEnd(int token) => IsEndOfText(token) || (!Options.IncludeStopText && IsStop(token));
+
+    /// <summary>The stop that a token is; null where it is none, or an end-of-text id.</summary>
+    public StopReason? StopOf(int token) =>
+        IsStop(token) && !IsEndOfText(token) ? new StopReason(null, token) : null;
+
+    /// <summary>From submission until it was first admitted; null before that.</summary>
+    public TimeSpan? QueueTime =>
+        Request.AdmittedAt is { } admitted ? _engine.Time.GetElapsedTime(SubmittedAt, admitted) : null;
 
     /// <summary>The usage of one of its samples or beams.</summary>
     public Usage UsageOf(int generatedTokens) =>
         new(Request.PromptLength, generatedTokens, Math.Max(0, Request.CachedTokens));
+
+    private bool IsEndOfText(int token) => _eos.AsSpan().Contains(token);
+
+    private bool IsStop(int token) => _stopIds.AsSpan().Contains(token);
 
     /// <summary>Hands the prompt's log-probabilities to the first piece of row 0 that comes from now on.</summary>
     public void GivePromptScores(IReadOnlyList<ScoredToken> scores) => _promptScores = scores;

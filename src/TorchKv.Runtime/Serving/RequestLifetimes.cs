@@ -58,7 +58,7 @@ internal sealed class RequestLifetimes
             var (table, keepPrivate) = request.Session is { } session ? _sessions.BeginTurn(session) : (null, false);
             _scheduler.Add(request.Request, table, keepPrivate);
             _drafter.StartRequest(
-                request.Request, request.Options, request.Seed, request.MaxTotalTokens, request.Constraints);
+                request.Request, request.Rules, request.Seed, request.MaxTotalTokens, request.Constraints);
         }
         catch (Exception e)
         {

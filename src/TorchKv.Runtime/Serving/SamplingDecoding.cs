@@ -20,7 +20,11 @@ internal sealed class SamplingDecoding : IDecoding
         for (var i = 0; i < _samples.Length; i++)
         {
             var detokenizer = engine.Tokenizer is { } tokenizer
-                ? new IncrementalDetokenizer(tokenizer, request.Options.Stop)
+                ? new IncrementalDetokenizer(
+                    tokenizer,
+                    request.Options.Stop,
+                    includeStop: request.Options.IncludeStopText,
+                    minTokens: request.Options.MinNewTokens)
                 : null;
             _samples[i] = new SampleOutput(i, Sampler.SeedOf(request.Seed, i), detokenizer);
         }
@@ -146,7 +150,7 @@ internal sealed class SamplingDecoding : IDecoding
         if (options.LogProbs is not { } top)
         {
             var token = _engine.Sampler.Sample(
-                logits, history, options, ConstraintOf(sample), sample.Seed, sample.TokenCount);
+                logits, history, _request.Rules, ConstraintOf(sample), sample.Seed, sample.TokenCount);
             return (token, null);
         }
 
@@ -154,7 +158,7 @@ internal sealed class SamplingDecoding : IDecoding
         var chosen = _engine.Sampler.SampleWithLogProbabilities(
             logits,
             history,
-            options,
+            _request.Rules,
             ConstraintOf(sample),
             sample.Seed,
             sample.TokenCount,
@@ -200,16 +204,17 @@ internal sealed class SamplingDecoding : IDecoding
     {
         if (isEnd)
         {
-            WriteLast(sample, FinishReason.Stop, "", [], null);
+            WriteLast(sample, FinishReason.Stop, "", [], null, _request.StopOf(token));
             return true;
         }
 
         sample.TokenCount++;
         _request.GeneratedTokens++;
         var text = sample.Detokenizer?.Append(token) ?? "";
-        if (sample.Detokenizer?.IsStopped == true)
+        var stop = _request.StopOf(token);
+        if (stop is not null || sample.Detokenizer?.IsStopped == true)
         {
-            WriteLast(sample, FinishReason.Stop, text, [token], scores);
+            WriteLast(sample, FinishReason.Stop, text, [token], scores, stop);
             return true;
         }
 
@@ -243,7 +248,8 @@ internal sealed class SamplingDecoding : IDecoding
         FinishReason reason,
         string text,
         IReadOnlyList<int> ids,
-        ScoredToken? scores)
+        ScoredToken? scores,
+        StopReason? stop = null)
     {
         text += sample.Detokenizer?.Finish();
         var isStopped = sample.Detokenizer?.IsStopped == true;
@@ -262,7 +268,9 @@ internal sealed class SamplingDecoding : IDecoding
 
             // The characters that were held back to the end may complete a stop text too.
             FinishReason = isStopped ? FinishReason.Stop : reason,
+            StopReason = isStopped ? new StopReason(sample.Detokenizer!.FoundStop, null) : stop,
             Usage = _request.UsageOf(sample.TokenCount),
+            QueueTime = _request.QueueTime,
         });
     }
 

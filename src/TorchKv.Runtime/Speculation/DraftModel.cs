@@ -48,14 +48,14 @@ internal sealed class DraftModel : IDisposable
 
     /// <summary>Adds a sequence to draft for in the next <see cref="Run"/>.</summary>
     /// <param name="sequence">The sequence.</param>
-    /// <param name="options">How its tokens are chosen.</param>
+    /// <param name="rules">How its tokens are chosen.</param>
     /// <param name="constraint">Which tokens it may have; null: all.</param>
     /// <param name="seed">Its seed.</param>
     /// <param name="drafts">Receives the drafts.</param>
     /// <param name="wanted">The most drafts.</param>
     public void Add(
         Sequence sequence,
-        GenerationOptions options,
+        TokenRules rules,
         SequenceConstraint? constraint,
         ulong seed,
         SequenceDrafts drafts,
@@ -87,7 +87,7 @@ internal sealed class DraftModel : IDisposable
         }
 
         state.Table.Truncate(Math.Min(state.Table.TokenCount, Math.Min(same, tokens.Length - 1)));
-        _jobs.Add(new Job(sequence, state, options, constraint, seed, drafts, wanted));
+        _jobs.Add(new Job(sequence, state, rules, constraint, seed, drafts, wanted));
     }
 
     /// <summary>
@@ -242,7 +242,7 @@ internal sealed class DraftModel : IDisposable
             return;
         }
 
-        var draft = _sampler.SampleWithLogProbabilities(logits, history, job.Options, job.Seed, step, []);
+        var draft = _sampler.SampleWithLogProbabilities(logits, history, job.Rules, null, job.Seed, step, []);
         if (job.Constraint?.TryDraft(draft.Id) == false)
         {
             // It would end the text.
@@ -286,7 +286,7 @@ internal sealed class DraftModel : IDisposable
     private sealed record Job(
         Sequence Sequence,
         State State,
-        GenerationOptions Options,
+        TokenRules Rules,
         SequenceConstraint? Constraint,
         ulong Seed,
         SequenceDrafts Drafts,

@@ -39,20 +39,20 @@ internal sealed class Drafter : IDisposable
     /// nothing where it has neither.
     /// </summary>
     /// <param name="request">The request.</param>
-    /// <param name="options">Its options.</param>
+    /// <param name="rules">Its options.</param>
     /// <param name="seed">Its seed.</param>
     /// <param name="maxTotalTokens">Prompt and generated tokens at most.</param>
     /// <param name="constraints">Each sequence's constraint; null: none.</param>
     public void StartRequest(
         Request request,
-        GenerationOptions options,
+        TokenRules rules,
         ulong seed,
         int maxTotalTokens,
         IReadOnlyList<SequenceConstraint>? constraints)
     {
-        if (options.Speculation is not null || (constraints is not null && options.Beams is null))
+        if (rules.Options.Speculation is not null || (constraints is not null && rules.Options.Beams is null))
         {
-            _requests.Add(request, new Drafting(options, constraints, seed, maxTotalTokens));
+            _requests.Add(request, new Drafting(rules, constraints, seed, maxTotalTokens));
         }
     }
 
@@ -146,7 +146,7 @@ internal sealed class Drafter : IDisposable
     private void Draft(Sequence sequence, Drafting drafting)
     {
         // The last token of all needs no draft: its logits are computed anyway.
-        var speculation = drafting.Options.Speculation;
+        var speculation = drafting.Rules.Options.Speculation;
         var most = Math.Min(
             (speculation ?? s_forcedOnly).MaxDraftTokens, drafting.MaxTotalTokens - 1 - sequence.CommittedCount);
         var drafts = drafting.Of(sequence.Index);
@@ -169,7 +169,7 @@ internal sealed class Drafter : IDisposable
         }
         else
         {
-            _model!.Add(sequence, drafting.Options, constraint, drafting.SeedOf(sequence.Index), drafts, most);
+            _model!.Add(sequence, drafting.Rules, constraint, drafting.SeedOf(sequence.Index), drafts, most);
         }
     }
 
@@ -225,14 +225,14 @@ internal sealed class Drafter : IDisposable
 
     /// <summary>One request's options and its sequences' drafts.</summary>
     private sealed class Drafting(
-        GenerationOptions options,
+        TokenRules rules,
         IReadOnlyList<SequenceConstraint>? constraints,
         ulong seed,
         int maxTotalTokens)
     {
-        private readonly SequenceDrafts?[] _sequences = new SequenceDrafts?[options.Samples];
+        private readonly SequenceDrafts?[] _sequences = new SequenceDrafts?[rules.Options.Samples];
 
-        public GenerationOptions Options => options;
+        public TokenRules Rules => rules;
 
         public int MaxTotalTokens => maxTotalTokens;
 
@@ -241,6 +241,6 @@ internal sealed class Drafter : IDisposable
         public SequenceConstraint? ConstraintOf(int sequence) => constraints?[sequence];
 
         public SequenceDrafts Of(int sequence) =>
-            _sequences[sequence] ??= new SequenceDrafts((options.Speculation ?? s_forcedOnly).Source);
+            _sequences[sequence] ??= new SequenceDrafts((rules.Options.Speculation ?? s_forcedOnly).Source);
     }
 }
