@@ -16,13 +16,14 @@ internal sealed class ChatCommand : CliCommand
     private readonly ModelOptions _model = new();
     private readonly PoolOptions _pool = new();
     private readonly Option<string?> _session = Values.OutputFile("--session", "FILE", "goes on from a saved conversation, and saves it at the end");
+    private readonly Option<bool> _dropStop = Values.Flag("--drop-stop-text", "after a stop text goes on from the text that was shown, not from all tokens that the model wrote");
     private readonly Option<bool> _json = Values.Flag("--json", "a line of JSON for each line of input");
 
     public ChatCommand(CliConsole console)
         : base(console, CommandName, "A story or conversation turn by turn; a turn costs its new tokens only.")
     {
         AddGroup("Conversation", _session);
-        AddGroup("Length", [.. _generation.Length]);
+        AddGroup("Length", [.. _generation.Length, _dropStop]);
         AddGroup("Sampling (none of these: the best token always)", [.. _generation.Sampling]);
         AddGroup("Cache", [.. _pool.All]);
         AddGroup("Model", [.. _model.All]);
@@ -38,12 +39,12 @@ internal sealed class ChatCommand : CliCommand
     public override IReadOnlyList<string> Notes =>
     [
         "A line is added to the text, and the model goes on from there. A line that begins with / is a command; /help lists them. Each branch keeps its blocks of keys and values between turns, and branches share what they have in common. A conversation is saved with them, also where it is interrupted: where FILE.kv is damaged or not there, they are computed again.",
-        "With --json a turn is answered by {\"text\", \"ids\", \"finish_reason\", \"usage\"}, a command by {\"command\", …}, and a line that is refused by {\"error\"}.",
+        "With --json a turn is answered by {\"text\", \"ids\", \"finish_reason\", \"usage\"} and, where a stop ended it, \"stop_reason\", a command by {\"command\", …}, and a line that is refused by {\"error\"}.",
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var options = _generation.Read(parsed);
+        var options = _generation.Read(parsed) with { SessionKeepsStopText = !parsed.GetValue(_dropStop) };
         var request = _model.Read(parsed) with { Pool = _pool.Read(parsed) };
         var session = parsed.GetValue(_session);
         if (session is not null)

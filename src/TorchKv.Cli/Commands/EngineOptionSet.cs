@@ -28,6 +28,11 @@ internal sealed class EngineOptionSet
         0,
         GenerationOptions.MaxLogProbs,
         "each new token's log-probability and the N best ones', with --json");
+    private readonly Option<bool> _promptLogProbs = Values.Flag(
+        "--prompt-logprobs", "the prompt's log-probabilities too, with --json");
+    private readonly Option<bool> _score = Values.Flag(
+        "--score", "the prompt's log-probabilities and no new token, with --json");
+    private readonly Option<bool> _echo = Values.Flag("--echo", "the text of the prompt before each answer");
     private readonly Option<int?> _priority = Values.Integer(
         "--priority", "N", int.MinValue, int.MaxValue, "among requests the lower number runs first (0)");
     private readonly Option<float?> _deadline = Values.Real(
@@ -39,9 +44,12 @@ internal sealed class EngineOptionSet
 
     public IReadOnlyList<Option> Beams => [_numBeams, _lengthPenalty, _earlyStopping, _numReturn];
 
-    public IReadOnlyList<Option> Samples => [_samples, _logProbs];
+    public IReadOnlyList<Option> Samples => [_samples, _logProbs, _promptLogProbs, _score, _echo];
 
     public IReadOnlyList<Option> Scheduling => [_priority, _deadline];
+
+    /// <summary>Whether answers begin with the prompt's text.</summary>
+    public bool Echoes(ParseResult parsed) => parsed.GetValue(_echo);
 
     /// <summary>The first of these options that was given; null: none was.</summary>
     public string? Given(ParseResult parsed) => ((Option[])[.. Beams, .. Samples, .. Scheduling])
@@ -56,10 +64,23 @@ internal sealed class EngineOptionSet
             throw new UsageException("--logprobs goes with --json.");
         }
 
+        var scores = parsed.GetValue(_score);
+        if ((scores || parsed.GetValue(_promptLogProbs)) && !isJson)
+        {
+            throw new UsageException($"{(scores ? _score : _promptLogProbs).Name} goes with --json.");
+        }
+
+        if (scores && options.MinNewTokens > 0)
+        {
+            throw new UsageException("--score generates nothing; leave out --min-new-tokens.");
+        }
+
         options = options with
         {
             Samples = parsed.GetValue(_samples) ?? 1,
             LogProbs = parsed.GetValue(_logProbs),
+            PromptLogProbs = scores || parsed.GetValue(_promptLogProbs),
+            MaxNewTokens = scores ? 0 : options.MaxNewTokens,
             Priority = parsed.GetValue(_priority) ?? 0,
             Deadline = parsed.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             Beams = ReadBeams(parsed),
@@ -124,6 +145,18 @@ internal sealed class EngineOptionSet
         if (options.Stop.Count > 0)
         {
             throw new UsageException("--stop is not served with --num-beams; --eos-token-id is.");
+        }
+
+        if (options.MaxNewTokens == 0)
+        {
+            throw new UsageException("--score is not served with --num-beams.");
+        }
+
+        if (options.StopTokenIds.Count > 0 || options.IncludeStopText)
+        {
+            throw new UsageException(
+                $"{(options.IncludeStopText ? "--include-stop" : "--stop-ids")} is not served with --num-beams; "
+                + "--eos-token-id is.");
         }
 
         if (options.Samples > 1 || options.LogProbs is not null)

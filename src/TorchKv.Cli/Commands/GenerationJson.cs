@@ -25,6 +25,7 @@ internal static class GenerationJson
             WriteIds(writer, "ids", best.Ids);
             writer.WriteString("text", best.Text);
             writer.WriteString("finish_reason", Reason(best));
+            StopReasonJson.Write(writer, best.StopReason);
             writer.WriteStartObject("usage");
             writer.WriteNumber("prompt_tokens", prompt.Length);
             writer.WriteNumber("completion_tokens", isBeams ? best.Ids.Count : answers.Sum(answer => answer.Ids.Count));
@@ -33,7 +34,12 @@ internal static class GenerationJson
             WriteCache(writer, cache);
             if (format.Options.LogProbs is not null)
             {
-                WriteLogProbs(writer, best.LogProbs);
+                WriteLogProbs(writer, "logprobs", best.LogProbs);
+            }
+
+            if (best.PromptLogProbs is { } scores)
+            {
+                WriteLogProbs(writer, "prompt_logprobs", scores);
             }
 
             if (isBeams || answers.Length > 1)
@@ -93,9 +99,10 @@ internal static class GenerationJson
             else
             {
                 writer.WriteString("finish_reason", Reason(answer));
+                StopReasonJson.Write(writer, answer.StopReason);
                 if (format.Options.LogProbs is not null)
                 {
-                    WriteLogProbs(writer, answer.LogProbs);
+                    WriteLogProbs(writer, "logprobs", answer.LogProbs);
                 }
             }
 
@@ -105,9 +112,9 @@ internal static class GenerationJson
         writer.WriteEndArray();
     }
 
-    private static void WriteLogProbs(Utf8JsonWriter writer, List<ScoredToken> tokens)
+    private static void WriteLogProbs(Utf8JsonWriter writer, string name, IReadOnlyList<ScoredToken> tokens)
     {
-        writer.WriteStartArray("logprobs");
+        writer.WriteStartArray(name);
         foreach (var token in tokens)
         {
             writer.WriteStartObject();

@@ -92,7 +92,7 @@ internal sealed class BeamDecoding : IDecoding
                 TokenIds = ids,
                 Score = found[i].Score,
                 FinishReason = found[i].FinishReason,
-                Usage = _request.UsageOf(ids.Count),
+                Usage = _request.UsageOf(ids.Count, found[i].EosTokenId is not null),
                 QueueTime = _request.QueueTime,
             });
         }

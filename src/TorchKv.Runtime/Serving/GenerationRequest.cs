@@ -141,8 +141,10 @@ internal sealed class GenerationRequest : IRequestOutput
         Request.AdmittedAt is { } admitted ? _engine.Time.GetElapsedTime(SubmittedAt, admitted) : null;
 
     /// <summary>The usage of one of its samples or beams.</summary>
-    public Usage UsageOf(int generatedTokens) =>
-        new(Request.PromptLength, generatedTokens, Math.Max(0, Request.CachedTokens));
+    /// <param name="generatedTokens">The tokens of its text.</param>
+    /// <param name="hasEndToken">Whether a token that is no part of the text ended it.</param>
+    public Usage UsageOf(int generatedTokens, bool hasEndToken) =>
+        new(Request.PromptLength, generatedTokens, Math.Max(0, Request.CachedTokens), hasEndToken ? 1 : 0);
 
     private bool IsEndOfText(int token) => _eos.AsSpan().Contains(token);
 

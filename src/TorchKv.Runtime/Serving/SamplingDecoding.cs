@@ -204,7 +204,7 @@ internal sealed class SamplingDecoding : IDecoding
     {
         if (isEnd)
         {
-            WriteLast(sample, FinishReason.Stop, "", [], null, _request.StopOf(token));
+            WriteLast(sample, FinishReason.Stop, "", [], null, _request.StopOf(token), hasEndToken: true);
             return true;
         }
 
@@ -249,7 +249,8 @@ internal sealed class SamplingDecoding : IDecoding
         string text,
         IReadOnlyList<int> ids,
         ScoredToken? scores,
-        StopReason? stop = null)
+        StopReason? stop = null,
+        bool hasEndToken = false)
     {
         text += sample.Detokenizer?.Finish();
         var isStopped = sample.Detokenizer?.IsStopped == true;
@@ -269,7 +270,7 @@ internal sealed class SamplingDecoding : IDecoding
             // The characters that were held back to the end may complete a stop text too.
             FinishReason = isStopped ? FinishReason.Stop : reason,
             StopReason = isStopped ? new StopReason(sample.Detokenizer!.FoundStop, null) : stop,
-            Usage = _request.UsageOf(sample.TokenCount),
+            Usage = _request.UsageOf(sample.TokenCount, hasEndToken),
             QueueTime = _request.QueueTime,
         });
     }
