@@ -87,7 +87,8 @@ internal sealed class SequenceConstraint
         {
             throw new ConstraintException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"The constraint allows no token after {_count} tokens, and the text may not end there."));
+                $"The constraint allows none of the tokens that may come after {_count} tokens, "
+                + "and the text may not end there."));
         }
     }
 

@@ -43,7 +43,9 @@ internal sealed class RequestLifetimes
         _nextDeadline = Math.Min(_nextDeadline, request.DeadlineAt);
         try
         {
-            if (request.IsCancelled)
+            // A request with a constraint may be cancelled before its message to start is there. Of all others the
+            // message to cancel comes after the one to start.
+            if (request.Constraints is not null && request.IsCancelled)
             {
                 Cancel(request);
                 return;

@@ -243,6 +243,26 @@ public class ConstraintTests
     }
 
     [Fact]
+    public async Task AllowedAndBadTokensNarrowAConstraint()
+    {
+        await using var engine = Load(new FakeRunner(64, vocabulary: Vocabulary));
+        var constraint = new TokenTrieConstraint([1], [1, 2], [3, 4], [3, 5]);
+        var options = new GenerationOptions { Constraint = constraint };
+
+        // After 1 only 2 could follow, which is not allowed: the text ends.
+        var one = (await EngineReading.All(engine.GenerateAsync(s_prompt, options with { AllowedTokenIds = [1] })))[0];
+        Assert.Equal([1], one.Single().TokenIds);
+        Assert.Equal(FinishReason.Stop, one[0].FinishReason);
+        var banned = options with { BadWordsIds = [[1], [3, 4]] };
+        Assert.Equal([3, 5], (await Alone.Read(engine.GenerateAsync(s_prompt, banned)))[0]);
+        await Assert.ThrowsAsync<ConstraintException>(
+            () => Alone.Read(engine.GenerateAsync(s_prompt, options with { AllowedTokenIds = [3] })));
+        await Assert.ThrowsAsync<RequestFailedException>(
+            () => Alone.Read(engine.GenerateAsync(s_prompt, options with { BadWordsIds = [[1], [3]] })));
+        await EngineMixtureTests.AllBlocksAreBack(engine);
+    }
+
+    [Fact]
     public async Task ContradictionsAreRefusedByName()
     {
         var constraint = new TokenTrieConstraint([1, 2]);
@@ -251,6 +271,9 @@ public class ConstraintTests
         Assert.Equal(
             "eos_token_ids",
             Assert.Throws<OptionException>(() => engine.Validate(s_prompt, options with { EosTokenIds = [] })).Option);
+        Assert.Equal(
+            "min_new_tokens",
+            Assert.Throws<OptionException>(() => engine.Validate(s_prompt, options with { MinNewTokens = 1 })).Option);
         await using var withoutVocabulary = new Engine(new FakeRunner(8));
         Assert.Contains(
             "constraint", Assert.Throws<RequestException>(() => withoutVocabulary.Validate([1], options)).Message);
