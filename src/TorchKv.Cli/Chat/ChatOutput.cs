@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
@@ -142,6 +143,7 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
 
         writer.WriteEndArray();
         writer.WriteString("finish_reason", turn.FinishReason is FinishReason.Stop ? "stop" : "length");
+        StopReasonJson.Write(writer, turn.StopReason);
         writer.WriteStartObject("usage");
         writer.WriteNumber("prompt_tokens", turn.Usage.PromptTokens);
         writer.WriteNumber("completion_tokens", turn.Usage.CompletionTokens);
