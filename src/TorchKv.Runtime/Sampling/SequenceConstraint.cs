@@ -85,10 +85,10 @@ internal sealed class SequenceConstraint
 
         if (_next.Continuations == 0 && !_next.CanEnd)
         {
-            throw new ConstraintException(string.Create(
-                CultureInfo.InvariantCulture,
-                $"The constraint allows none of the tokens that may come after {_count} tokens, "
-                + "and the text may not end there."));
+            var count = _count.ToString(CultureInfo.InvariantCulture);
+            throw new ConstraintException(
+                $"The constraint allows none of the tokens that may come after {count} tokens, "
+                + "and the text may not end there.");
         }
     }
 
