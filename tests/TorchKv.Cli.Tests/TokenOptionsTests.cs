@@ -56,13 +56,15 @@ public class TokenOptionsTests
         var json = await Json(
             runner, "--prompt-ids", "1,2,3,4", "--logprobs", "2", "--score");
         var scores = json.GetProperty("prompt_logprobs").EnumerateArray().ToArray();
+        Assert.Equal(JsonValueKind.Null, scores[0].ValueKind);
+        scores = scores[1..];
         Assert.Equal([2, 3, 4], scores.Select(score => score.GetProperty("id").GetInt32()));
         Assert.All(scores, score => Assert.Equal(2, score.GetProperty("top").GetArrayLength()));
         Assert.All(scores, score => Assert.True(score.GetProperty("logprob").GetDouble() < 0));
         Assert.Equal(("length", 0), (json.GetProperty("finish_reason").GetString(), Ids(json).Length));
 
         var both = await Json(runner, "--prompt-ids", "1,2,3,4", "--max-new-tokens", "2", "--prompt-logprobs");
-        Assert.Equal(3, both.GetProperty("prompt_logprobs").GetArrayLength());
+        Assert.Equal(4, both.GetProperty("prompt_logprobs").GetArrayLength());
         Assert.Equal(2, Ids(both).Length);
     }
 

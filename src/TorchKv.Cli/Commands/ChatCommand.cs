@@ -21,7 +21,8 @@ internal sealed class ChatCommand : CliCommand
     private readonly Option<string?> _session = Values.OutputFile(
         "--session", "FILE", "continues a saved conversation, and saves it at the end");
     private readonly Option<bool> _dropStop = Values.Flag(
-        "--drop-stop-text", "after a stop text continues from the text that was shown, not from all that was generated");
+        "--drop-stop-text",
+        "after a stop text continues from the text that was shown, not from all that was generated");
     private readonly Option<bool> _json = Values.Flag("--json", "a line of JSON for each line of input");
 
     public ChatCommand(CliConsole console)

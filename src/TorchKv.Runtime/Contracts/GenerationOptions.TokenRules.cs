@@ -71,7 +71,9 @@ public sealed partial record GenerationOptions
         LogitBias = LogitBias is null ? null : new Dictionary<int, float>(LogitBias),
         StopTokenIds = StopTokenIds is null ? null! : [.. StopTokenIds],
         BadWords = BadWords is null ? null! : [.. BadWords],
-        BadWordsIds = BadWordsIds is null ? null! : [.. BadWordsIds.Select(ids => ids is null ? null! : (int[])[.. ids])],
+        BadWordsIds = BadWordsIds is null
+            ? null!
+            : [.. BadWordsIds.Select(ids => ids is null ? null! : (int[])[.. ids])],
         AllowedTokenIds = AllowedTokenIds is null ? null : [.. AllowedTokenIds],
     };
 
@@ -120,7 +122,9 @@ public sealed partial record GenerationOptions
             if (ids is not { Count: >= 1 and <= MaxBadWordLength })
             {
                 throw new OptionException(
-                    "bad_words_ids", ids is null ? "null" : $"{ids.Count} ids", $"lists of 1 to {MaxBadWordLength} ids");
+                    "bad_words_ids",
+                    ids is null ? "null" : $"{ids.Count} ids",
+                    $"lists of 1 to {MaxBadWordLength} ids");
             }
         }
     }

@@ -111,7 +111,8 @@ public sealed partial record GenerationOptions
 
         if (IncludeStopText)
         {
-            throw new OptionException("include_stop_str_in_output", "true", "false with beams, which have no stop texts");
+            throw new OptionException(
+                "include_stop_str_in_output", "true", "false with beams, which have no stop texts");
         }
 
         if (!IsGreedy)

@@ -114,8 +114,8 @@ public sealed partial record GenerationOptions
     /// at. Null: any text.
     /// </summary>
     /// <remarks>
-    /// Needs a vocabulary. An end-of-text id may come exactly where the text may end; where no token may follow, the text
-    /// ends without one. Not together with an empty list of end-of-text ids.
+    /// Needs a vocabulary. An end-of-text id may come exactly where the text may end; where no token may follow, the
+    /// text ends without one. Not together with an empty list of end-of-text ids.
     /// </remarks>
     public TokenConstraint? Constraint { get; init; }
 

@@ -6,9 +6,9 @@ namespace TorchKv.Runtime.Sampling;
 
 /// <summary>
 /// HuggingFace's logits processors and warpers (<c>generation/logits_process.py</c>) in place on a row of logits, in
-/// the order of <c>_get_logits_processor</c>: allowed ids, biases, repetition penalty, no-repeat n-grams, bad words, the
-/// least number of tokens; vLLM's frequency and presence penalties follow the repetition penalty. Then, for sampling,
-/// temperature, top-k, top-p, min-p, typical-p. Where nothing was banned, at least one token is kept.
+/// the order of <c>_get_logits_processor</c>: allowed ids, biases, repetition penalty, no-repeat n-grams, bad words,
+/// the least number of tokens; vLLM's frequency and presence penalties follow the repetition penalty. Then, for
+/// sampling, temperature, top-k, top-p, min-p, typical-p. Where nothing was banned, at least one token is kept.
 /// </summary>
 /// <remarks>
 /// Owns its scratch memory: after the first row nothing is allocated. Not thread-safe. The results are the same bits on
@@ -166,7 +166,9 @@ internal sealed class LogitsProcessors
         }
     }
 
-    /// <summary>HuggingFace's <c>SequenceBiasLogitsProcessor</c> for single tokens; OpenAI's <c>logit_bias</c>.</summary>
+    /// <summary>
+    /// HuggingFace's <c>SequenceBiasLogitsProcessor</c> for single tokens; OpenAI's <c>logit_bias</c>.
+    /// </summary>
     private static void AddBiases(Span<float> logits, ReadOnlySpan<(int Id, float Bias)> biases)
     {
         foreach (var (id, bias) in biases)

@@ -57,7 +57,8 @@ public sealed class Sampler
     /// <exception cref="OptionException">
     /// The repetition penalty or a bias makes a logit infinite, or an option names an id outside the vocabulary.
     /// </exception>
-    public int Sample(Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options, ulong seed, long step) =>
+    public int Sample(
+        Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options, ulong seed, long step) =>
         Sample(logits, history, RulesOf(options), null, seed, step);
 
     /// <inheritdoc cref="Sample(Span{float}, ReadOnlySpan{int}, GenerationOptions, ulong, long)"/>
@@ -125,7 +126,9 @@ public sealed class Sampler
         Span<TokenLogProbability> best) =>
         SampleWithLogProbabilities(logits, history, RulesOf(options), null, seed, step, best);
 
-    /// <inheritdoc cref="SampleWithLogProbabilities(Span{float}, ReadOnlySpan{int}, GenerationOptions, ulong, long, Span{TokenLogProbability})"/>
+    /// <inheritdoc
+    /// cref="SampleWithLogProbabilities(Span{float}, ReadOnlySpan{int}, GenerationOptions, ulong, long,
+    /// Span{TokenLogProbability})"/>
     internal TokenLogProbability SampleWithLogProbabilities(
         Span<float> logits,
         ReadOnlySpan<int> history,

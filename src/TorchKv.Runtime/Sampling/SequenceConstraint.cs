@@ -167,7 +167,10 @@ internal sealed class SequenceConstraint
     {
         try
         {
-            if (_failure is not null || !IsKnown(token) || _endIds.AsSpan().Contains(token) || !_matcher.TryAppend(token))
+            if (_failure is not null
+                || !IsKnown(token)
+                || _endIds.AsSpan().Contains(token)
+                || !_matcher.TryAppend(token))
             {
                 return false;
             }

@@ -53,7 +53,9 @@ internal sealed class TokenRules
         || Biases.Length > 0
         || BadWords.Length > 0;
 
-    /// <summary>Refuses options that name an id that the model does not have, or texts, which have no ids here.</summary>
+    /// <summary>
+    /// Refuses options that name an id that the model does not have, or texts, which have no ids here.
+    /// </summary>
     /// <exception cref="OptionException">An option does so.</exception>
     public static void Check(GenerationOptions options, int vocabSize)
     {

@@ -9,8 +9,8 @@ internal static class ConstraintPreparation
     private static readonly TimeSpan s_longest = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
 
     /// <summary>
-    /// Prepares a constraint on a thread of the pool and gives its matcher to the request. Ends at the latest when the request is cancelled, its deadline
-    /// passes or the engine stops, whether or not the constraint looks at its token.
+    /// Prepares a constraint on a thread of the pool and gives its matcher to the request. Ends at the latest when the
+    /// request is cancelled, its deadline passes or the engine stops, whether or not the constraint looks at its token.
     /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="constraint">Its constraint.</param>

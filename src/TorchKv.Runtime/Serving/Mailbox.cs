@@ -60,7 +60,9 @@ internal sealed class Mailbox
         }
     }
 
-    /// <summary>Leaves the message that starts a request that has a place; gives the place back where it throws.</summary>
+    /// <summary>
+    /// Leaves the message that starts a request that has a place; gives the place back where it throws.
+    /// </summary>
     /// <inheritdoc cref="Submit"/>
     public void SubmitReserved(Action start, Action refuse)
     {

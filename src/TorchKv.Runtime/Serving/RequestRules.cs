@@ -111,7 +111,9 @@ internal sealed class RequestRules
         CheckIds(prompt);
     }
 
-    /// <summary>Adds the ids of the bad words: as the tokenizer writes each with and without a space before it.</summary>
+    /// <summary>
+    /// Adds the ids of the bad words: as the tokenizer writes each with and without a space before it.
+    /// </summary>
     private GenerationOptions WithBadWordsAsIds(GenerationOptions options)
     {
         if (options.BadWords.Count == 0)

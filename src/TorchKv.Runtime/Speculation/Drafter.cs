@@ -173,7 +173,9 @@ internal sealed class Drafter : IDisposable
         }
     }
 
-    /// <summary>Drafts the tokens that the constraint leaves no choice about; false where the next one is a choice.</summary>
+    /// <summary>
+    /// Drafts the tokens that the constraint leaves no choice about; false where the next one is a choice.
+    /// </summary>
     private bool TryDraftForced(Sequence sequence, SequenceDrafts drafts, SequenceConstraint constraint, int most)
     {
         Span<int> forced = stackalloc int[most];
