@@ -74,7 +74,10 @@ internal sealed partial class ModelHost : BackgroundService
         await Task.Yield();
         try
         {
-            var model = await Task.Run(() => _load(stoppingToken), stoppingToken).ConfigureAwait(false);
+            // A load that does not end by itself does not keep the server from stopping.
+            var model = await Task.Run(() => _load(stoppingToken), stoppingToken)
+                .WaitAsync(stoppingToken)
+                .ConfigureAwait(false);
             await WarmAsync(model, stoppingToken).ConfigureAwait(false);
             _loaded.TrySetResult(model);
             if (_state == ServerState.Loading)
