@@ -10,6 +10,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Models;
+using TorchKv.Server.OpenApi;
 using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server;
@@ -189,6 +190,12 @@ public static class TorchKvServer
         }
 
         app.MapTorchKv();
+        if (app.Environment.IsDevelopment() && options is { ApiKey: null, ApiKeyFile: null })
+        {
+            // With keys the page could not read the document.
+            InterfacePage.Map(app);
+        }
+
         app.MapUnknown();
         return app;
     }
