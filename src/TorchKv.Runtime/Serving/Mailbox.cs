@@ -10,6 +10,7 @@ internal sealed class Mailbox
 {
     private readonly object _gate = new();
     private readonly int _maxQueuedRequests;
+    private readonly PublishedStats _published = new();
     private List<Message> _messages = [];
     private List<Message> _taken = [];
     private int _submitted;
@@ -21,18 +22,11 @@ internal sealed class Mailbox
     /// <param name="maxQueuedRequests">The most requests that wait: for the engine's thread, or to be admitted.</param>
     public Mailbox(int maxQueuedRequests) => _maxQueuedRequests = maxQueuedRequests;
 
-    /// <summary>The statistics that were published last; requests that were
-    /// submitted since, or whose constraint is being prepared, count as queued.</summary>
-    public EngineStats Stats
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _stats with { QueuedRequests = Queued };
-            }
-        }
-    }
+    /// <summary>
+    /// The statistics that were published last; requests that were submitted since, or whose constraint is being
+    /// prepared, count as queued. Takes no lock.
+    /// </summary>
+    public EngineStats Stats => _published.Read();
 
     /// <summary>Leaves the message that starts a request, or refuses it and changes nothing.</summary>
     /// <param name="start">Starts the request, on the engine's thread.</param>
@@ -43,6 +37,7 @@ internal sealed class Mailbox
         {
             ThrowIfClosedOrFull();
             _submitted++;
+            PublishWithSubmitted();
             Post(new Message(start, refuse));
         }
     }
@@ -57,6 +52,7 @@ internal sealed class Mailbox
         {
             ThrowIfClosedOrFull();
             _reserved++;
+            PublishWithSubmitted();
         }
     }
 
@@ -69,8 +65,10 @@ internal sealed class Mailbox
         lock (_gate)
         {
             _reserved--;
+            PublishWithSubmitted();
             ThrowIfClosed();
             _submitted++;
+            PublishWithSubmitted();
             Post(new Message(start, refuse));
         }
     }
@@ -81,6 +79,7 @@ internal sealed class Mailbox
         lock (_gate)
         {
             _reserved--;
+            PublishWithSubmitted();
         }
     }
 
@@ -200,6 +199,7 @@ internal sealed class Mailbox
         lock (_gate)
         {
             _stats = stats;
+            PublishWithSubmitted();
         }
     }
 
@@ -229,6 +229,8 @@ internal sealed class Mailbox
             throw new QueueFullException(Queued, _maxQueuedRequests);
         }
     }
+
+    private void PublishWithSubmitted() => _published.Write(_stats with { QueuedRequests = Queued });
 
     private void ThrowIfClosed()
     {
