@@ -119,7 +119,8 @@ internal sealed class ServeCommand : CliCommand
         }
         catch (SocketException e)
         {
-            throw new TorchKvException($"{options.Address} cannot be listened on: {e.Message}; take another --host.", e);
+            throw new TorchKvException(
+                $"{options.Address} cannot be listened on: {e.Message}; take another --host.", e);
         }
         finally
         {
