@@ -34,6 +34,9 @@ internal static class FloorTable
             . :
         TorchKv.Simulation
             . : Runtime.Contracts, Runtime.Model, Runtime.Paging, Runtime.Scheduling, Runtime.Serving
+        TorchKv.Structured
+            Automata : Runtime.Contracts
+            Grammars : Automata
         TorchKv.PortChecking
             Text         :
             Findings     :
