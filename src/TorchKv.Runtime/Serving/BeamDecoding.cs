@@ -35,6 +35,11 @@ internal sealed class BeamDecoding : IDecoding
         var last = logits[^_engine.Model.VocabSize..];
         if (_search.Step == 0)
         {
+            if (_request.Constraints is { } constraints)
+            {
+                _search.Constrain(constraints[0]);
+            }
+
             _search.Advance(last);
             _engine.Metrics.RecordTimeToFirstToken(_request.SubmittedAt, now);
         }
@@ -88,6 +93,7 @@ internal sealed class BeamDecoding : IDecoding
                 Score = found[i].Score,
                 FinishReason = found[i].FinishReason,
                 Usage = _request.UsageOf(ids.Count),
+                QueueTime = _request.QueueTime,
             });
         }
     }

@@ -13,6 +13,7 @@ internal sealed class Mailbox
     private List<Message> _messages = [];
     private List<Message> _taken = [];
     private int _submitted;
+    private int _reserved;
     private bool _isClosed;
     private Exception? _cause;
     private EngineStats _stats;
@@ -20,14 +21,15 @@ internal sealed class Mailbox
     /// <param name="maxQueuedRequests">The most requests that wait: for the engine's thread, or to be admitted.</param>
     public Mailbox(int maxQueuedRequests) => _maxQueuedRequests = maxQueuedRequests;
 
-    /// <summary>The statistics that were published last; requests that were submitted since count as queued.</summary>
+    /// <summary>The statistics that were published last; requests that were
+    /// submitted since, or whose constraint is being prepared, count as queued.</summary>
     public EngineStats Stats
     {
         get
         {
             lock (_gate)
             {
-                return _stats with { QueuedRequests = _stats.QueuedRequests + _submitted };
+                return _stats with { QueuedRequests = Queued };
             }
         }
     }
@@ -39,15 +41,44 @@ internal sealed class Mailbox
     {
         lock (_gate)
         {
-            ThrowIfClosed();
-            var queued = _stats.QueuedRequests + _submitted;
-            if (queued >= _maxQueuedRequests)
-            {
-                throw new QueueFullException(queued, _maxQueuedRequests);
-            }
-
+            ThrowIfClosedOrFull();
             _submitted++;
             Post(new Message(start, refuse));
+        }
+    }
+
+    /// <summary>
+    /// Takes a place in the queue for a request that is not ready to start, or refuses it and changes nothing. The
+    /// request counts as queued.
+    /// </summary>
+    public void Reserve()
+    {
+        lock (_gate)
+        {
+            ThrowIfClosedOrFull();
+            _reserved++;
+        }
+    }
+
+    /// <summary>Leaves the message that starts a request that has a place; gives the place back where it throws.</summary>
+    /// <inheritdoc cref="Submit"/>
+    public void SubmitReserved(Action start, Action refuse)
+    {
+        lock (_gate)
+        {
+            _reserved--;
+            ThrowIfClosed();
+            _submitted++;
+            Post(new Message(start, refuse));
+        }
+    }
+
+    /// <summary>Gives back the place of a request that will not start.</summary>
+    public void GiveUpReservation()
+    {
+        lock (_gate)
+        {
+            _reserved--;
         }
     }
 
@@ -173,6 +204,8 @@ internal sealed class Mailbox
     /// <summary>The error for submitters and readers of an engine that has stopped.</summary>
     public EngineClosedException Closed() => new(_cause);
 
+    private int Queued => _stats.QueuedRequests + _submitted + _reserved;
+
     private void Post(in Message message)
     {
         _messages.Add(message);
@@ -184,6 +217,15 @@ internal sealed class Mailbox
         (_messages, _taken) = (_taken, _messages);
         _stats = _stats with { QueuedRequests = _stats.QueuedRequests + _submitted };
         _submitted = 0;
+    }
+
+    private void ThrowIfClosedOrFull()
+    {
+        ThrowIfClosed();
+        if (Queued >= _maxQueuedRequests)
+        {
+            throw new QueueFullException(Queued, _maxQueuedRequests);
+        }
     }
 
     private void ThrowIfClosed()

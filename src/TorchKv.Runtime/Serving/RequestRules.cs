@@ -1,6 +1,8 @@
 using System.Globalization;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Text;
 
 namespace TorchKv.Runtime.Serving;
 
@@ -13,35 +15,37 @@ internal sealed class RequestRules
     private readonly int _blockSize;
     private readonly int _blockCount;
     private readonly int _maxSequences;
-    private readonly bool _hasTokenizer;
+    private readonly Gpt2Tokenizer? _tokenizer;
     private readonly bool _hasDraftModel;
 
     /// <param name="model">The model's shape.</param>
     /// <param name="blockSize">Tokens in a KV block.</param>
     /// <param name="blockCount">Blocks in the pool.</param>
     /// <param name="maxSequences">The most sequences that run at once.</param>
-    /// <param name="hasTokenizer">Whether the engine has a vocabulary.</param>
+    /// <param name="tokenizer">The engine's vocabulary; null where it has none.</param>
     /// <param name="hasDraftModel">Whether the engine has a draft model.</param>
     public RequestRules(
         ModelShape model,
         int blockSize,
         int blockCount,
         int maxSequences,
-        bool hasTokenizer,
+        Gpt2Tokenizer? tokenizer,
         bool hasDraftModel)
     {
         _model = model;
         _blockSize = blockSize;
         _blockCount = blockCount;
         _maxSequences = maxSequences;
-        _hasTokenizer = hasTokenizer;
+        _tokenizer = tokenizer;
         _hasDraftModel = hasDraftModel;
     }
 
     /// <summary>Refuses a request that cannot be served.</summary>
     /// <param name="prompt">The prompt's tokens.</param>
     /// <param name="options">What to generate; null: the defaults.</param>
-    /// <returns>The options, with lists of their own: the caller may change its lists afterwards.</returns>
+    /// <returns>
+    /// The options, with lists of their own: the caller may change its lists afterwards. Bad words are ids in them.
+    /// </returns>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     /// <exception cref="RequestException">
     /// The prompt is empty or holds an unknown id, or the engine lacks what an option needs.
@@ -58,9 +62,16 @@ internal sealed class RequestRules
             throw new RequestException("The engine was given no draft model.");
         }
 
-        if (!_hasTokenizer && own.Stop.Count > 0)
+        if (_tokenizer is null && own.Stop.Count > 0)
         {
             throw new RequestException("The engine has no vocabulary, so it cannot look for stop texts.");
+        }
+
+        own = WithBadWordsAsIds(own);
+        TokenRules.Check(own, _model.VocabSize);
+        if (own.Constraint is not null)
+        {
+            CheckConstraint(own);
         }
 
         CheckRoom(prompt.Length, own);
@@ -94,6 +105,47 @@ internal sealed class RequestRules
         }
 
         CheckIds(prompt);
+    }
+
+    /// <summary>Adds the ids of the bad words: as the tokenizer writes each with and without a space before it.</summary>
+    private GenerationOptions WithBadWordsAsIds(GenerationOptions options)
+    {
+        if (options.BadWords.Count == 0)
+        {
+            return options;
+        }
+
+        if (_tokenizer is null)
+        {
+            throw new RequestException("The engine has no vocabulary, so it cannot look for bad words.");
+        }
+
+        var ids = options.BadWordsIds.ToList();
+        foreach (var word in options.BadWords)
+        {
+            var text = word.TrimStart();
+            ids.Add(_tokenizer.Encode(text.Length == 0 ? word : text));
+            if (text.Length > 0)
+            {
+                ids.Add(_tokenizer.Encode(" " + text));
+            }
+        }
+
+        return options with { BadWords = [], BadWordsIds = ids };
+    }
+
+    private void CheckConstraint(GenerationOptions options)
+    {
+        if (_tokenizer is null)
+        {
+            throw new RequestException("The engine has no vocabulary, so it cannot apply a constraint.");
+        }
+
+        if (options.Beams is not null && (options.EosTokenIds ?? _model.EosTokenIds).Count == 0)
+        {
+            throw new OptionException(
+                "constraint", "set with beams", "unset with beams where the model has no end-of-text id");
+        }
     }
 
     private void CheckRoom(int promptLength, GenerationOptions options)
