@@ -36,7 +36,11 @@ internal static class FloorTable
             . : Runtime.Contracts, Runtime.Model, Runtime.Paging, Runtime.Scheduling, Runtime.Serving
         TorchKv.Structured
             Automata : Runtime.Contracts
-            Grammars : Automata
+            Grammars : Runtime.Contracts, Automata
+            Parsing  : Runtime.Contracts, Automata, Grammars
+            Masks    : Runtime.Contracts, Automata, Grammars, Parsing
+            Matching : Runtime.Contracts, Runtime.Text, Automata, Grammars, Parsing, Masks
+            .        : Runtime.Contracts, Automata, Grammars, Matching
         TorchKv.PortChecking
             Text         :
             Findings     :

@@ -14,7 +14,9 @@ namespace TorchKv.Structured.Automata;
 internal sealed partial class RegexFactory
 {
     private readonly Dictionary<RegexKey, RegexNode> _nodes = [];
+    private readonly List<RegexNode> _byId = [];
     private readonly Dictionary<CodePointSet, RegexNode> _utf8 = [];
+    private int _compiled;
     private readonly WorkBudget? _budget;
     private readonly WorkLimits _limits;
 
@@ -43,8 +45,27 @@ internal sealed partial class RegexFactory
     /// <summary>Whether the compilation is over, so that its deadline no longer counts.</summary>
     public bool CompilationEnded { get; private set; }
 
+    /// <summary>The expression with an <see cref="RegexNode.Id"/>.</summary>
+    public RegexNode this[int id] => _byId[id];
+
     /// <summary>From here on the deadline of the compilation no longer counts; the other limits do.</summary>
-    public void EndCompilation() => CompilationEnded = true;
+    public void EndCompilation() => (CompilationEnded, _compiled) = (true, Count);
+
+    /// <summary>
+    /// Forgets all expressions made after <see cref="EndCompilation"/>. Whoever keeps one must not use it any more.
+    /// </summary>
+    public void ForgetDerivatives()
+    {
+        _nodes.Clear();
+        _byId.RemoveRange(_compiled, _byId.Count - _compiled);
+        foreach (var node in _byId)
+        {
+            node.Branches = null;
+            _nodes.Add(new RegexKey(node.Kind, node.Bytes, node.Children, node.Min, node.Max), node);
+        }
+
+        _utf8.Clear();
+    }
 
     /// <summary>One byte of a set.</summary>
     public RegexNode Bytes(ByteSet bytes)
@@ -377,6 +398,7 @@ internal sealed partial class RegexFactory
 
         node = new RegexNode(_nodes.Count, kind, bytes, children, min, max, isNullable);
         _nodes.Add(key, node);
+        _byId.Add(node);
         return node;
     }
 }
