@@ -51,7 +51,7 @@ internal sealed class StringFormats(JsonText texts)
         ["date-time"] = $"{Date}[Tt](?:{Time}|{LeapTime})",
         ["duration"] = Duration,
         ["email"] = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@"
-            + $"(?:{Label}(?:\\.{Label})*|\\[{s_ipv4}\\]|\\[IPv6:{s_ipv6}\\])",
+            + $"(?:(?:{Label}\\.){{1,7}}[A-Za-z]{{2,24}}|\\[{s_ipv4}\\]|\\[IPv6:{s_ipv6}\\])",
         ["hostname"] = $"(?:{Labels(4, 63)}|{Labels(8, 30)}|{Labels(16, 14)})",
         ["ipv4"] = s_ipv4,
         ["ipv6"] = s_ipv6,
@@ -90,6 +90,13 @@ internal sealed class StringFormats(JsonText texts)
 
         var compiler = new Pattern(texts.Regexes, texts.Character);
         RegexNode expression = compiler.Compile(pattern, PatternMatch.Whole);
+        if (format == "email")
+        {
+            // RFC 5321: at most 64 characters before the @, and 254 in all.
+            expression = texts.Regexes.And(
+                expression, compiler.Compile("[^@]{1,64}@[^@]{1,189}", PatternMatch.Whole));
+        }
+
         if (format == "hostname")
         {
             // "--" in the third and fourth place would be an encoded name.
