@@ -66,6 +66,9 @@ internal sealed record RequestedOptions
 
     public string? CacheSalt { get; init; }
 
+    /// <summary>Which texts may be generated; null: any.</summary>
+    public TokenConstraint? Constraint { get; init; }
+
     /// <summary>The options of one prompt's generation.</summary>
     /// <param name="model">The model.</param>
     /// <param name="promptTokens">Tokens of the prompt.</param>
@@ -95,6 +98,7 @@ internal sealed record RequestedOptions
             PromptLogProbs = PromptLogProbs ?? given.PromptLogProbs,
             Priority = Priority ?? given.Priority,
             CacheSalt = given.CacheSalt ?? CacheSalt,
+            Constraint = given.Constraint ?? Constraint,
         };
         options.Validate();
         return options;

@@ -28,7 +28,7 @@ internal sealed class StringFormats(JsonText texts)
 
     private const string PathCharacter = "(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|" + Percent + ")";
 
-    private const string Host = "(?:[A-Za-z0-9._~!$&'()*+,;=-]|" + Percent + ")*";
+    private const string Port = "(?::(?:[1-5]\\d{4}|6[0-4]\\d{3}|\\d{1,4}))?";
 
     private const string Tail =
         "(?:\\?(?:" + PathCharacter + "|[/?])*)?(?:#(?:" + PathCharacter + "|[/?])*)?";
@@ -42,7 +42,8 @@ internal sealed class StringFormats(JsonText texts)
     private static readonly string s_ipv6 = Ipv6();
 
     private static readonly string s_authority =
-        $"(?:(?:[A-Za-z0-9._~!$&'()*+,;=:-]|{Percent})*@)?(?:\\[{s_ipv6}\\]|{Host})(?::\\d*)?";
+        $"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|{Percent})+(?::(?:[A-Za-z0-9._~!$&'()*+,;=-]|{Percent})*)?@)?"
+        + $"(?:\\[{s_ipv6}\\]|{s_ipv4}|(?:{Label}\\.){{0,7}}[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?\\.?){Port}";
 
     private static readonly Dictionary<string, string> s_patterns = new(StringComparer.Ordinal)
     {
@@ -56,7 +57,7 @@ internal sealed class StringFormats(JsonText texts)
         ["ipv4"] = s_ipv4,
         ["ipv6"] = s_ipv6,
         ["uuid"] = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}",
-        ["uri"] = $"[A-Za-z][A-Za-z0-9+.-]*:(?://{s_authority}(?:/{PathCharacter}*)*"
+        ["uri"] = $"[A-Za-z][A-Za-z0-9+.-]+:(?://{s_authority}(?:/{PathCharacter}*)*"
             + $"|/(?:{PathCharacter}+(?:/{PathCharacter}*)*)?|{PathCharacter}+(?:/{PathCharacter}*)*)?{Tail}",
         ["json-pointer"] = PointerPart,
         ["relative-json-pointer"] = "(?:0|[1-9]\\d*)(?:#|" + PointerPart + ")",
