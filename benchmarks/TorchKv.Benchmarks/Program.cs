@@ -2,6 +2,7 @@ using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Benchmarks.Port;
 using TorchKv.Benchmarks.Serving;
+using TorchKv.Benchmarks.Structured;
 
 return await BenchProgram.RunAsync(
     args,
@@ -12,6 +13,7 @@ return await BenchProgram.RunAsync(
     new CoresCommand(),
     new ProbeCommand(),
     new FirstTokenCommand(),
+    new SchemasCommand(),
     new PortCommand(),
     new OperatorsCommand(),
     new PortWorkerCommand(),

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Structured.Automata;
+using TorchKv.Structured.Contracts;
 using TorchKv.Structured.Json;
 
 namespace TorchKv.Structured;

@@ -3,6 +3,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Structured;
+using TorchKv.Structured.Contracts;
 
 namespace TorchKv.Server.Requests;
 

@@ -1,7 +1,10 @@
 using System.Text.Json;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Structured.Automata;
+using TorchKv.Structured.Contracts;
 using TorchKv.Structured.Grammars;
+using TorchKv.Structured.Json.Documents;
+using TorchKv.Structured.Json.Keywords;
 using TorchKv.Structured.Json.Texts;
 using TorchKv.Structured.Json.Writing;
 

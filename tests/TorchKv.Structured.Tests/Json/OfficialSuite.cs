@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Structured.Contracts;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Structured.Tests.Json;

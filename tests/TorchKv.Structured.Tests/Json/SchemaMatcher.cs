@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using TorchKv.Structured.Automata;
+using TorchKv.Structured.Contracts;
 using TorchKv.Structured.Grammars;
 using TorchKv.Structured.Json;
 using TorchKv.Structured.Parsing;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorchKv.Structured.Json.Documents;
 using TorchKv.Structured.Json.Values;
 
 namespace TorchKv.Structured.Json.Keywords;

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using TorchKv.Structured.Contracts;
+using TorchKv.Structured.Json.Documents;
 using TorchKv.Structured.Json.Numbers;
 using TorchKv.Structured.Json.Values;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorchKv.Structured.Json.Documents;
 using TorchKv.Structured.Json.Numbers;
 
 namespace TorchKv.Structured.Json.Keywords;

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using TorchKv.Structured.Automata;
+using TorchKv.Structured.Contracts;
+using TorchKv.Structured.Json.Documents;
 using TorchKv.Structured.Json.Texts;
 using TorchKv.Structured.Json.Values;
 

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Structured.Contracts;
+using TorchKv.Structured.Json.Documents;
 using TorchKv.Structured.Json.Numbers;
 using TorchKv.Structured.Json.Values;
 

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Structured.Automata;
+using TorchKv.Structured.Contracts;
+using TorchKv.Structured.Json.Documents;
 using TorchKv.Structured.Json.Texts;
 using TorchKv.Structured.Json.Values;
 

@@ -1,5 +1,6 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Structured.Automata;
+using TorchKv.Structured.Json.Documents;
 
 namespace TorchKv.Structured.Json.Numbers;
 

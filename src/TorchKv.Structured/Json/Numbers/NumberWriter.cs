@@ -1,4 +1,5 @@
 using TorchKv.Structured.Automata;
+using TorchKv.Structured.Json.Documents;
 
 namespace TorchKv.Structured.Json.Numbers;
 

@@ -1,3 +1,5 @@
+using TorchKv.Structured.Json.Documents;
+
 namespace TorchKv.Structured.Json.Values;
 
 /// <summary>

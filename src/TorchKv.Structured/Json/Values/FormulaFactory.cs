@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorchKv.Structured.Json.Documents;
 
 namespace TorchKv.Structured.Json.Values;
 

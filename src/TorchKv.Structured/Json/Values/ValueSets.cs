@@ -1,3 +1,5 @@
+using TorchKv.Structured.Contracts;
+using TorchKv.Structured.Json.Documents;
 using TorchKv.Structured.Json.Numbers;
 using TorchKv.Structured.Json.Texts;
 

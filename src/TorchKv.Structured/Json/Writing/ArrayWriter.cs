@@ -1,4 +1,5 @@
 using TorchKv.Structured.Grammars;
+using TorchKv.Structured.Json.Keywords;
 using TorchKv.Structured.Json.Values;
 
 namespace TorchKv.Structured.Json.Writing;

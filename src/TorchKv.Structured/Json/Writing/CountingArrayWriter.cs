@@ -1,4 +1,6 @@
 using TorchKv.Structured.Grammars;
+using TorchKv.Structured.Json.Documents;
+using TorchKv.Structured.Json.Keywords;
 using TorchKv.Structured.Json.Values;
 
 namespace TorchKv.Structured.Json.Writing;

@@ -1,4 +1,5 @@
 using TorchKv.Structured.Automata;
+using TorchKv.Structured.Contracts;
 using TorchKv.Structured.Grammars;
 
 namespace TorchKv.Structured.Json.Writing;

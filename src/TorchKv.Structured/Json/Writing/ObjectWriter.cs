@@ -1,5 +1,7 @@
 using TorchKv.Structured.Automata;
 using TorchKv.Structured.Grammars;
+using TorchKv.Structured.Json.Documents;
+using TorchKv.Structured.Json.Keywords;
 using TorchKv.Structured.Json.Texts;
 using TorchKv.Structured.Json.Values;
 

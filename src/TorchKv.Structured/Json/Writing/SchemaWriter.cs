@@ -1,6 +1,9 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Structured.Automata;
+using TorchKv.Structured.Contracts;
 using TorchKv.Structured.Grammars;
+using TorchKv.Structured.Json.Documents;
+using TorchKv.Structured.Json.Keywords;
 using TorchKv.Structured.Json.Values;
 
 namespace TorchKv.Structured.Json.Writing;

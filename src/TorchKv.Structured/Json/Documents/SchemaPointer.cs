@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace TorchKv.Structured.Json;
+namespace TorchKv.Structured.Json.Documents;
 
 /// <summary>JSON pointers (RFC 6901).</summary>
 internal static class SchemaPointer

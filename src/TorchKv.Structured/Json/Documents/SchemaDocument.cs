@@ -1,7 +1,8 @@
 using System.Text.Json;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Structured.Contracts;
 
-namespace TorchKv.Structured.Json;
+namespace TorchKv.Structured.Json.Documents;
 
 /// <summary>
 /// A schema document: its schemas by place, and what its references point to. References stay inside the document.

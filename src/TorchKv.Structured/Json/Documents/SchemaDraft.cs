@@ -1,4 +1,4 @@
-namespace TorchKv.Structured.Json;
+namespace TorchKv.Structured.Json.Documents;
 
 /// <summary>The edition of JSON Schema that a schema names in <c>$schema</c>. Later editions compare greater.</summary>
 internal enum SchemaDraft

@@ -1,4 +1,4 @@
-namespace TorchKv.Structured;
+namespace TorchKv.Structured.Contracts;
 
 /// <summary>The whitespace that a JSON constraint allows between the tokens of a value.</summary>
 public enum JsonWhitespace

@@ -1,4 +1,4 @@
-namespace TorchKv.Structured.Json;
+namespace TorchKv.Structured.Json.Keywords;
 
 /// <summary>
 /// A question about a formula came up while the formula was being worked out. The question stays open. Never leaves the

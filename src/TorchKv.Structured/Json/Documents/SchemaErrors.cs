@@ -1,6 +1,6 @@
 using TorchKv.Runtime.Contracts;
 
-namespace TorchKv.Structured.Json;
+namespace TorchKv.Structured.Json.Documents;
 
 /// <summary>The exceptions of the schema compiler. Each names the place, the keyword and what would be right.</summary>
 internal static class SchemaErrors

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace TorchKv.Structured.Json;
+namespace TorchKv.Structured.Json.Documents;
 
 /// <summary>One schema inside a document. Two references to the same place give the same object.</summary>
 internal sealed class SchemaNode(JsonElement element, string pointer, string baseUri, SchemaDraft draft)

@@ -1,4 +1,4 @@
-namespace TorchKv.Structured;
+namespace TorchKv.Structured.Contracts;
 
 /// <summary>How a JSON constraint writes, and how large a schema may be.</summary>
 public sealed record JsonSchemaOptions

@@ -1,11 +1,12 @@
 using TorchKv.Runtime.Contracts;
 using TorchKv.Structured.Automata;
-using TorchKv.Structured.Json.Keywords;
+using TorchKv.Structured.Contracts;
+using TorchKv.Structured.Json.Documents;
 using TorchKv.Structured.Json.Numbers;
 using TorchKv.Structured.Json.Texts;
 using TorchKv.Structured.Json.Values;
 
-namespace TorchKv.Structured.Json;
+namespace TorchKv.Structured.Json.Keywords;
 
 /// <summary>
 /// Works out which values a formula allows. Items of arrays and properties of objects stay formulas, so that this ends
