@@ -3,6 +3,7 @@ using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Benchmarks.Port;
 using TorchKv.Benchmarks.Serving;
+using TorchKv.Benchmarks.Structured;
 
 return await BenchProgram.RunAsync(
     args,
@@ -15,6 +16,7 @@ return await BenchProgram.RunAsync(
     new CoresCommand(),
     new ProbeCommand(),
     new FirstTokenCommand(),
+    new SchemasCommand(),
     new PortCommand(),
     new OperatorsCommand(),
     new PortWorkerCommand(),
