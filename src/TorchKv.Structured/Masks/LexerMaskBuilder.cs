@@ -8,7 +8,7 @@ internal sealed class LexerMaskBuilder
 {
     private readonly FlatGrammar _grammar;
     private readonly Lexer _lexer;
-    private readonly VocabularyTries _tries;
+    private readonly TokenGroup _tokens;
     private readonly MaskStates _states;
     private readonly MaskSteps _steps;
     private readonly int[] _path;
@@ -18,11 +18,17 @@ internal sealed class LexerMaskBuilder
     // For each set of terminals whether anything can come after one of them; null: not yet known.
     private readonly List<bool?> _goesOn = [];
 
-    public LexerMaskBuilder(FlatGrammar grammar, Lexer lexer, VocabularyTries tries, MaskStates states, MaskSteps steps)
+    /// <param name="grammar">The grammar.</param>
+    /// <param name="lexer">Its lexer.</param>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="states">What is known about the lexer's states.</param>
+    /// <param name="steps">Counts the steps.</param>
+    /// <param name="scratch">A mask to work in.</param>
+    public LexerMaskBuilder(
+        FlatGrammar grammar, Lexer lexer, TokenGroup tokens, MaskStates states, MaskSteps steps, ulong[] scratch)
     {
-        (_grammar, _lexer, _tries, _states, _steps) = (grammar, lexer, tries, states, steps);
-        _path = new int[tries.LongestToken + 1];
-        _mask = new ulong[tries.Words];
+        (_grammar, _lexer, _tokens, _states, _steps, _mask) = (grammar, lexer, tokens, states, steps, scratch);
+        _path = new int[tokens.LongestToken + 1];
     }
 
     /// <summary>The mask of a state.</summary>
@@ -39,11 +45,11 @@ internal sealed class LexerMaskBuilder
 
     private void WalkPlain(int state)
     {
-        var trie = _tries.Plain;
+        var trie = _tokens.Plain;
         var free = _states.Room(state);
         if (free > 0)
         {
-            BitMask.Or(_mask, _tries.PlainUpTo(free));
+            BitMask.Or(_mask, _tokens.PlainUpTo(free));
             if (free >= trie.LongestBelow[0])
             {
                 return;
@@ -87,7 +93,7 @@ internal sealed class LexerMaskBuilder
 
     private void WalkRest(int state)
     {
-        var trie = _tries.Rest;
+        var trie = _tokens.Rest;
         _path[0] = state;
         var node = 1;
         while (node < trie.Count)
