@@ -1,4 +1,5 @@
 using TorchKv.Benchmarks.Kernels;
+using TorchKv.Benchmarks.Masks;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Benchmarks.Port;
 using TorchKv.Benchmarks.Serving;
@@ -12,6 +13,7 @@ return await BenchProgram.RunAsync(
     new CoresCommand(),
     new ProbeCommand(),
     new FirstTokenCommand(),
+    new StructuredCommand(),
     new PortCommand(),
     new OperatorsCommand(),
     new PortWorkerCommand(),
