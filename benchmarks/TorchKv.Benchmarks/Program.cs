@@ -1,8 +1,9 @@
 using TorchKv.Benchmarks.Kernels;
+using TorchKv.Benchmarks.Masks;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Benchmarks.Port;
+using TorchKv.Benchmarks.Schemas;
 using TorchKv.Benchmarks.Serving;
-using TorchKv.Benchmarks.Structured;
 
 return await BenchProgram.RunAsync(
     args,
@@ -14,6 +15,7 @@ return await BenchProgram.RunAsync(
     new ProbeCommand(),
     new FirstTokenCommand(),
     new SchemasCommand(),
+    new StructuredCommand(),
     new PortCommand(),
     new OperatorsCommand(),
     new PortWorkerCommand(),

@@ -4,6 +4,7 @@ namespace TorchKv.Structured.Automata;
 internal sealed class ByteClasses
 {
     private readonly byte[] _classOf = new byte[256];
+    private readonly Dictionary<ByteSet, byte[]> _classesOf = [];
 
     /// <param name="roots">The expressions; their derivatives need no other classes.</param>
     public ByteClasses(ReadOnlySpan<RegexNode> roots)
@@ -90,4 +91,16 @@ internal sealed class ByteClasses
 
     /// <summary>The class of each byte value.</summary>
     public ReadOnlySpan<byte> ClassOf => _classOf;
+
+    /// <summary>The classes of which a set of the expressions, or an intersection of such sets, consists.</summary>
+    public byte[] Of(ByteSet bytes)
+    {
+        if (!_classesOf.TryGetValue(bytes, out var classes))
+        {
+            classes = [.. Enumerable.Range(0, Count).Where(c => bytes.Contains(Representatives[c])).Select(c => (byte)c)];
+            _classesOf.Add(bytes, classes);
+        }
+
+        return classes;
+    }
 }

@@ -26,6 +26,8 @@ internal sealed class Lexer
     // Sets of terminals that end in a state; number 0 is the empty one.
     private readonly SequenceTable _accepts = new();
     private readonly List<int> _scratch = [];
+    private readonly List<int> _elements = [];
+    private readonly List<int> _accepted = [];
     private readonly int[] _lastOfClass;
     private (int Terminal, int Node, int Before)[] _entries = new (int, int, int)[64];
     private int[] _acceptOf = new int[16];
@@ -139,47 +141,46 @@ internal sealed class Lexer
         // For each class a chain of entries: terminal and rest, and the entry before it in the same class.
         Array.Fill(_lastOfClass, -1);
         var count = 0;
-        var elements = _states[state].ToArray();
-        for (var i = 0; i < elements.Length; i += 2)
+        _elements.Clear();
+        _elements.AddRange(_states[state]);
+        for (var i = 0; i < _elements.Count; i += 2)
         {
-            foreach (var branch in _factory.Branches(_factory[elements[i + 1]]))
+            foreach (var branch in _factory.Branches(_factory[_elements[i + 1]]))
             {
                 if (branch.Rest.HasBoolean && _factory.MatchesNothing(branch.Rest))
                 {
                     continue;
                 }
 
-                for (var c = 0; c < _classes.Count; c++)
+                foreach (var c in _classes.Of(branch.Bytes))
                 {
-                    if (branch.Bytes.Contains(_classes.Representatives[c]))
+                    if (count == _entries.Length)
                     {
-                        if (count == _entries.Length)
-                        {
-                            Array.Resize(ref _entries, count * 2);
-                        }
-
-                        _entries[count] = (elements[i], branch.Rest.Id, _lastOfClass[c]);
-                        _lastOfClass[c] = count++;
+                        Array.Resize(ref _entries, count * 2);
                     }
+
+                    _entries[count] = (_elements[i], branch.Rest.Id, _lastOfClass[c]);
+                    _lastOfClass[c] = count++;
                 }
             }
         }
 
+        Array.Fill(Transitions, Dead, state * Width, Width);
         var (continues, forced) = (false, -1);
         var (sameAs, sameState) = ((Terminal: -1, Node: -1), Dead);
-        for (var c = 0; c < _classes.Count; c++)
+        for (var c = 0; c < _lastOfClass.Length && count > 0; c++)
         {
             var last = _lastOfClass[c];
-            var next = Dead;
-            if (last >= 0)
+            if (last < 0)
             {
-                var single = _entries[last].Before < 0 ? (_entries[last].Terminal, _entries[last].Node) : (-1, -1);
-                next = single != (-1, -1) && single == sameAs ? sameState : StateOf(Chain(last));
-                (sameAs, sameState) = (single, next);
-                forced = continues || _classes.Sizes[c] > 1 ? -2 : _classes.Representatives[c];
-                continues = true;
+                continue;
             }
 
+            var single = _entries[last].Before < 0 ? (_entries[last].Terminal, _entries[last].Node) : (-1, -1);
+            var next = single != (-1, -1) && single == sameAs ? sameState : StateOf(Chain(last));
+            (sameAs, sameState) = (single, next);
+            forced = continues || _classes.Sizes[c] > 1 ? -2 : _classes.Representatives[c];
+            continues = true;
             Transitions[(state * Width) + c] = next;
         }
 
@@ -214,17 +215,17 @@ internal sealed class Lexer
 
         Array.Fill(Transitions, Unknown, state * Width, Width);
         var elements = _states[state];
-        var accepted = new List<int>();
+        _accepted.Clear();
         for (var i = 0; i < elements.Length; i += 2)
         {
             if (_factory[elements[i + 1]].IsNullable)
             {
-                accepted.Add(elements[i]);
+                _accepted.Add(elements[i]);
             }
         }
 
-        _acceptOf[state] = accepted.Count == 0
+        _acceptOf[state] = _accepted.Count == 0
             ? 0
-            : _accepts.Add(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(accepted), out _);
+            : _accepts.Add(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_accepted), out _);
     }
 }

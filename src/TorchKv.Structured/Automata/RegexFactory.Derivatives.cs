@@ -29,7 +29,7 @@ internal sealed partial class RegexFactory
         {
             RegexKind.Bytes => [new RegexBranch(node.Bytes, Empty)],
             RegexKind.Concat => OfConcat(node.Children[0], node.Children[1]),
-            RegexKind.Or => Union(node.Children),
+            RegexKind.Or => Merge(Array.ConvertAll(node.Children, Branches)),
             RegexKind.And => OfAnd(node.Children),
             RegexKind.Not => OfNot(node.Children[0]),
             RegexKind.Repeat => OfRepeat(node),
@@ -115,17 +115,61 @@ internal sealed partial class RegexFactory
     public bool Contains(RegexNode outer, RegexNode inner)
         => outer == inner || MatchesNothing(And(inner, Not(outer)));
 
+    // Whether no text of an expression begins another of its texts; false also where that is not found out quickly.
+    private bool IsPrefixCode(RegexNode node)
+    {
+        if (_prefixCodes.TryGetValue(node, out var known))
+        {
+            return known;
+        }
+
+        const int Longest = 200;
+        var seen = new HashSet<RegexNode> { node };
+        var pending = new Stack<RegexNode>([node]);
+        known = !node.HasBoolean;
+        while (known && pending.TryPop(out var next))
+        {
+            known = (!next.IsNullable || next == Empty) && seen.Count <= Longest;
+            foreach (var branch in known ? Branches(next) : [])
+            {
+                if (seen.Add(branch.Rest))
+                {
+                    pending.Push(branch.Rest);
+                }
+            }
+        }
+
+        _prefixCodes.Add(node, known);
+        return known;
+    }
+
     private RegexBranch[] OfConcat(RegexNode first, RegexNode second)
     {
-        var branches = Map(Branches(first), rest => Concat(rest, second));
-        return first.IsNullable ? Merge([branches, Branches(second)], parts => Or(parts)) : branches;
+        if (first.Kind == RegexKind.Bytes)
+        {
+            return [new RegexBranch(first.Bytes, second)];
+        }
+
+        var branches = Followed(Branches(first), second);
+        return first.IsNullable ? Merge([branches, Branches(second)]) : branches;
     }
 
     private RegexBranch[] OfRepeat(RegexNode node)
     {
         var max = node.Max == RegexNode.Unbounded ? RegexNode.Unbounded : node.Max - 1;
-        var again = Repeat(node.Children[0], Math.Max(node.Min - 1, 0), max);
-        return Map(Branches(node.Children[0]), rest => Concat(rest, again));
+        return Followed(Branches(node.Children[0]), Repeat(node.Children[0], Math.Max(node.Min - 1, 0), max));
+    }
+
+    private RegexBranch[] Followed(RegexBranch[] branches, RegexNode next)
+    {
+        // Neither part is Nothing, so that none of the results is.
+        var followed = new RegexBranch[branches.Length];
+        for (var i = 0; i < branches.Length; i++)
+        {
+            followed[i] = new RegexBranch(branches[i].Bytes, Concat(branches[i].Rest, next));
+        }
+
+        return followed;
     }
 
     private RegexBranch[] OfNot(RegexNode part)
@@ -153,9 +197,10 @@ internal sealed partial class RegexFactory
     private RegexBranch[] OfAnd(RegexNode[] parts)
     {
         var branches = Branches(parts[0]);
+        var found = new List<RegexBranch>();
         for (var i = 1; i < parts.Length && branches.Length > 0; i++)
         {
-            var found = new Dictionary<RegexNode, ByteSet>();
+            found.Clear();
             foreach (var a in branches)
             {
                 foreach (var b in Branches(parts[i]))
@@ -163,45 +208,71 @@ internal sealed partial class RegexFactory
                     var bytes = a.Bytes & b.Bytes;
                     if (!bytes.IsEmpty && And(a.Rest, b.Rest) is var rest && rest != Nothing)
                     {
-                        found[rest] = found.GetValueOrDefault(rest) | bytes;
+                        AddTo(found, new RegexBranch(bytes, rest));
                     }
                 }
             }
 
-            branches = [.. found.Select(pair => new RegexBranch(pair.Value, pair.Key))];
+            branches = [.. found];
         }
 
         return branches;
     }
 
-    private RegexBranch[] Union(RegexNode[] parts) => Merge(Array.ConvertAll(parts, Branches), nodes => Or(nodes));
-
-    private RegexBranch[] Map(RegexBranch[] branches, Func<RegexNode, RegexNode> change)
-        => [.. branches.Select(branch => new RegexBranch(branch.Bytes, change(branch.Rest))).Where(b => b.Rest != Nothing)];
-
-    // For each byte the rests of all branches that it is in; bytes with the same rests become one branch.
-    private static RegexBranch[] Merge(RegexBranch[][] lists, Func<RegexNode[], RegexNode> join)
+    private static void AddTo(List<RegexBranch> branches, RegexBranch added)
     {
-        if (lists.Count(list => list.Length > 0) <= 1)
+        for (var i = 0; i < branches.Count; i++)
         {
-            return lists.FirstOrDefault(list => list.Length > 0) ?? [];
+            if (branches[i].Rest == added.Rest)
+            {
+                branches[i] = new RegexBranch(branches[i].Bytes | added.Bytes, added.Rest);
+                return;
+            }
         }
 
-        var all = lists.SelectMany(list => list).ToArray();
-        var groups = new Dictionary<RegexNode, ByteSet>();
-        var byRests = new Dictionary<RestsKey, RegexNode>();
-        foreach (var group in ByteGroups.Of(all))
+        branches.Add(added);
+    }
+
+    // For each byte any of the rests of all branches that it is in; bytes with the same rests become one branch.
+    private RegexBranch[] Merge(RegexBranch[][] lists)
+    {
+        var total = 0;
+        foreach (var list in lists)
         {
-            var key = new RestsKey(group.Branches.Select(i => all[i].Rest).Distinct().OrderBy(node => node.Id));
-            if (!byRests.TryGetValue(key, out var rest))
+            total += list.Length;
+        }
+
+        var all = new RegexBranch[total];
+        var (at, covered, overlap) = (0, default(ByteSet), false);
+        foreach (var list in lists)
+        {
+            foreach (var branch in list)
             {
-                rest = key.Nodes.Length == 1 ? key.Nodes[0] : join(key.Nodes);
-                byRests.Add(key, rest);
+                overlap |= !(covered & branch.Bytes).IsEmpty;
+                covered |= branch.Bytes;
+                all[at++] = branch;
+            }
+        }
+
+        if (!overlap)
+        {
+            return all;
+        }
+
+        var merged = new List<RegexBranch>();
+        var rests = new List<RegexNode>();
+        foreach (var (bytes, branches) in ByteGroups.Of(all))
+        {
+            rests.Clear();
+            foreach (var i in branches)
+            {
+                rests.Add(all[i].Rest);
             }
 
-            groups[rest] = groups.GetValueOrDefault(rest) | group.Bytes;
+            var rest = rests.Count == 1 ? rests[0] : Or(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(rests));
+            AddTo(merged, new RegexBranch(bytes, rest));
         }
 
-        return [.. groups.Select(pair => new RegexBranch(pair.Value, pair.Key))];
+        return [.. merged];
     }
 }

@@ -17,6 +17,7 @@ internal sealed partial class RegexFactory
     private readonly List<RegexNode> _byId = [];
     private readonly Dictionary<CodePointSet, RegexNode> _utf8 = [];
     private int _compiled;
+    private readonly Dictionary<RegexNode, bool> _prefixCodes = [];
     private readonly WorkBudget? _budget;
     private readonly WorkLimits _limits;
 
@@ -65,6 +66,7 @@ internal sealed partial class RegexFactory
         }
 
         _utf8.Clear();
+        _prefixCodes.Clear();
     }
 
     /// <summary>One byte of a set.</summary>
@@ -209,6 +211,7 @@ internal sealed partial class RegexFactory
             parts.Add(Bytes(set));
         }
 
+        MergeCounts(parts);
         if (parts.Contains(Nothing) || parts.Any(part => part.Kind == RegexKind.Not && parts.Contains(part.Children[0])))
         {
             return Nothing;
@@ -372,6 +375,36 @@ internal sealed partial class RegexFactory
                 parts.Remove(other);
                 parts.Add(merged);
                 seen[key] = merged;
+            }
+        }
+    }
+
+    // x{a,b} & y{c,d} is x{max,min} where x is within y and no text of y begins another: a text is so many of y in one way.
+    private void MergeCounts(HashSet<RegexNode> parts)
+    {
+        if (parts.Count(part => part.Kind == RegexKind.Repeat) < 2)
+        {
+            return;
+        }
+
+        RegexNode[] repeats = [.. parts.Where(part => part.Kind == RegexKind.Repeat)];
+        for (var i = 0; i < repeats.Length; i++)
+        {
+            for (var j = 0; j < repeats.Length; j++)
+            {
+                var (inner, outer) = (repeats[i], repeats[j]);
+                if (i != j && parts.Contains(inner) && parts.Contains(outer) && IsPrefixCode(outer.Children[0])
+                    && Contains(outer.Children[0], inner.Children[0]))
+                {
+                    parts.Remove(inner);
+                    parts.Remove(outer);
+                    repeats[i] = Repeat(inner.Children[0], Math.Max(inner.Min, outer.Min), Math.Min(inner.Max, outer.Max));
+                    parts.Add(repeats[i]);
+                    if (repeats[i].Kind != RegexKind.Repeat)
+                    {
+                        return;
+                    }
+                }
             }
         }
     }

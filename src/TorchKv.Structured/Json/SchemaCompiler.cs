@@ -26,7 +26,14 @@ internal static class SchemaCompiler
         var document = new SchemaDocument(json.RootElement, options);
         var meaning = new SchemaMeaning(document, new JsonText(regexes), options, budget);
         var writer = new SchemaWriter(meaning, new GrammarBuilder(regexes), options, budget.Limits);
-        return writer.Write(meaning.Formulas.Of(document.Root));
+        try
+        {
+            return writer.Write(meaning.Formulas.Of(document.Root));
+        }
+        catch (ConstraintException exception) when (exception.Pointer is null)
+        {
+            throw SchemaErrors.Located(exception, document.Root);
+        }
     }
 
     private static JsonDocument Parse(ReadOnlyMemory<byte> schema, JsonSchemaOptions options)

@@ -6,6 +6,9 @@ namespace TorchKv.Structured.Masks;
 /// <summary>Walks a part of a trie from a row on, with lexer and parser.</summary>
 internal sealed class FollowWalker
 {
+    // Steps of several threads are slow, so they are counted while they are taken.
+    private const int StepsBetweenChecks = 1000;
+
     private readonly Recognizer _recognizer;
     private readonly MaskSteps _steps;
 
@@ -27,42 +30,49 @@ internal sealed class FollowWalker
     public void Walk(TokenTrie trie, int top, ReadOnlySpan<ParserThread> start, Span<ulong> mask)
     {
         var lexer = _recognizer.Lexer;
-        var topDepth = trie.Depths[top];
+        var (labels, depths, ends) = (trie.Labels, trie.Depths, trie.Ends);
+        var topDepth = depths[top];
         Reserve(start.Length);
         start.CopyTo(_threads);
         _ends[topDepth] = start.Length;
-        var (node, end) = (top + 1, trie.Ends[top]);
+        var (node, end, steps) = (top + 1, ends[top], 0);
         while (node < end)
         {
-            _steps.Count();
-            var depth = trie.Depths[node];
+            if (++steps == StepsBetweenChecks)
+            {
+                _steps.Add(steps);
+                steps = 0;
+            }
+
+            var depth = depths[node];
             var first = depth - 1 == topDepth ? 0 : _ends[depth - 2];
             var last = _ends[depth - 1];
-            var value = trie.Labels[node];
-            int count;
-            if (last - first == 1 && lexer.Next(_threads[first].LexerState, value) is var next && (next == Lexer.Dead || lexer.AcceptOf[next] == 0))
+            Recognizer.CheckThreads(last - first);
+            Reserve(last + last - first + 1);
+            var count = 0;
+            var next = last - first == 1 ? lexer.Next(_threads[first].LexerState, labels[node]) : Lexer.Dead;
+            if (next != Lexer.Dead && lexer.AcceptOf[next] == 0)
             {
-                count = next == Lexer.Dead ? 0 : 1;
-                Reserve(last + 1);
                 _threads[last] = new ParserThread(_threads[first].Row, next);
+                count = 1;
             }
-            else
+            else if (next != Lexer.Dead || last - first > 1)
             {
-                Recognizer.CheckThreads(last - first);
-                Reserve(last + last - first + 1);
-                count = _recognizer.Step(_threads.AsSpan(first, last - first), value, _threads.AsSpan(last), out _);
+                count = _recognizer.Step(_threads.AsSpan(first, last - first), labels[node], _threads.AsSpan(last), out _);
             }
 
             if (count == 0)
             {
-                node = trie.Ends[node];
+                node = ends[node];
                 continue;
             }
 
-            BitMask.SetAll(mask, trie.Tokens.AsSpan(trie.FirstToken[node], trie.FirstToken[node + 1] - trie.FirstToken[node]));
+            BitMask.SetAll(mask, trie.TokensBetween(node, node + 1));
             _ends[depth] = last + count;
             node++;
         }
+
+        _steps.Add(steps);
     }
 
     private void Reserve(int length)

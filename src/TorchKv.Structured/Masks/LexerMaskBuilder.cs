@@ -8,7 +8,7 @@ internal sealed class LexerMaskBuilder
 {
     private readonly FlatGrammar _grammar;
     private readonly Lexer _lexer;
-    private readonly VocabularyTries _tries;
+    private readonly TokenGroup _tokens;
     private readonly MaskStates _states;
     private readonly MaskSteps _steps;
     private readonly int[] _path;
@@ -18,11 +18,17 @@ internal sealed class LexerMaskBuilder
     // For each set of terminals whether anything can come after one of them; null: not yet known.
     private readonly List<bool?> _goesOn = [];
 
-    public LexerMaskBuilder(FlatGrammar grammar, Lexer lexer, VocabularyTries tries, MaskStates states, MaskSteps steps)
+    /// <param name="grammar">The grammar.</param>
+    /// <param name="lexer">Its lexer.</param>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="states">What is known about the lexer's states.</param>
+    /// <param name="steps">Counts the steps.</param>
+    /// <param name="scratch">A mask to work in.</param>
+    public LexerMaskBuilder(
+        FlatGrammar grammar, Lexer lexer, TokenGroup tokens, MaskStates states, MaskSteps steps, ulong[] scratch)
     {
-        (_grammar, _lexer, _tries, _states, _steps) = (grammar, lexer, tries, states, steps);
-        _path = new int[tries.LongestToken + 1];
-        _mask = new ulong[tries.Words];
+        (_grammar, _lexer, _tokens, _states, _steps, _mask) = (grammar, lexer, tokens, states, steps, scratch);
+        _path = new int[tokens.LongestToken + 1];
     }
 
     /// <summary>The mask of a state.</summary>
@@ -31,7 +37,7 @@ internal sealed class LexerMaskBuilder
         Array.Clear(_mask);
         _exits.Clear();
         WalkPlain(state);
-        WalkRest(state);
+        Walk(_tokens.Rest, state, 0, isPlain: false);
         return new LexerMask(
             new TokenSet(_mask),
             [.. _exits.Select(pair => new LexerExits(pair.Key, [.. pair.Value.Plain], [.. pair.Value.Other]))]);
@@ -39,88 +45,80 @@ internal sealed class LexerMaskBuilder
 
     private void WalkPlain(int state)
     {
-        var trie = _tries.Plain;
         var free = _states.Room(state);
         if (free > 0)
         {
-            BitMask.Or(_mask, _tries.PlainUpTo(free));
-            if (free >= trie.LongestBelow[0])
-            {
-                return;
-            }
+            BitMask.Or(_mask, _tokens.PlainUpTo(free));
         }
 
-        _path[0] = state;
-        var node = 1;
-        while (node < trie.Count)
+        if (free == 0 || free < _tokens.Plain.LongestBelow[0])
         {
-            _steps.Count();
-            if (trie.LongestBelow[node] <= free)
+            Walk(_tokens.Plain, state, free, isPlain: true);
+        }
+    }
+
+    // Plain tokens of so many characters as are free are in the mask already.
+    private void Walk(TokenTrie trie, int state, int free, bool isPlain)
+    {
+        var (labels, depths, ends) = (trie.Labels, trie.Depths, trie.Ends);
+        var (transitions, acceptOf, width) = (_lexer.Transitions, _lexer.AcceptOf, _lexer.Width);
+        var classOf = _lexer.ClassOf;
+        var (node, steps) = (1, 0);
+        _path[0] = state;
+        while (node < labels.Length)
+        {
+            steps++;
+            if (isPlain && trie.LongestBelow[node] <= free)
             {
-                node = trie.Ends[node]; // All of its tokens are in the mask.
+                node = ends[node];
                 continue;
             }
 
-            var depth = trie.Depths[node];
-            var next = _lexer.Next(_path[depth - 1], trie.Labels[node]);
+            var depth = depths[node];
+            var before = _path[depth - 1];
+            var next = transitions[(before * width) + classOf[labels[node]]];
+            if (next == Lexer.Unknown)
+            {
+                _lexer.Expand(before);
+                (transitions, acceptOf) = (_lexer.Transitions, _lexer.AcceptOf);
+                continue;
+            }
+
             if (next == Lexer.Dead)
             {
-                node = trie.Ends[node];
+                node = ends[node];
                 continue;
             }
 
-            var end = trie.Ends[node];
-            var room = end > node + 1 ? _states.Room(next) : 0;
-            if (room > 0 && trie.LongestBelow[node] - trie.Characters[node] <= room)
+            var end = ends[node];
+            if (isPlain && end > node + 1 && _states.Room(next) is var room and > 0
+                && trie.LongestBelow[node] - trie.Characters[node] <= room)
             {
                 // All tokens of the subtree can follow: what a terminal that ends inside could add is among them.
-                BitMask.SetAll(_mask, trie.Tokens.AsSpan(trie.FirstToken[node], trie.FirstToken[end] - trie.FirstToken[node]));
+                BitMask.SetAll(_mask, trie.TokensBetween(node, end));
                 node = end;
                 continue;
             }
 
-            Take(trie, node, next, isPlain: true);
-            _path[depth] = next;
-            node++;
-        }
-    }
-
-    private void WalkRest(int state)
-    {
-        var trie = _tries.Rest;
-        _path[0] = state;
-        var node = 1;
-        while (node < trie.Count)
-        {
-            _steps.Count();
-            var depth = trie.Depths[node];
-            var next = _lexer.Next(_path[depth - 1], trie.Labels[node]);
-            if (next == Lexer.Dead)
+            BitMask.SetAll(_mask, trie.TokensBetween(node, node + 1));
+            if (acceptOf[next] != 0 && end > node + 1 && GoesOn(acceptOf[next]))
             {
-                node = trie.Ends[node];
-                continue;
+                AddExit(acceptOf[next], node, isPlain);
             }
 
-            Take(trie, node, next, isPlain: false);
             _path[depth] = next;
             node++;
         }
+
+        _steps.Add(steps);
     }
 
-    private void Take(TokenTrie trie, int node, int state, bool isPlain)
+    private void AddExit(int acceptSet, int node, bool isPlain)
     {
-        var first = trie.FirstToken[node];
-        BitMask.SetAll(_mask, trie.Tokens.AsSpan(first, trie.FirstToken[node + 1] - first));
-        var accept = _lexer.AcceptOf[state];
-        if (accept == 0 || trie.Ends[node] == node + 1 || !GoesOn(accept))
-        {
-            return;
-        }
-
-        if (!_exits.TryGetValue(accept, out var nodes))
+        if (!_exits.TryGetValue(acceptSet, out var nodes))
         {
             nodes = ([], []);
-            _exits.Add(accept, nodes);
+            _exits.Add(acceptSet, nodes);
         }
 
         (isPlain ? nodes.Plain : nodes.Other).Add(node);

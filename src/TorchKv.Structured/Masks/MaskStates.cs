@@ -6,12 +6,12 @@ namespace TorchKv.Structured.Masks;
 /// <summary>What the masks need to know about a lexer's states; found out once a state.</summary>
 /// <param name="grammar">The grammar.</param>
 /// <param name="lexer">Its lexer.</param>
-/// <param name="longestToken">Bytes of the longest token.</param>
+/// <param name="longestToken">Bytes of the longest token of the group whose masks they are.</param>
 internal sealed class MaskStates(FlatGrammar grammar, Lexer lexer, int longestToken)
 {
     private const int Unknown = -1;
 
-    private readonly RegexNode _plain = grammar.Regexes.CodePoints(VocabularyTries.PlainCharacters);
+    private readonly RegexNode _plain = grammar.Regexes.CodePoints(TokenGroup.PlainCharacters);
     private readonly Dictionary<RegexNode, bool> _holdsPlain = [];
     private readonly List<int> _elements = [];
     private int[] _room = [];

@@ -11,11 +11,12 @@ internal sealed class MaskSteps(int limit)
     /// <summary>Begins a mask.</summary>
     public void Restart() => _taken = 0;
 
-    /// <summary>Counts a step.</summary>
+    /// <summary>Counts steps.</summary>
     /// <exception cref="ConstraintException">The mask takes too many.</exception>
-    public void Count()
+    public void Add(int steps)
     {
-        if (++_taken > limit)
+        _taken += steps;
+        if (_taken > limit)
         {
             throw new ConstraintException(
                 $"The constraint is too complex: one mask takes more than {limit} steps through the vocabulary.",

@@ -80,6 +80,10 @@ internal sealed class TokenTrie
     /// <summary>For each node the characters of the longest token of its subtree.</summary>
     public ushort[] LongestBelow { get; private set; } = [];
 
+    /// <summary>The tokens of the nodes from one to another; the latter's are not among them.</summary>
+    public ReadOnlySpan<int> TokensBetween(int node, int end)
+        => Tokens.AsSpan(FirstToken[node], FirstToken[end] - FirstToken[node]);
+
     /// <summary>The node after one byte; −1: there is none.</summary>
     public int Child(int node, byte value)
     {
