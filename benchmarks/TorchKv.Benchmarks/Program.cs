@@ -1,9 +1,10 @@
 using TorchKv.Benchmarks.Http;
 using TorchKv.Benchmarks.Kernels;
+using TorchKv.Benchmarks.Masks;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Benchmarks.Port;
+using TorchKv.Benchmarks.Schemas;
 using TorchKv.Benchmarks.Serving;
-using TorchKv.Benchmarks.Structured;
 
 return await BenchProgram.RunAsync(
     args,
@@ -17,6 +18,7 @@ return await BenchProgram.RunAsync(
     new ProbeCommand(),
     new FirstTokenCommand(),
     new SchemasCommand(),
+    new StructuredCommand(),
     new PortCommand(),
     new OperatorsCommand(),
     new PortWorkerCommand(),

@@ -89,11 +89,12 @@ internal static class FloorTable
             .           : Runtime.Contracts, Runtime.Files, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints
+            Masks     : Runtime.Contracts, Runtime.Text, Structured, Measuring
             Kernels   : Runtime.Model, Runtime.Configuration, Runtime.Cpu, Runtime.Cpu.Kernels, Measuring
             Port      : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Caching, TorchKv.Models, Loading, Running, TorchKv.Plotting, Measuring
             Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Simulation, TorchKv.Plotting, Measuring
             Http      : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Measuring, Serving
-            Structured : Runtime.Contracts, TorchKv.Structured.Contracts, TorchKv.Structured
+            Schemas   : Runtime.Contracts, Structured.Contracts, Structured
             Peers     : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Cpu, TorchKv.Plotting, Measuring
         """;
 

@@ -1,4 +1,4 @@
-using TorchKv.Benchmarks.Structured;
+using TorchKv.Benchmarks.Schemas;
 using TorchKv.Structured.Contracts;
 
 namespace TorchKv.Benchmarks.Tests;

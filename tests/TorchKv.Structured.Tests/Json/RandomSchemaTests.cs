@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Json.Schema;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Structured.Contracts;
 
 namespace TorchKv.Structured.Tests.Json;
 

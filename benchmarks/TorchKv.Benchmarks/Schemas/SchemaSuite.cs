@@ -6,7 +6,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Structured;
 using TorchKv.Structured.Contracts;
 
-namespace TorchKv.Benchmarks.Structured;
+namespace TorchKv.Benchmarks.Schemas;
 
 /// <summary>Compiles the schemas of a suite and asks the constraints for its instances.</summary>
 internal static class SchemaSuite

@@ -1,6 +1,6 @@
 using TorchKv.Runtime.Contracts;
 
-namespace TorchKv.Benchmarks.Structured;
+namespace TorchKv.Benchmarks.Schemas;
 
 /// <summary>The 256 bytes as tokens: whatever a constraint allows can be written with them.</summary>
 internal sealed class ByteVocabulary : ITokenVocabulary

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace TorchKv.Benchmarks.Structured;
+namespace TorchKv.Benchmarks.Schemas;
 
 /// <summary>
 /// Writes an instance with the properties of each object in the order of its schema. MaskBench did so with its own

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace TorchKv.Benchmarks.Structured;
+namespace TorchKv.Benchmarks.Schemas;
 
 /// <summary>What a suite of schemas came to.</summary>
 internal sealed class SuiteReport

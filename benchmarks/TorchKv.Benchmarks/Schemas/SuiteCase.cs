@@ -1,7 +1,7 @@
 using System.IO.Compression;
 using System.Text.Json;
 
-namespace TorchKv.Benchmarks.Structured;
+namespace TorchKv.Benchmarks.Schemas;
 
 /// <summary>A schema of a suite, with instances that it allows and others.</summary>
 /// <param name="Name">Its name.</param>

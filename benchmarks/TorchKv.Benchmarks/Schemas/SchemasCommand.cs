@@ -1,7 +1,7 @@
 using System.CommandLine;
 using TorchKv.Structured.Contracts;
 
-namespace TorchKv.Benchmarks.Structured;
+namespace TorchKv.Benchmarks.Schemas;
 
 /// <summary><c>schemas</c>: how many schemas of a suite compile, and whether the constraints judge its instances rightly.</summary>
 internal sealed class SchemasCommand : Command
