@@ -70,9 +70,20 @@ public sealed class RandomSchemaTests
                     continue;
                 }
 
+                EvaluationResults result;
+                try
+                {
+                    result = schema.Evaluate(
+                        value.RootElement, new EvaluationOptions { RequireFormatValidation = true });
+                }
+                catch (ArgumentOutOfRangeException)
+                {
+                    // The judge fails on some URIs, those with a user's name for example.
+                    unjudged++;
+                    continue;
+                }
+
                 ended++;
-                EvaluationResults result = schema.Evaluate(
-                    value.RootElement, new EvaluationOptions { RequireFormatValidation = true });
                 Assert.True(result.IsValid, $"seed {seed}, schema {i}\n{text}\nallows\n{written}");
             }
         }
