@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TorchKv.Cli.CommandLine;
+using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Structured;
 
@@ -51,9 +52,9 @@ internal sealed class ConstraintOptionSet
     {
         try
         {
-            var length = new FileInfo(path).Length;
+            var length = path.Length > 0 ? new FileInfo(path).Length : 0;
             return length <= MaxFileBytes
-                ? File.ReadAllText(path)
+                ? CliConsole.ReadFile(path)
                 : throw new UsageException($"{option}: {path} has {length} bytes; {MaxFileBytes} are the most.");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
