@@ -65,7 +65,7 @@ public sealed class RandomSchemaTests
                 if (Any(value.RootElement, HasRepeatedName) || Any(value.RootElement, IsJudgedOtherwise))
                 {
                     // Names that no schema declares may come twice; the judge takes no such object. It counts a letter with
-                    // its accents as one character, where the standard counts each, and calculates with doubles.
+                    // its accents as one character, where the standard counts each, and calculates with doubles and decimals.
                     unjudged++;
                     continue;
                 }
@@ -138,7 +138,7 @@ public sealed class RandomSchemaTests
     {
         JsonValueKind.String => IsCountedOtherwise(value.GetString()!),
         JsonValueKind.Object => value.EnumerateObject().Any(property => IsCountedOtherwise(property.Name)),
-        JsonValueKind.Number => value.GetRawText().Count(char.IsAsciiDigit) > 15,
+        JsonValueKind.Number => !value.TryGetDecimal(out _) || value.GetRawText().Count(char.IsAsciiDigit) > 15,
         _ => false,
     };
 
