@@ -5,8 +5,8 @@ using TorchKv.Structured.Matching;
 namespace TorchKv.Structured;
 
 /// <summary>
-/// The compiled constraints of a vocabulary. Requests for one that is being compiled wait for it. Those not used for the
-/// longest time go first when all together are too large.
+/// The compiled constraints of a vocabulary. Requests for one that is being compiled wait for it. Those not used for
+/// the longest time go first when all together are too large.
 /// </summary>
 /// <param name="byteLimit">Bytes of all compiled constraints together.</param>
 internal sealed class CompileCache(long byteLimit)

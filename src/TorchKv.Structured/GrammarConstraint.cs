@@ -9,7 +9,8 @@ using TorchKv.Structured.Matching;
 namespace TorchKv.Structured;
 
 /// <summary>A constraint that is compiled to a grammar.</summary>
-/// <param name="kind">The kind of the text, such as "regex": the same text of another kind is another constraint.</param>
+/// <param name="kind">The kind of the text, such as "regex": the same text of another kind is another
+/// constraint.</param>
 /// <param name="text">The constraint's text with all options that change its meaning.</param>
 /// <param name="build">Makes the grammar. It may run several times, and on any thread.</param>
 internal sealed class GrammarConstraint(string kind, string text, Func<WorkBudget, Grammar> build) : TokenConstraint

@@ -7,7 +7,9 @@ using TorchKv.Structured.Json;
 
 namespace TorchKv.Structured;
 
-/// <summary>The constraints of JSON texts: <c>TokenConstraint.JsonSchema(…)</c> and <c>TokenConstraint.JsonObject()</c>.</summary>
+/// <summary>
+/// The constraints of JSON texts: <c>TokenConstraint.JsonSchema(…)</c> and <c>TokenConstraint.JsonObject()</c>.
+/// </summary>
 public static class JsonConstraintExtensions
 {
     private static readonly JsonSchemaOptions s_defaults = new();
@@ -19,7 +21,9 @@ public static class JsonConstraintExtensions
         /// The schema: JSON text, drafts 4, 6, 7, 2019-09 or 2020-12. docs/structured-output.md lists the keywords.
         /// </param>
         /// <param name="options">Whitespace and limits; null: the defaults.</param>
-        /// <returns>The constraint. Errors in the schema come when a request is submitted; they name place and keyword.</returns>
+        /// <returns>
+        /// The constraint. Errors in the schema come when a request is submitted; they name place and keyword.
+        /// </returns>
         public static TokenConstraint JsonSchema(string schema, JsonSchemaOptions? options = null)
         {
             ArgumentNullException.ThrowIfNull(schema);
@@ -31,7 +35,9 @@ public static class JsonConstraintExtensions
         /// <summary>The text is a JSON value that a schema allows.</summary>
         /// <param name="schema">The schema: an object or a boolean.</param>
         /// <param name="options">Whitespace and limits; null: the defaults.</param>
-        /// <returns>The constraint. Errors in the schema come when a request is submitted; they name place and keyword.</returns>
+        /// <returns>
+        /// The constraint. Errors in the schema come when a request is submitted; they name place and keyword.
+        /// </returns>
         public static TokenConstraint JsonSchema(JsonElement schema, JsonSchemaOptions? options = null) =>
             JsonSchema(schema.GetRawText(), options);
 

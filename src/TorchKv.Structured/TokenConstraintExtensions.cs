@@ -11,8 +11,8 @@ public static class TokenConstraintExtensions
     {
         /// <summary>The text matches a regular expression as a whole.</summary>
         /// <param name="pattern">
-        /// The expression, in the syntax of ECMA-262 with its Unicode flag. Lookaround, backreferences and word boundaries
-        /// are refused. <c>.</c> is any character but the ends of lines.
+        /// The expression, in the syntax of ECMA-262 with its Unicode flag. Lookaround, backreferences and word
+        /// boundaries are refused. <c>.</c> is any character but the ends of lines.
         /// </param>
         /// <returns>The constraint. Errors in the expression come when a request is submitted.</returns>
         public static TokenConstraint Regex(string pattern)
@@ -49,7 +49,9 @@ public static class TokenConstraintExtensions
         /// Rules <c>name ::= …</c> of literals ("…"), classes ([…]), names, groups, <c>|</c>, <c>*</c>, <c>+</c>,
         /// <c>?</c>, <c>{m,n}</c> and comments (# …), much as in llama.cpp. Rules may be recursive in any way.
         /// </param>
-        /// <returns>The constraint. Errors in the grammar come when a request is submitted; they name line and column.</returns>
+        /// <returns>
+        /// The constraint. Errors in the grammar come when a request is submitted; they name line and column.
+        /// </returns>
         public static TokenConstraint Grammar(string grammar)
         {
             ArgumentNullException.ThrowIfNull(grammar);

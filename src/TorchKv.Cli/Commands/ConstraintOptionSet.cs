@@ -6,7 +6,9 @@ using TorchKv.Structured;
 
 namespace TorchKv.Cli.Commands;
 
-/// <summary>Which texts <c>generate</c> may write: one of a JSON schema, a regular expression, a grammar, a choice.</summary>
+/// <summary>
+/// Which texts <c>generate</c> may write: one of a JSON schema, a regular expression, a grammar, a choice.
+/// </summary>
 internal sealed class ConstraintOptionSet
 {
     private const long MaxFileBytes = 1 << 20;

@@ -21,7 +21,8 @@ internal static class AnswerFormats
         ["disable_fallback", "disable_any_whitespace", "disable_additional_properties", "whitespace_pattern", "whitespace"];
 
     /// <summary>What a request's answers may be; null: any text.</summary>
-    /// <exception cref="ApiException">A field has a value that it cannot have, or two fields ask for something.</exception>
+    /// <exception cref="ApiException">A field has a value that it cannot have, or two fields ask for
+    /// something.</exception>
     public static TokenConstraint? Of(GenerationFields fields)
     {
         (string Name, TokenConstraint? Constraint)[] asked =

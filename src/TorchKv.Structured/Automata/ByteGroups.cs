@@ -3,7 +3,9 @@ namespace TorchKv.Structured.Automata;
 /// <summary>Cuts byte sets that overlap into disjoint ones.</summary>
 internal static class ByteGroups
 {
-    /// <summary>The disjoint sets that the branches' sets are made of, each with the numbers of the branches that hold it.</summary>
+    /// <summary>
+    /// The disjoint sets that the branches' sets are made of, each with the numbers of the branches that hold it.
+    /// </summary>
     public static List<(ByteSet Bytes, List<int> Branches)> Of(ReadOnlySpan<RegexBranch> branches)
     {
         var groups = new List<(ByteSet Bytes, List<int> Branches)>();

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace TorchKv.Structured.Automata;
 
-/// <summary>A set of Unicode scalar values, as sorted ranges that neither touch nor overlap. Surrogates are never in it.</summary>
+/// <summary>
+/// A set of Unicode scalar values, as sorted ranges that neither touch nor overlap. Surrogates are never in it.
+/// </summary>
 internal sealed class CodePointSet : IEquatable<CodePointSet>
 {
     private const int LastCodePoint = 0x10FFFF;

@@ -59,7 +59,9 @@ internal sealed class Lexer
     /// </summary>
     public int[] Transitions { get; private set; }
 
-    /// <summary>For each state the set of terminals that may end there (0: none). Another array after new states were made.</summary>
+    /// <summary>
+    /// For each state the set of terminals that may end there (0: none). Another array after new states were made.
+    /// </summary>
     public int[] AcceptOf => _acceptOf;
 
     /// <summary>Bytes that the tables take.</summary>

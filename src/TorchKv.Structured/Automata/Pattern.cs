@@ -50,7 +50,8 @@ internal sealed class Pattern(RegexFactory factory, Func<CodePointSet, RegexNode
                 : factory.Or(factory.Concat(some, suffix), factory.Concat(some, inner, some)));
     }
 
-    // The texts that a part matches, where the position before it is the text's beginning or not, and that after it the end or not.
+    // The texts that a part matches, where the position before it is the text's beginning or not, and that after it the
+    // end or not.
     private RegexNode Between(PatternNode node, bool start, bool end)
         => MatchesEmpty(node, start, end)
             ? factory.Optional(NonEmpty(node, start, end))

@@ -41,7 +41,8 @@ internal sealed partial class RegexFactory
         }
     }
 
-    // x{a,b} & y{c,d} is x{max,min} where x is within y and no text of y begins another: a text is so many of y in one way.
+    // x{a,b} & y{c,d} is x{max,min} where x is within y and no text of y begins another: a text is so many of y in one
+    // way.
     private void MergeCounts(HashSet<RegexNode> parts)
     {
         if (parts.Count(part => part.Kind == RegexKind.Repeat) < 2)

@@ -28,7 +28,9 @@ internal sealed class RegexNode
     /// <summary>How often <see cref="RegexKind.Repeat"/> matches its child at least.</summary>
     public int Min { get; }
 
-    /// <summary>How often <see cref="RegexKind.Repeat"/> matches its child at most, or <see cref="Unbounded"/>.</summary>
+    /// <summary>
+    /// How often <see cref="RegexKind.Repeat"/> matches its child at most, or <see cref="Unbounded"/>.
+    /// </summary>
     public int Max { get; }
 
     /// <summary>Whether the empty text matches.</summary>

@@ -26,7 +26,8 @@ internal static class Utf8Ranges
         return factory.Or([.. alternatives]);
     }
 
-    // A range whose values all have the same number of bytes. It is cut so that in each piece every byte has a range of its own.
+    // A range whose values all have the same number of bytes. It is cut so that in each piece every byte has a range of
+    // its own.
     private static void AddRange(RegexFactory factory, List<RegexNode> alternatives, int first, int last, int length)
     {
         for (var tail = 1; tail < length; tail++)

@@ -6,7 +6,9 @@ public sealed record JsonSchemaOptions
     /// <summary>The whitespace between tokens. Default: none.</summary>
     public JsonWhitespace Whitespace { get; init; }
 
-    /// <summary>Whether the formats of the standard are asserted. False: <c>format</c> is a remark. Default: true.</summary>
+    /// <summary>
+    /// Whether the formats of the standard are asserted. False: <c>format</c> is a remark. Default: true.
+    /// </summary>
     public bool AssertFormats { get; init; } = true;
 
     /// <summary>The longest schema, in UTF-8 bytes.</summary>
@@ -22,8 +24,8 @@ public sealed record JsonSchemaOptions
     public int MaxEnumValues { get; init; } = 5_000;
 
     /// <summary>
-    /// The most alternatives that one schema may come to, once <c>anyOf</c>, <c>oneOf</c>, <c>not</c> and <c>if</c> have
-    /// been multiplied out.
+    /// The most alternatives that one schema may come to, once <c>anyOf</c>, <c>oneOf</c>, <c>not</c> and <c>if</c>
+    /// have been multiplied out.
     /// </summary>
     public int MaxAlternatives { get; init; } = 512;
 }

@@ -3,8 +3,9 @@ using TorchKv.Structured.Automata;
 namespace TorchKv.Structured.Grammars;
 
 /// <summary>
-/// A grammar as tables. A symbol is a terminal's number, or the complement (~) of a nonterminal's. A production is a run
-/// of positions that ends with <see cref="End"/>. A nonterminal that is a loop has one position, whose symbol it repeats.
+/// A grammar as tables. A symbol is a terminal's number, or the complement (~) of a nonterminal's. A production is a
+/// run of positions that ends with <see cref="End"/>. A nonterminal that is a loop has one position, whose symbol it
+/// repeats.
 /// </summary>
 internal sealed class FlatGrammar
 {
@@ -38,7 +39,9 @@ internal sealed class FlatGrammar
     /// <summary>For each position of a loop the least number of repetitions; else 0.</summary>
     public required int[] LoopMin { get; init; }
 
-    /// <summary>For each position of a loop the largest number of repetitions (<see cref="int.MaxValue"/>: no bound); else 0.</summary>
+    /// <summary>
+    /// For each position of a loop the largest number of repetitions (<see cref="int.MaxValue"/>: no bound); else 0.
+    /// </summary>
     public required int[] LoopMax { get; init; }
 
     /// <summary>The nonterminal that a whole text matches.</summary>

@@ -170,8 +170,8 @@ internal sealed class GrammarFlattener
         return nullable;
     }
 
-    // Which terminals something can come after: those that are not the last symbol of a production, and the last symbols of
-    // nonterminals that something can come after.
+    // Which terminals something can come after: those that are not the last symbol of a production, and the last
+    // symbols of nonterminals that something can come after.
     private bool[] FindFollowers()
     {
         var terminals = new bool[_terminals.Count];

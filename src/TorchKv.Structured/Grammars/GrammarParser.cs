@@ -10,7 +10,8 @@ namespace TorchKv.Structured.Grammars;
 /// where the next one begins, so line breaks mean nothing.
 /// </summary>
 /// <remarks>
-/// Alternatives are separated by <c>|</c>. Their parts are literals in double quotes, classes of characters in brackets,
+/// Alternatives are separated by <c>|</c>. Their parts are literals in double quotes, classes of characters in
+/// brackets,
 /// <c>.</c> (any character), names of rules, and groups in parentheses, each with <c>*</c>, <c>+</c>, <c>?</c>,
 /// <c>{m}</c>, <c>{m,}</c>, <c>{,n}</c> or <c>{m,n}</c> behind it. Escapes: <c>\n \r \t \\ \" \[ \] \^ \-</c>,
 /// <c>\xHH</c>, <c>\uHHHH</c>, <c>\UHHHHHHHH</c>. A <c>#</c> begins a comment that reaches to the end of the line.

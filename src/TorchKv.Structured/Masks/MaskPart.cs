@@ -6,8 +6,8 @@ namespace TorchKv.Structured.Masks;
 
 /// <summary>The part of the masks that one group of tokens makes up, kept by row and lexer's state.</summary>
 /// <remarks>
-/// It has two parts again: the tokens with which the current terminal can go on, which the lexer's state alone says, and
-/// those inside which the terminal ends, for which the row says what follows.
+/// It has two parts again: the tokens with which the current terminal can go on, which the lexer's state alone says,
+/// and those inside which the terminal ends, for which the row says what follows.
 /// </remarks>
 internal sealed class MaskPart
 {

@@ -18,8 +18,8 @@ internal sealed class MaskStates(FlatGrammar grammar, Lexer lexer, int longestTo
     private int[] _same = [];
 
     /// <summary>
-    /// How many plain characters can follow in a state, whichever they are: a terminal goes on after every text of so many
-    /// characters or fewer.
+    /// How many plain characters can follow in a state, whichever they are: a terminal goes on after every text of so
+    /// many characters or fewer.
     /// </summary>
     public int Room(int state)
     {

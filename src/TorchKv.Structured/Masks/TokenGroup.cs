@@ -4,8 +4,8 @@ using TorchKv.Structured.Automata;
 namespace TorchKv.Structured.Masks;
 
 /// <summary>
-/// Tokens of a vocabulary, as two tries: those that are whole characters as they stand unescaped in a JSON string, and the
-/// rest.
+/// Tokens of a vocabulary, as two tries: those that are whole characters as they stand unescaped in a JSON string, and
+/// the rest.
 /// </summary>
 internal sealed class TokenGroup
 {

@@ -1,7 +1,8 @@
 namespace TorchKv.Structured.Masks;
 
 /// <summary>
-/// The tokens of a set as a tree over their bytes, laid flat in depth-first order. Node 0 is the root, of the empty text.
+/// The tokens of a set as a tree over their bytes, laid flat in depth-first order. Node 0 is the root, of the empty
+/// text.
 /// </summary>
 internal sealed class TokenTrie
 {
@@ -66,8 +67,8 @@ internal sealed class TokenTrie
     public int[] Ends { get; }
 
     /// <summary>
-    /// For each node the index in <see cref="Tokens"/> of the first token of its subtree. Its own tokens reach up to the
-    /// next node's; its subtree's up to those of the node at <see cref="Ends"/>.
+    /// For each node the index in <see cref="Tokens"/> of the first token of its subtree. Its own tokens reach up to
+    /// the next node's; its subtree's up to those of the node at <see cref="Ends"/>.
     /// </summary>
     public int[] FirstToken { get; }
 

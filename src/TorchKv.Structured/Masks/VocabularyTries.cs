@@ -4,8 +4,9 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Structured.Masks;
 
 /// <summary>
-/// A vocabulary's tokens, sorted once for all constraints. Short and long ones are apart: short tokens look only a little
-/// ahead, so that their part of a mask is the same in many states. Special tokens and ids without bytes are left out.
+/// A vocabulary's tokens, sorted once for all constraints. Short and long ones are apart: short tokens look only a
+/// little ahead, so that their part of a mask is the same in many states. Special tokens and ids without bytes are left
+/// out.
 /// </summary>
 internal sealed class VocabularyTries
 {

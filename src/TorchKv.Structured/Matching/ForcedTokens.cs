@@ -11,8 +11,8 @@ internal static class ForcedTokens
 
     /// <summary>The tokens that spell the bytes that must come next, as the tokenizer would write them.</summary>
     /// <remarks>
-    /// Where a longer token could reach over the end of these bytes, the tokenizer's last tokens are not yet certain: they
-    /// are left out.
+    /// Where a longer token could reach over the end of these bytes, the tokenizer's last tokens are not yet certain:
+    /// they are left out.
     /// </remarks>
     public static int[] Find(CompiledGrammar grammar, GrammarTables tables, ReadOnlySpan<ParserThread> threads)
     {

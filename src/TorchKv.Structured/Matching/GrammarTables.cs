@@ -5,7 +5,9 @@ using TorchKv.Structured.Parsing;
 
 namespace TorchKv.Structured.Matching;
 
-/// <summary>All that is found out about a grammar while texts are read. It serves every text until it is replaced.</summary>
+/// <summary>
+/// All that is found out about a grammar while texts are read. It serves every text until it is replaced.
+/// </summary>
 internal sealed class GrammarTables
 {
     // Rough figures: an expression with its key and branches; a list of forced tokens.

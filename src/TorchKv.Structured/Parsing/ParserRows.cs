@@ -27,7 +27,8 @@ internal sealed class ParserRows
     private readonly Dictionary<long, int> _after = [];
     private readonly Dictionary<long, int> _unions = [];
 
-    // Items of all rows: in each row first those before a terminal, by terminal, then those before a nonterminal, by nonterminal.
+    // Items of all rows: in each row first those before a terminal, by terminal, then those before a nonterminal, by
+    // nonterminal.
     private readonly List<ParserItem> _items = [];
     private readonly List<ParserRow> _rows = [];
 
@@ -57,7 +58,9 @@ internal sealed class ParserRows
     public long Bytes
         => _keys.Bytes + (12L * _items.Capacity) + (24L * _rows.Capacity) + (24L * (_after.Count + _unions.Count));
 
-    /// <summary>The lexer's state at the beginning of a row; <see cref="Lexer.Dead"/> where nothing may follow.</summary>
+    /// <summary>
+    /// The lexer's state at the beginning of a row; <see cref="Lexer.Dead"/> where nothing may follow.
+    /// </summary>
     public int LexerStart(int row) => _rows[row].LexerStart;
 
     /// <summary>Whether the text may end in a row.</summary>

@@ -44,7 +44,8 @@ internal sealed class Recognizer
     /// <summary>Reads one byte.</summary>
     /// <param name="before">The state.</param>
     /// <param name="value">The byte.</param>
-    /// <param name="after">Receives the new state; it has room for one thread more than <paramref name="before"/>.</param>
+    /// <param name="after">Receives the new state; it has room for one thread more than <paramref
+    /// name="before"/>.</param>
     /// <param name="mayEnd">Whether the text may end after the byte.</param>
     /// <returns>Number of threads; 0: the byte cannot come here.</returns>
     public int Step(ReadOnlySpan<ParserThread> before, byte value, Span<ParserThread> after, out bool mayEnd)

@@ -46,7 +46,9 @@ internal static class KeywordValues
             ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
             : throw SchemaErrors.Wrong(node.Pointer, keyword, "a list of strings");
 
-    /// <summary>The members of an object; none where the keyword is not there. Of two equal names the last counts.</summary>
+    /// <summary>
+    /// The members of an object; none where the keyword is not there. Of two equal names the last counts.
+    /// </summary>
     public static IReadOnlyList<KeyValuePair<string, JsonElement>> Members(SchemaNode node, string keyword)
     {
         if (!node.TryGet(keyword, out JsonElement value))

@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace TorchKv.Structured.Json.Numbers;
 
-/// <summary>An exact decimal number: <see cref="Unscaled"/> · 10^−<see cref="Scale"/>, with the smallest scale ≥ 0.</summary>
+/// <summary>
+/// An exact decimal number: <see cref="Unscaled"/> · 10^−<see cref="Scale"/>, with the smallest scale ≥ 0.
+/// </summary>
 internal readonly record struct JsonNumber : IComparable<JsonNumber>
 {
     /// <summary>The most decimal digits of a number in a schema, on either side of the point.</summary>

@@ -92,8 +92,8 @@ internal sealed class JsonText
         return state.IsNullable;
     }
 
-    // Any bytes in place of any characters at the end. Among the texts of strings the expression means the same, and its
-    // complement is seen to match nothing as soon as the expression matches.
+    // Any bytes in place of any characters at the end. Among the texts of strings the expression means the same, and
+    // its complement is seen to match nothing as soon as the expression matches.
     private RegexNode WithAnyEnd(RegexNode expression) => expression.Kind switch
     {
         _ when expression == Any => Regexes.AnyBytes,

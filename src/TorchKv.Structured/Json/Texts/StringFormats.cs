@@ -71,7 +71,8 @@ internal sealed class StringFormats(JsonText texts)
     private readonly Dictionary<string, RegexNode> _known = new(StringComparer.Ordinal);
 
     /// <summary>The strings of a format, as JSON text without the quotes; null: the format asserts nothing.</summary>
-    /// <exception cref="Runtime.Contracts.ConstraintException">The format asserts something that is not supported.</exception>
+    /// <exception cref="Runtime.Contracts.ConstraintException">The format asserts something that is not
+    /// supported.</exception>
     public RegexNode? Find(SchemaNode node, string format)
     {
         if (_known.TryGetValue(format, out RegexNode? known))
