@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # TorchKv from a clone.
 #
-#   ./run.sh                 set up what is missing, then show the main job on the default model
-#   ./run.sh test            set up, then run every test; options go to the test programs (--filter-class NAME)
+#   ./run.sh                 set up what a command needs, then show the main job on the default model
+#   ./run.sh test            set up all, then run every test; options go to the test programs (--filter-class NAME)
 #   ./run.sh bench NAME …    set up, then run a benchmark (./run.sh bench says which there are)
 #   ./run.sh setup           set up only: restore the packages and build
 #   ./run.sh COMMAND …       any torchkv command: generate, logits, perplexity, tokenize, plan, compare, info, …
@@ -30,14 +30,19 @@ fingerprint() { # of all that a build reads
     } | sha256sum
 }
 
-# libtorch is linked into the output folders from the NuGet cache: links that lead nowhere mean that the cache was cleared.
+# Whoever has built all has built the command line too. libtorch is linked into the output folders from the NuGet cache: links
+# that lead nowhere mean that the cache was cleared.
 up_to_date() {
-    [ "$(cat "$state/built" 2>/dev/null)" = "$(fingerprint)" ] && [ -x "$cli" ] && [ -z "$(find src tests benchmarks samples -path '*/native/*' -xtype l -print -quit)" ]
+    local now
+    now=$(fingerprint)
+    { [ "$(cat "$state/built-all" 2>/dev/null)" = "$now" ] || [ "$(cat "$state/built-$1" 2>/dev/null)" = "$now" ]; } && [ -x "$cli" ] \
+        && [ -z "$(find src tests benchmarks samples -path '*/native/*' -xtype l -print -quit)" ]
 }
 
-setup() {
-    local now version
-    if up_to_date; then return; fi
+setup() { # cli: what a torchkv command needs; all: the tests, benchmarks and samples too
+    local what=$1 project=TorchKv.slnx now version
+    if [ "$what" = cli ]; then project=src/TorchKv.Cli; fi
+    if up_to_date "$what"; then return; fi
     version=$(dotnet --version 2>/dev/null) || version=none
     case $version in
         10.* | 1[1-9].*) ;;
@@ -46,15 +51,15 @@ setup() {
     mkdir -p "$state"
     exec 9>"$state/lock"
     if command -v flock >/dev/null; then flock 9; fi # a second set-up waits for the first, and finds its work done
-    if ! up_to_date; then
+    if ! up_to_date "$what"; then
         now=$(fingerprint)
         say "Setting up TorchKv"
-        if [ -z "${TorchCuda:-}" ] && nvidia-smi -L >/dev/null 2>&1 && TorchCuda=true step cuda dotnet restore TorchKv.slnx -v q 2>/dev/null; then
+        if [ -z "${TorchCuda:-}" ] && nvidia-smi -L >/dev/null 2>&1 && TorchCuda=true step cuda dotnet restore "$project" -v q 2>/dev/null; then
             export TorchCuda=true
         fi
-        step restore dotnet restore TorchKv.slnx -v q || fail "a NuGet package could not be restored (see above)."
-        step build dotnet build TorchKv.slnx -c Release --no-restore -v q -clp:ErrorsOnly || fail "the build failed (see above)."
-        printf '%s\n' "$now" >"$state/built"
+        step restore dotnet restore "$project" -v q || fail "a NuGet package could not be restored (see above)."
+        step build dotnet build "$project" -c Release --no-restore -v q -clp:ErrorsOnly || fail "the build failed (see above)."
+        printf '%s\n' "$now" >"$state/built-$what"
     fi
     exec 9>&-
 }
@@ -77,9 +82,9 @@ bench() {
 }
 
 case ${1:-} in
-    '') setup; exec "$cli" demo ;;
-    setup) setup ;;
-    test) setup; run_tests "${@:2}" ;;
-    bench) setup; bench "${@:2}" ;;
-    *) setup; cd "$invoked_from"; exec "$cli" "$@" ;;
+    '') setup cli; exec "$cli" demo ;;
+    setup) setup all ;;
+    test) setup all; run_tests "${@:2}" ;;
+    bench) setup all; bench "${@:2}" ;;
+    *) setup cli; cd "$invoked_from"; exec "$cli" "$@" ;;
 esac
