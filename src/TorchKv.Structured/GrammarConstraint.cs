@@ -23,7 +23,9 @@ internal sealed class GrammarConstraint(string kind, string text, Func<WorkBudge
         ITokenVocabulary vocabulary, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(vocabulary);
-        var compiled = await CompileCache.Of(vocabulary).GetAsync(Key, Compile, cancellationToken).ConfigureAwait(false);
+        var compiled = await CompileCache.Of(vocabulary)
+            .GetAsync(Key, Compile, cancellationToken)
+            .ConfigureAwait(false);
         return compiled.NewMatcher();
 
         CompiledGrammar Compile()
@@ -36,6 +38,7 @@ internal sealed class GrammarConstraint(string kind, string text, Func<WorkBudge
     private static (UInt128 Low, UInt128 High) Digest(string kind, string text)
     {
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes($"{kind.Length}:{kind}{text}"));
-        return (BinaryPrimitives.ReadUInt128LittleEndian(digest), BinaryPrimitives.ReadUInt128LittleEndian(digest.AsSpan(16)));
+        return (BinaryPrimitives.ReadUInt128LittleEndian(digest),
+            BinaryPrimitives.ReadUInt128LittleEndian(digest.AsSpan(16)));
     }
 }

@@ -34,10 +34,12 @@ public static class TokenConstraintExtensions
             string[] texts = [.. choices];
             if (texts.Length == 0 || texts.Contains(null))
             {
-                throw new ConstraintException("A choice needs at least one text, and none of them may be null.", keyword: "choice");
+                throw new ConstraintException(
+                    "A choice needs at least one text, and none of them may be null.", keyword: "choice");
             }
 
-            return new GrammarConstraint("choice", string.Concat(texts.Select(text => $"{text.Length}:{text}")), budget =>
+            string key = string.Concat(texts.Select(text => $"{text.Length}:{text}"));
+            return new GrammarConstraint("choice", key, budget =>
             {
                 var regexes = new RegexFactory(budget);
                 return Whole(regexes, regexes.Or([.. texts.Select(regexes.Literal)]));

@@ -68,8 +68,8 @@ internal sealed class ServeCommand : CliCommand
         "A line on standard output says where it listens and which chat template it uses, once the model is ready. "
         + "SIGTERM or Ctrl+C lets running requests finish, then the exit code is 0.",
         "Options may also come from appsettings.json (section TorchKv) in the working folder and from environment "
-        + "variables: TorchKv__Model, TorchKv__Port, TorchKv__ApiKeyFile. An option on the command line goes before the "
-        + "environment, and that before the file. docs/server.md lists them.",
+        + "variables: TorchKv__Model, TorchKv__Port, TorchKv__ApiKeyFile. An option on the command line goes before "
+        + "the environment, and that before the file. docs/server.md lists them.",
     ];
 
     /// <summary>Options that belong to the command and not to the server; the configuration has them too.</summary>

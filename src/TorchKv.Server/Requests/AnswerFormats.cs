@@ -18,7 +18,10 @@ internal static class AnswerFormats
     private static readonly string[] s_kinds = ["json", "regex", "choice", "grammar", "json_object"];
 
     private static readonly string[] s_settings =
-        ["disable_fallback", "disable_any_whitespace", "disable_additional_properties", "whitespace_pattern", "whitespace"];
+    [
+        "disable_fallback", "disable_any_whitespace", "disable_additional_properties", "whitespace_pattern",
+        "whitespace",
+    ];
 
     /// <summary>What a request's answers may be; null: any text.</summary>
     /// <exception cref="ApiException">A field has a value that it cannot have, or two fields ask for
@@ -72,7 +75,8 @@ internal static class AnswerFormats
                 if (settings.TryGetProperty("strict", out var strict)
                     && strict.ValueKind is not (JsonValueKind.True or JsonValueKind.False or JsonValueKind.Null))
                 {
-                    throw ApiException.Invalid($"{param}.strict", $"{param}.strict must be true or false.", "invalid_type");
+                    throw ApiException.Invalid(
+                        $"{param}.strict", $"{param}.strict must be true or false.", "invalid_type");
                 }
 
                 return settings.TryGetProperty("schema", out var schema)
@@ -99,7 +103,8 @@ internal static class AnswerFormats
 
         foreach (var member in outputs.EnumerateObject())
         {
-            if (!s_kinds.Contains(member.Name) && !s_settings.Contains(member.Name) && !JsonFields.IsEmpty(member.Value))
+            if (!s_kinds.Contains(member.Name) && !s_settings.Contains(member.Name)
+                && !JsonFields.IsEmpty(member.Value))
             {
                 throw ApiException.Invalid(
                     $"{Outputs}.{member.Name}",
@@ -108,7 +113,8 @@ internal static class AnswerFormats
             }
         }
 
-        FieldRules.RefuseIf(IsSet("disable_additional_properties"), $"{Outputs}.disable_additional_properties", "false");
+        FieldRules.RefuseIf(IsSet("disable_additional_properties"),
+            $"{Outputs}.disable_additional_properties", "false");
         FieldRules.RefuseIf(IsSet("whitespace_pattern"), $"{Outputs}.whitespace_pattern", "left out");
         var whitespace = JsonFields.Named(outputs, "whitespace") switch
         {

@@ -97,7 +97,10 @@ internal sealed class ByteClasses
     {
         if (!_classesOf.TryGetValue(bytes, out var classes))
         {
-            classes = [.. Enumerable.Range(0, Count).Where(c => bytes.Contains(Representatives[c])).Select(c => (byte)c)];
+            classes =
+            [
+                .. Enumerable.Range(0, Count).Where(c => bytes.Contains(Representatives[c])).Select(c => (byte)c),
+            ];
             _classesOf.Add(bytes, classes);
         }
 

@@ -96,7 +96,8 @@ internal sealed class Lexer
             if (state >= _limit)
             {
                 throw new ConstraintException(
-                    $"The constraint is too complex: its terminals need more than {_limit} states.", keyword: "lexer states");
+                    $"The constraint is too complex: its terminals need more than {_limit} states.",
+                    keyword: "lexer states");
             }
 
             Describe(state);

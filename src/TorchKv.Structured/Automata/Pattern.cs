@@ -103,7 +103,8 @@ internal sealed class Pattern(RegexFactory factory, Func<CodePointSet, RegexNode
         return node switch
         {
             PatternNode.Sequence sequence => NonEmptySequence(sequence.Parts, start, end),
-            PatternNode.Choice choice => factory.Or([.. choice.Alternatives.Select(part => NonEmpty(part, start, end))]),
+            PatternNode.Choice choice =>
+                factory.Or([.. choice.Alternatives.Select(part => NonEmpty(part, start, end))]),
             PatternNode.Repetition repetition => NonEmptyRepetition(repetition, start, end),
             _ => factory.Nothing,
         };

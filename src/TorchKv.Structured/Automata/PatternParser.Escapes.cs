@@ -17,8 +17,8 @@ internal sealed partial class PatternParser
     // The names of Unicode's general categories, in the order of UnicodeCategory.
     private static readonly string[] s_categoryNames =
     [
-        "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Pc",
-        "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So", "Cn",
+        "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co",
+        "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So", "Cn",
     ];
 
     private static readonly Dictionary<string, string> s_longNames = new()
@@ -121,7 +121,8 @@ internal sealed partial class PatternParser
         {
             var end = pattern.IndexOf('}', _at);
             if (end <= _at || !int.TryParse(
-                pattern.AsSpan(_at, end - _at), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
+                pattern.AsSpan(_at, end - _at), NumberStyles.AllowHexSpecifier,
+                CultureInfo.InvariantCulture, out var value)
                 || !Rune.IsValid(value))
             {
                 throw Refused("\\u{…} names no character", "\\u");

@@ -13,7 +13,8 @@ internal sealed partial class PatternParser(string pattern, string? pointer)
     private const int LargestCount = 1_000_000;
 
     // Everything but the ends of lines.
-    private static readonly CodePointSet s_dot = CodePointSet.Of(('\n', '\n'), ('\r', '\r'), (0x2028, 0x2029)).Complement();
+    private static readonly CodePointSet s_dot =
+        CodePointSet.Of(('\n', '\n'), ('\r', '\r'), (0x2028, 0x2029)).Complement();
 
     private int _at;
     private int _depth;
@@ -192,7 +193,8 @@ internal sealed partial class PatternParser(string pattern, string? pointer)
         return true;
 
         int Count(ReadOnlySpan<char> digits)
-            => int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value <= LargestCount
+            => int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+                && value <= LargestCount
                 ? value
                 : throw Refused($"a repetition is larger than {LargestCount}", "quantifier");
     }

@@ -22,7 +22,8 @@ internal sealed partial class RegexFactory
 
         if (!RuntimeHelpers.TryEnsureSufficientExecutionStack())
         {
-            throw new ConstraintException("The constraint is too complex: its expressions are nested too deeply.", keyword: "depth");
+            throw new ConstraintException(
+                "The constraint is too complex: its expressions are nested too deeply.", keyword: "depth");
         }
 
         return node.Branches = node.Kind switch
@@ -269,7 +270,8 @@ internal sealed partial class RegexFactory
                 rests.Add(all[i].Rest);
             }
 
-            var rest = rests.Count == 1 ? rests[0] : Or(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(rests));
+            var rest = rests.Count == 1 ? rests[0]
+                : Or(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(rests));
             AddTo(merged, new RegexBranch(bytes, rest));
         }
 

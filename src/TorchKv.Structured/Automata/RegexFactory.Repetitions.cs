@@ -32,7 +32,8 @@ internal sealed partial class RegexFactory
             if (Math.Max((long)head.Min, otherHead.Min) <= Math.Min((long)head.Max, otherHead.Max) + 1)
             {
                 var merged = Concat(
-                    Repeat(head.Children[0], Math.Min(head.Min, otherHead.Min), Math.Max(head.Max, otherHead.Max)), tail);
+                    Repeat(head.Children[0], Math.Min(head.Min, otherHead.Min), Math.Max(head.Max, otherHead.Max)),
+                    tail);
                 parts.Remove(part);
                 parts.Remove(other);
                 parts.Add(merged);
@@ -61,7 +62,8 @@ internal sealed partial class RegexFactory
                 {
                     parts.Remove(inner);
                     parts.Remove(outer);
-                    repeats[i] = Repeat(inner.Children[0], Math.Max(inner.Min, outer.Min), Math.Min(inner.Max, outer.Max));
+                    repeats[i] = Repeat(
+                        inner.Children[0], Math.Max(inner.Min, outer.Min), Math.Min(inner.Max, outer.Max));
                     parts.Add(repeats[i]);
                     if (repeats[i].Kind != RegexKind.Repeat)
                     {

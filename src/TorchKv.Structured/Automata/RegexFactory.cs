@@ -212,7 +212,8 @@ internal sealed partial class RegexFactory
         }
 
         MergeCounts(parts);
-        if (parts.Contains(Nothing) || parts.Any(part => part.Kind == RegexKind.Not && parts.Contains(part.Children[0])))
+        if (parts.Contains(Nothing)
+            || parts.Any(part => part.Kind == RegexKind.Not && parts.Contains(part.Children[0])))
         {
             return Nothing;
         }

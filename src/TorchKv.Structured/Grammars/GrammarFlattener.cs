@@ -80,7 +80,9 @@ internal sealed class GrammarFlattener
         var hops = 0;
         while (body is GrammarRule rule && nonterminal >= 0)
         {
-            body = rule.Body ?? throw new ConstraintException($"The rule \"{rule.Name}\" is used but not defined.", keyword: rule.Name);
+            body = rule.Body
+                ?? throw new ConstraintException(
+                    $"The rule \"{rule.Name}\" is used but not defined.", keyword: rule.Name);
             if (body is GrammarRule && ++hops > _limits.Depth)
             {
                 // Rules that only name each other in a circle match nothing; a long chain is followed one by one.
@@ -119,7 +121,8 @@ internal sealed class GrammarFlattener
         if (_size > _limits.GrammarPositions)
         {
             throw new ConstraintException(
-                $"The grammar is too large: it has more than {_limits.GrammarPositions} parts.", keyword: "grammar size");
+                $"The grammar is too large: it has more than {_limits.GrammarPositions} parts.",
+                keyword: "grammar size");
         }
 
         _productions[nonterminal].Add(Array.ConvertAll(parts, SymbolOf));
@@ -129,7 +132,8 @@ internal sealed class GrammarFlattener
     {
         var productive = Fixpoint(
             (nonterminal, known) => (IsLoop(nonterminal) && _loops[nonterminal].Min == 0)
-                || _productions[nonterminal].Exists(production => Array.TrueForAll(production, s => s >= 0 || known[~s])),
+                || _productions[nonterminal].Exists(
+                    production => Array.TrueForAll(production, s => s >= 0 || known[~s])),
             budget);
         if (!productive[start])
         {
@@ -138,7 +142,8 @@ internal sealed class GrammarFlattener
 
         for (var nonterminal = 0; nonterminal < _productions.Count; nonterminal++)
         {
-            _productions[nonterminal].RemoveAll(production => !Array.TrueForAll(production, s => s >= 0 || productive[~s]));
+            _productions[nonterminal].RemoveAll(
+                production => !Array.TrueForAll(production, s => s >= 0 || productive[~s]));
             if (IsLoop(nonterminal) && _productions[nonterminal].Count == 0)
             {
                 // A loop over nothing is the empty text, or nothing itself.

@@ -43,7 +43,8 @@ internal sealed class GrammarParser
         if (_text.Length > _budget.Limits.TextLength)
         {
             throw new ConstraintException(
-                $"The grammar has {_text.Length} characters; the limit is {_budget.Limits.TextLength}.", keyword: "length");
+                $"The grammar has {_text.Length} characters; the limit is {_budget.Limits.TextLength}.",
+                keyword: "length");
         }
 
         SkipBlanks();
@@ -194,7 +195,8 @@ internal sealed class GrammarParser
         return (min, max);
 
         int Count(ReadOnlySpan<char> digits)
-            => int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value <= LargestCount
+            => int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+                && value <= LargestCount
                 ? value
                 : throw Wrong($"{{m,n}} with numbers up to {LargestCount} is expected", begin, "{");
     }
@@ -405,6 +407,7 @@ internal sealed class GrammarParser
         var line = before.Count('\n') + 1;
         var column = at - before.LastIndexOf('\n');
         return new ConstraintException(
-            $"The grammar cannot be used: {reason} (line {line}, column {column}).", $"line {line}, column {column}", keyword);
+            $"The grammar cannot be used: {reason} (line {line}, column {column}).",
+            $"line {line}, column {column}", keyword);
     }
 }

@@ -58,7 +58,8 @@ internal sealed class FollowWalker
             }
             else if (next != Lexer.Dead || last - first > 1)
             {
-                count = _recognizer.Step(_threads.AsSpan(first, last - first), labels[node], _threads.AsSpan(last), out _);
+                count = _recognizer.Step(
+                    _threads.AsSpan(first, last - first), labels[node], _threads.AsSpan(last), out _);
             }
 
             if (count == 0)

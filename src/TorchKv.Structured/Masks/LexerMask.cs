@@ -6,5 +6,7 @@ namespace TorchKv.Structured.Masks;
 internal sealed record LexerMask(TokenSet Tokens, LexerExits[] Exits)
 {
     /// <summary>Bytes that it takes.</summary>
-    public long Bytes => 96 + Tokens.Bytes + Exits.Sum(exits => 64 + (4L * exits.PlainNodes.Length) + (4L * exits.RestNodes.Length));
+    public long Bytes =>
+        96 + Tokens.Bytes
+        + Exits.Sum(exits => 64 + (4L * exits.PlainNodes.Length) + (4L * exits.RestNodes.Length));
 }

@@ -84,7 +84,9 @@ internal sealed class MaskStates(FlatGrammar grammar, Lexer lexer, int longestTo
             return node.Children.Max(RoomOf);
         }
 
-        var (head, tail) = node.Kind == RegexKind.Concat ? (node.Children[0], node.Children[1]) : (node, grammar.Regexes.Empty);
+        var (head, tail) = node.Kind == RegexKind.Concat
+            ? (node.Children[0], node.Children[1])
+            : (node, grammar.Regexes.Empty);
         return head.Kind == RegexKind.Repeat && HoldsPlain(head.Children[0]) && !grammar.Regexes.MatchesNothing(tail)
             ? head.Max
             : 0;
@@ -113,7 +115,8 @@ internal sealed class MaskStates(FlatGrammar grammar, Lexer lexer, int longestTo
                 return grammar.Regexes.Or(Array.ConvertAll(node.Children, WithoutFarCounts));
             case RegexKind.Concat when node.Children[0].Kind == RegexKind.Repeat:
                 return grammar.Regexes.Concat([WithoutFarCounts(node.Children[0]), node.Children[1]]);
-            case RegexKind.Repeat when node.Min > longestToken + 1 || (node.Max > longestToken && node.Max != RegexNode.Unbounded):
+            case RegexKind.Repeat when node.Min > longestToken + 1
+                || (node.Max > longestToken && node.Max != RegexNode.Unbounded):
                 return grammar.Regexes.Repeat(
                     node.Children[0],
                     Math.Min(node.Min, longestToken + 1),

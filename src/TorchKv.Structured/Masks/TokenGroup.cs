@@ -29,7 +29,8 @@ internal sealed class TokenGroup
     }
 
     /// <summary>The characters of which <see cref="Plain"/> tokens are made.</summary>
-    public static CodePointSet PlainCharacters { get; } = CodePointSet.Of((0, 0x1F), ('"', '"'), ('\\', '\\')).Complement();
+    public static CodePointSet PlainCharacters { get; }
+        = CodePointSet.Of((0, 0x1F), ('"', '"'), ('\\', '\\')).Complement();
 
     /// <summary>Bytes of the longest token.</summary>
     public int LongestToken { get; }

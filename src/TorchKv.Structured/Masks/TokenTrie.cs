@@ -9,7 +9,10 @@ internal sealed class TokenTrie
     /// <param name="tokens">The tokens' ids and bytes. None is empty; several may have the same bytes.</param>
     public TokenTrie(List<(int Id, byte[] Bytes)> tokens)
     {
-        tokens.Sort(static (a, b) => a.Bytes.AsSpan().SequenceCompareTo(b.Bytes) is var order && order != 0 ? order : a.Id.CompareTo(b.Id));
+        tokens.Sort(static (a, b) =>
+            a.Bytes.AsSpan().SequenceCompareTo(b.Bytes) is var order && order != 0
+                ? order
+                : a.Id.CompareTo(b.Id));
         Tokens = [.. tokens.Select(token => token.Id)];
         var labels = new List<byte> { 0 };
         var depths = new List<ushort> { 0 };
@@ -125,7 +128,9 @@ internal sealed class TokenTrie
             path.RemoveRange(Math.Min(path.Count, Depths[node] - 1), Math.Max(0, path.Count - Depths[node] + 1));
             var parent = path.Count > 0 ? path[^1] : 0;
             path.Add(node);
-            missing[node] = missing[parent] > 0 ? missing[parent] - 1 : Labels[node] switch { < 0xC0 => 0, < 0xE0 => 1, < 0xF0 => 2, _ => 3 };
+            missing[node] = missing[parent] > 0
+                ? missing[parent] - 1
+                : Labels[node] switch { < 0xC0 => 0, < 0xE0 => 1, < 0xF0 => 2, _ => 3 };
             Characters[node] = (ushort)(Characters[parent] + (missing[node] == 0 ? 1 : 0));
             foreach (var above in path)
             {

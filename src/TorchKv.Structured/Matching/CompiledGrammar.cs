@@ -22,7 +22,9 @@ internal sealed class CompiledGrammar
         _grammar = GrammarFlattener.Flatten(grammar, budget);
         Vocabulary = vocabulary;
         Tries = VocabularyTries.Of(vocabulary);
-        Encode = vocabulary is Gpt2Tokenizer tokenizer ? text => tokenizer.Encode(text, recognizeSpecialTokens: false) : null;
+        Encode = vocabulary is Gpt2Tokenizer tokenizer
+            ? text => tokenizer.Encode(text, recognizeSpecialTokens: false)
+            : null;
         Tables = new GrammarTables(_grammar, Tries, _limits);
         grammar.Regexes.EndCompilation();
     }

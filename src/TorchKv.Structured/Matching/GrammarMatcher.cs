@@ -23,7 +23,8 @@ internal sealed class GrammarMatcher : ITokenMatcher
     }
 
     private GrammarMatcher(GrammarMatcher other)
-        => (_grammar, _tokens, _tables, _text) = (other._grammar, [.. other._tokens], other._tables, other._text.Copy());
+        => (_grammar, _tokens, _tables, _text) =
+            (other._grammar, [.. other._tokens], other._tables, other._text.Copy());
 
     /// <summary>Number of token ids.</summary>
     public int VocabularyCount => _grammar.Tries.Count;

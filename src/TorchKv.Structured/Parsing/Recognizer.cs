@@ -37,7 +37,8 @@ internal sealed class Recognizer
         if (threads >= MostThreads)
         {
             throw new ConstraintException(
-                $"The grammar is too ambiguous: a text can be read in {MostThreads} ways or more.", keyword: "parser threads");
+                $"The grammar is too ambiguous: a text can be read in {MostThreads} ways or more.",
+                keyword: "parser threads");
         }
     }
 

@@ -74,13 +74,15 @@ internal sealed class SchemaDocument
         {
             return _anchors.TryGetValue($"{uri}#{fragment}", out SchemaNode? anchored)
                 ? anchored
-                : throw SchemaErrors.Wrong(node.Pointer, keyword, $"a place in this document; there is no '{reference}'");
+                : throw SchemaErrors.Wrong(node.Pointer, keyword,
+                    $"a place in this document; there is no '{reference}'");
         }
 
         if (!SchemaPointer.TryFollow(resource.Element, fragment, out JsonElement found)
             || found.ValueKind is not (JsonValueKind.Object or JsonValueKind.True or JsonValueKind.False))
         {
-            throw SchemaErrors.Wrong(node.Pointer, keyword, $"a schema in this document; there is none at '{reference}'");
+            throw SchemaErrors.Wrong(node.Pointer, keyword,
+                $"a schema in this document; there is none at '{reference}'");
         }
 
         string pointer = resource.Pointer + fragment;

@@ -7,11 +7,15 @@ internal static class SchemaErrors
 {
     // The keywords that multiply alternatives or bounds, those first that do it most.
     private static readonly string[] s_joining =
-        ["oneOf", "not", "if", "anyOf", "allOf", "dependencies", "dependentSchemas", "multipleOf", "minimum", "maximum", "$ref"];
+    [
+        "oneOf", "not", "if", "anyOf", "allOf", "dependencies", "dependentSchemas", "multipleOf", "minimum", "maximum",
+        "$ref",
+    ];
 
     /// <summary>A keyword whose meaning a grammar cannot hold, or that this library does not support.</summary>
     public static ConstraintException Unsupported(string pointer, string keyword, string why) =>
-        new($"The schema at '#{pointer}' uses \"{keyword}\", which is not supported: {why}", Join(pointer, keyword), keyword);
+        new($"The schema at '#{pointer}' uses \"{keyword}\", which is not supported: {why}",
+            Join(pointer, keyword), keyword);
 
     /// <summary>A keyword whose value is not what JSON Schema asks for.</summary>
     public static ConstraintException Wrong(string pointer, string keyword, string expected) =>
@@ -28,7 +32,9 @@ internal static class SchemaErrors
     public static ConstraintException Located(ConstraintException exception, SchemaNode node)
     {
         string? keyword = exception.Keyword ?? s_joining.FirstOrDefault(name => node.TryGet(name, out _));
-        string place = keyword is not null && node.TryGet(keyword, out _) ? Join(node.Pointer, keyword) : "#" + node.Pointer;
+        string place = keyword is not null && node.TryGet(keyword, out _)
+            ? Join(node.Pointer, keyword)
+            : "#" + node.Pointer;
         return new ConstraintException($"At '{place}': {exception.Message}", place, keyword);
     }
 

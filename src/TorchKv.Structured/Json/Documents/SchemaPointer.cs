@@ -25,7 +25,9 @@ internal static class SchemaPointer
 
         foreach (string part in pointer[1..].Split('/'))
         {
-            string name = part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
+            string name = part
+                .Replace("~1", "/", StringComparison.Ordinal)
+                .Replace("~0", "~", StringComparison.Ordinal);
             if (found.ValueKind == JsonValueKind.Object)
             {
                 if (!found.TryGetProperty(name, out found))

@@ -47,7 +47,8 @@ internal sealed class ArrayKeywords(SchemaDocument document, SchemaMeaning meani
             if (unique.ValueKind == JsonValueKind.True && max > 1)
             {
                 throw SchemaErrors.Unsupported(
-                    node.Pointer, "uniqueItems", "a grammar cannot compare items. It may stand where \"maxItems\" is at most 1.");
+                    node.Pointer, "uniqueItems",
+                    "a grammar cannot compare items. It may stand where \"maxItems\" is at most 1.");
             }
         }
 

@@ -48,7 +48,8 @@ internal sealed class EvaluatedNames
         if (s_conditional.FirstOrDefault(name => node.TryGet(name, out _)) is { } conditional)
         {
             throw SchemaErrors.Unsupported(
-                top.Pointer, keyword, $"with \"{conditional}\" at '#{node.Pointer}' it depends on the value what is left.");
+                top.Pointer, keyword,
+                $"with \"{conditional}\" at '#{node.Pointer}' it depends on the value what is left.");
         }
 
         Properties.AddRange(KeywordValues.Members(node, "properties").Select(member => member.Key));

@@ -37,7 +37,8 @@ internal static class KeywordValues
 
         return JsonNumber.TryRead(value, out JsonNumber number)
             ? number
-            : throw SchemaErrors.TooLarge(node.Pointer, keyword, "the number has too many digits", JsonNumber.MaxDigits);
+            : throw SchemaErrors.TooLarge(node.Pointer, keyword, "the number has too many digits",
+                JsonNumber.MaxDigits);
     }
 
     /// <summary>A list of strings.</summary>

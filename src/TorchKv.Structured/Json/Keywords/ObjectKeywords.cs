@@ -84,7 +84,8 @@ internal sealed class ObjectKeywords(SchemaDocument document, SchemaMeaning mean
             {
                 Formula then = value.ValueKind == JsonValueKind.Array && keyword != "dependentSchemas"
                     ? Objects(ObjectShape.Requiring(KeywordValues.Strings(node, keyword, value)))
-                    : Formulas.Of(KeywordValues.Schema(document, node, $"{keyword}/{SchemaPointer.Escape(name)}", value));
+                    : Formulas.Of(
+                        KeywordValues.Schema(document, node, $"{keyword}/{SchemaPointer.Escape(name)}", value));
                 Formula absent = Objects(
                     ObjectShape.Of(new PropertyGroup([(name, Formulas.None)], [], Formulas.All)));
                 yield return Formulas.Or(absent, Formulas.And(Objects(ObjectShape.Requiring([name])), then));

@@ -62,14 +62,16 @@ internal sealed class SchemaMeaning
             throw level < _level
                 ? new PendingFormulaException()
                 : SchemaErrors.Wrong(
-                    formula.Schema?.Pointer ?? "", "$ref", "a schema that does not come back to itself for the same value");
+                    formula.Schema?.Pointer ?? "", "$ref",
+                    "a schema that does not come back to itself for the same value");
         }
 
         _budget.Check();
         if (++_depth > _maxDepth)
         {
             _depth = 0;
-            throw SchemaErrors.TooLarge(formula.Schema?.Pointer, null, "its references are nested too deeply", _maxDepth);
+            throw SchemaErrors.TooLarge(formula.Schema?.Pointer, null,
+                "its references are nested too deeply", _maxDepth);
         }
 
         _pending.Add(formula, _level);

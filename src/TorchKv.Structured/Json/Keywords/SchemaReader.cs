@@ -137,7 +137,8 @@ internal sealed class SchemaReader
             "array" => Sets.None with { Arrays = Sets.All.Arrays },
             "object" => Sets.None with { Objects = Sets.All.Objects },
             _ => throw SchemaErrors.Wrong(
-                node.Pointer, "type", "\"null\", \"boolean\", \"integer\", \"number\", \"string\", \"array\", \"object\", "
+                node.Pointer, "type",
+                "\"null\", \"boolean\", \"integer\", \"number\", \"string\", \"array\", \"object\", "
                     + "or a list of these"),
         };
 }

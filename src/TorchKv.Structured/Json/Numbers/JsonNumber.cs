@@ -39,7 +39,8 @@ internal readonly record struct JsonNumber : IComparable<JsonNumber>
         int e = text.AsSpan().IndexOfAny('e', 'E');
         string mantissa = e < 0 ? text : text[..e];
         int exponent = 0;
-        if (e >= 0 && !int.TryParse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exponent))
+        if (e >= 0 && !int.TryParse(
+            text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exponent))
         {
             return false;
         }

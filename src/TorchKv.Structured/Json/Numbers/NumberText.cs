@@ -79,7 +79,8 @@ internal sealed class NumberText(RegexFactory regexes)
         return writer.Write();
     }
 
-    private static void Collect(NumberSet set, OrderedDictionary<(bool Order, JsonNumber Value), INumberTracker> trackers)
+    private static void Collect(
+        NumberSet set, OrderedDictionary<(bool Order, JsonNumber Value), INumberTracker> trackers)
     {
         foreach (JsonNumber value in set.Values)
         {

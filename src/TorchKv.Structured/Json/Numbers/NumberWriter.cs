@@ -109,7 +109,8 @@ internal sealed class NumberWriter(
 
     private bool Holds(int[] states, bool negative, bool zero) => set.Holds(
         bound => ((OrderTracker)trackers[(true, bound)]).Order(states[trackers.IndexOf((true, bound))], negative, zero),
-        divisor => ((RemainderTracker)trackers[(false, divisor)]).IsMultiple(states[trackers.IndexOf((false, divisor))]));
+        divisor => ((RemainderTracker)trackers[(false, divisor)])
+            .IsMultiple(states[trackers.IndexOf((false, divisor))]));
 
     private RegexNode Digit(int digit) => regexes.Bytes(ByteSet.Of((byte)('0' + digit)));
 
@@ -117,7 +118,8 @@ internal sealed class NumberWriter(
     {
         if (_known.Count >= maxStates)
         {
-            throw SchemaErrors.TooLarge(null, null, "the bounds and divisors of a number need too many states", maxStates);
+            throw SchemaErrors.TooLarge(null, null,
+                "the bounds and divisors of a number need too many states", maxStates);
         }
     }
 }

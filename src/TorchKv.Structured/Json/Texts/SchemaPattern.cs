@@ -11,7 +11,8 @@ internal static class SchemaPattern
     {
         // A lookahead right behind the beginning of the string is a second pattern for the same string.
         var conditions = new List<RegexNode>();
-        while (pattern.StartsWith("^(?!", StringComparison.Ordinal) || pattern.StartsWith("^(?=", StringComparison.Ordinal))
+        while (pattern.StartsWith("^(?!", StringComparison.Ordinal)
+            || pattern.StartsWith("^(?=", StringComparison.Ordinal))
         {
             int end = EndOfGroup(pattern, 1);
             if (end < 0 || HasChoice(pattern))

@@ -8,7 +8,8 @@ namespace TorchKv.Structured.Json.Values;
 /// </summary>
 internal sealed class Formula
 {
-    internal Formula(int id, FormulaKind kind, Formula[]? parts = null, SchemaNode? schema = null, ValueSet? values = null)
+    internal Formula(
+        int id, FormulaKind kind, Formula[]? parts = null, SchemaNode? schema = null, ValueSet? values = null)
     {
         Id = id;
         Kind = kind;

@@ -67,7 +67,9 @@ internal sealed class ValueSets(FormulaFactory formulas, JsonText texts, JsonSch
         Numbers = NumberSet.Or(a.Numbers, b.Numbers),
         Strings = TextSet.Or(a.Strings, b.Strings, texts),
         Arrays = IsAny(a.Arrays) ? a.Arrays : IsAny(b.Arrays) ? b.Arrays : Limited([.. a.Arrays.Union(b.Arrays)]),
-        Objects = IsAny(a.Objects) ? a.Objects : IsAny(b.Objects) ? b.Objects : Limited([.. a.Objects.Union(b.Objects)]),
+        Objects = IsAny(a.Objects) ? a.Objects
+            : IsAny(b.Objects) ? b.Objects
+            : Limited([.. a.Objects.Union(b.Objects)]),
     };
 
     /// <summary>The values that are not in a set.</summary>

@@ -26,7 +26,8 @@ internal sealed class CountingArrayWriter
         _lastIndex = shape.Contains.Max(rule => rule.From);
         _lastIndex = Math.Max(_lastIndex, Math.Max(shape.Prefix.Count, shape.Min));
         _lastIndex = shape.Max == int.MaxValue ? _lastIndex : Math.Max(_lastIndex, shape.Max);
-        if (_lastIndex > MaxIndex || shape.Contains.Any(rule => rule.Min > MaxIndex || rule.Max is > MaxIndex and < int.MaxValue))
+        if (_lastIndex > MaxIndex
+            || shape.Contains.Any(rule => rule.Min > MaxIndex || rule.Max is > MaxIndex and < int.MaxValue))
         {
             throw SchemaErrors.TooLarge(null, "contains", "items are counted up to a large number", MaxIndex);
         }

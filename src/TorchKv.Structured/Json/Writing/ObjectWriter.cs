@@ -34,7 +34,8 @@ internal sealed class ObjectWriter
         _shape = shape;
         if (shape.Present.Count > MaxPresent)
         {
-            throw SchemaErrors.TooLarge(null, null, "too many properties must be there under one of many names", MaxPresent);
+            throw SchemaErrors.TooLarge(null, null,
+                "too many properties must be there under one of many names", MaxPresent);
         }
 
         _all = (1 << shape.Present.Count) - 1;
@@ -137,7 +138,8 @@ internal sealed class ObjectWriter
                 int bit = 1 << rule;
                 steps.AddRange(steps
                     .Select(step => (
-                        step.State with { Present = step.State.Present | bit }, Formulas.And(step.Value, present.Value)))
+                        step.State with { Present = step.State.Present | bit },
+                        Formulas.And(step.Value, present.Value)))
                     .Where(step => step.Item2 != Formulas.None)
                     .ToArray());
             }
@@ -260,7 +262,8 @@ internal sealed class ObjectWriter
             cells = [.. split.Where(cell => !regexes.MatchesNothing(cell.Item1))];
             if (cells.Count > MaxCells)
             {
-                throw SchemaErrors.TooLarge(null, "patternProperties", "its patterns overlap in too many ways", MaxCells);
+                throw SchemaErrors.TooLarge(null, "patternProperties",
+                    "its patterns overlap in too many ways", MaxCells);
             }
         }
 

@@ -72,7 +72,8 @@ internal sealed class SchemaWriter
             [
                 simple,
                 .. values.Arrays.Select(_arrays.Write),
-                .. values.Objects.Where(shape => !_meaning.IsEmpty(shape)).Select(shape => new ObjectWriter(this, _meaning, shape).Write()),
+                .. values.Objects.Where(shape => !_meaning.IsEmpty(shape))
+                    .Select(shape => new ObjectWriter(this, _meaning, shape).Write()),
             ]));
         _nodes.Add(formula, node);
         return node;
