@@ -25,14 +25,14 @@ step() { # NAME COMMAND… : says how long it took, and shows the end of its out
 fingerprint() { # of all that a build reads
     {
         printf '%s\n' "$root" "$(command -v dotnet)" "${TorchCuda:-}" /proc/driver/nvidia*
-        find src tests benchmarks tools ./*.props ./*.targets ./*.slnx global.json .editorconfig \
+        find src tests benchmarks samples tools ./*.props ./*.targets ./*.slnx global.json .editorconfig \
             \( -name bin -o -name obj -o -name fixtures \) -prune -o -type f -printf '%p %s %T@\n' | LC_ALL=C sort
     } | sha256sum
 }
 
 # libtorch is linked into the output folders from the NuGet cache: links that lead nowhere mean that the cache was cleared.
 up_to_date() {
-    [ "$(cat "$state/built" 2>/dev/null)" = "$(fingerprint)" ] && [ -x "$cli" ] && [ -z "$(find src tests benchmarks -path '*/native/*' -xtype l -print -quit)" ]
+    [ "$(cat "$state/built" 2>/dev/null)" = "$(fingerprint)" ] && [ -x "$cli" ] && [ -z "$(find src tests benchmarks samples -path '*/native/*' -xtype l -print -quit)" ]
 }
 
 setup() {

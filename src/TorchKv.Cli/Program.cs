@@ -29,7 +29,7 @@ void Stop(PosixSignalContext context)
 // being saved does.
 async Task ExitAsync()
 {
-    await Task.Delay(TimeSpan.FromSeconds(3)).ConfigureAwait(false);
+    await Task.Delay(console.StopLimit).ConfigureAwait(false);
     await console.FinishedAsync().ConfigureAwait(false);
     Environment.Exit(ExitCodes.Interrupted);
 }

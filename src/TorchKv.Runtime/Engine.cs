@@ -92,7 +92,8 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         {
             var stats = Stats;
             var free = stats.FreeBlocks + stats.CachedBlocks;
-            return new GeneratorLoad(stats.QueuedRequests, stats.RunningRequests, free, stats.TotalBlocks);
+            return new GeneratorLoad(
+                stats.QueuedRequests, stats.RunningRequests, free, stats.TotalBlocks, _runner.BlockSize);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -11,6 +10,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Models;
+using TorchKv.Server.OpenApi;
 using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server;
@@ -19,19 +19,50 @@ namespace TorchKv.Server;
 public static class TorchKvServer
 {
     /// <summary>
-    /// The options that the configuration has: <c>appsettings.json</c> in the working folder, then the environment
-    /// (<c>TorchKv__Port</c>).
+    /// The configuration that a program has: <c>appsettings.json</c> in the working folder, then
+    /// <c>appsettings.Production.json</c> (or another environment's, by <c>DOTNET_ENVIRONMENT</c>), then the
+    /// environment variables.
     /// </summary>
-    /// <exception cref="OptionException">An option is out of its limits.</exception>
-    public static TorchKvServerOptions ReadOptions()
+    /// <exception cref="TorchKvException">A file is not valid JSON.</exception>
+    public static IConfigurationRoot ReadConfiguration()
     {
-        var configuration = new ConfigurationBuilder()
-            .SetBasePath(Directory.GetCurrentDirectory())
-            .AddJsonFile("appsettings.json", optional: true)
-            .AddEnvironmentVariables()
-            .Build();
+        var environment = Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT")
+            ?? Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT")
+            ?? Environments.Production;
+        try
+        {
+            return new ConfigurationBuilder()
+                .SetBasePath(Directory.GetCurrentDirectory())
+                .AddJsonFile("appsettings.json", optional: true)
+                .AddJsonFile($"appsettings.{environment}.json", optional: true)
+                .AddEnvironmentVariables()
+                .Build();
+        }
+        catch (InvalidDataException e)
+        {
+            var cause = e.GetBaseException().Message;
+            throw new TorchKvException($"{e.Message.TrimEnd('.')}: {cause}", e);
+        }
+    }
+
+    /// <summary>
+    /// The options in the section <c>TorchKv</c> of a configuration (<c>TorchKv__Port</c> in the environment).
+    /// </summary>
+    /// <param name="configuration">The configuration; null: that of <see cref="ReadConfiguration"/>.</param>
+    /// <exception cref="TorchKvException">An option cannot be read, or is out of its limits.</exception>
+    public static TorchKvServerOptions ReadOptions(IConfiguration? configuration = null)
+    {
+        configuration ??= ReadConfiguration();
         var options = new TorchKvServerOptions();
-        configuration.GetSection(TorchKvServerOptions.Section).Bind(options);
+        try
+        {
+            configuration.GetSection(TorchKvServerOptions.Section).Bind(options);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new TorchKvException(e.Message, e);
+        }
+
         options.Validate();
         return options;
     }
@@ -70,6 +101,9 @@ public static class TorchKvServer
     /// Arguments of the command line in .NET's form, which configure the host; null: none.
     /// </param>
     /// <param name="configure">Adds to the application before it is built; null: nothing.</param>
+    /// <param name="onReady">
+    /// Called once, when the model can be used, with the model and the addresses that the server listens on.
+    /// </param>
     /// <param name="cancellationToken">Stops the server too.</param>
     /// <exception cref="TorchKvException">An option, a key file, a template or the model cannot be used.</exception>
     public static async Task RunAsync(
@@ -77,17 +111,27 @@ public static class TorchKvServer
         Func<CancellationToken, Task<ServedModel>> load,
         string[]? arguments = null,
         Action<WebApplicationBuilder>? configure = null,
+        Action<ServedModel, IReadOnlyList<string>>? onReady = null,
         CancellationToken cancellationToken = default)
     {
         await using var app = Build(options, load, arguments, configure);
         var loaded = app.Services.GetRequiredService<ModelHost>().Loaded;
+        if (onReady is not null)
+        {
+            app.Lifetime.ApplicationStarted.Register(() => _ = loaded.ContinueWith(
+                model => onReady(model.Result, [.. app.Urls]),
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnRanToCompletion,
+                TaskScheduler.Default));
+        }
+
         try
         {
             await ((IHost)app).RunAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (loaded.IsFaulted)
+        catch (OperationCanceledException) when (loaded.IsFaulted || cancellationToken.IsCancellationRequested)
         {
-            // The model failed before the server had begun to listen.
+            // The model failed, or the caller stopped, before the server had begun to listen.
         }
 
         // A model that could not be loaded stops the host; its error is the caller's to see.
@@ -120,9 +164,7 @@ public static class TorchKvServer
         builder.WebHost.ConfigureKestrel(kestrel => Limit(kestrel, options));
         if (builder.Configuration["urls"] is null && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
         {
-            builder.WebHost.UseUrls(string.Create(
-                CultureInfo.InvariantCulture,
-                $"http://{BracketIfV6(options.Host)}:{options.Port}"));
+            builder.WebHost.UseUrls(options.Address);
         }
 
         if (options.AllowedOrigins.Count > 0)
@@ -148,6 +190,12 @@ public static class TorchKvServer
         }
 
         app.MapTorchKv();
+        if (app.Environment.IsDevelopment() && options is { ApiKey: null, ApiKeyFile: null })
+        {
+            // With keys the page could not read the document.
+            InterfacePage.Map(app);
+        }
+
         app.MapUnknown();
         return app;
     }
@@ -171,7 +219,4 @@ public static class TorchKvServer
             bytesPerSecond: 240,
             gracePeriod: options.SlowReaderTimeout + TimeSpan.FromSeconds(2));
     }
-
-    private static string BracketIfV6(string host)
-        => host.Contains(':', StringComparison.Ordinal) && host[0] != '[' ? $"[{host}]" : host;
 }

@@ -51,7 +51,7 @@ public static class TorchKvServerExtensions
         services.TryAddSingleton(provider => provider.GetRequiredService<IOptions<TorchKvServerOptions>>().Value);
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(provider => new ModelHost(
-            cancellationToken => LoadAsync(provider, load ?? FromServicesAsync, cancellationToken),
+            cancellationToken => (load ?? FromServicesAsync)(provider, cancellationToken),
             provider.GetRequiredService<TorchKvServerOptions>().ModelAliases,
             provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<ILogger<ModelHost>>()));
@@ -132,17 +132,6 @@ public static class TorchKvServerExtensions
             pattern,
             methods,
             pipeline.Wrap(handler, route.Access, route.Path)).WithDisplayName($"TorchKv {route.Method} {route.Path}");
-    }
-
-    private static async Task<ServedModel> LoadAsync(
-        IServiceProvider services,
-        Func<IServiceProvider, CancellationToken, Task<ServedModel>> load,
-        CancellationToken cancellationToken)
-    {
-        var model = await load(services, cancellationToken).ConfigureAwait(false);
-        var blockSize = await GeneratorCounters.BlockSizeAsync(model.Generator).ConfigureAwait(false);
-        services.GetRequiredService<MetricsPage>().SetBlockSize(blockSize, model.Generator.Load.TotalBlocks);
-        return model;
     }
 
     private static Task<ServedModel> FromServicesAsync(IServiceProvider services, CancellationToken cancellationToken)

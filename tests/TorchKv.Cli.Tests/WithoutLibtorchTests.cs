@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text;
 using System.Text.Json;
 using TorchKv.Cli.CommandLine;
 using TorchKv.TestSupport;
@@ -27,6 +30,18 @@ public sealed class WithoutLibtorchTests : IDisposable
         var golden = Storyteller.Golden.GetProperty("prompts")[0];
         var json = (await Run(torchSharp, "generate", "--model", s_storyteller, "--prompt", golden.GetProperty("prompt").GetString()!, "--max-new-tokens", "20", "--json")).Json;
         Assert.Equal(Numbers(golden.GetProperty("greedy_ids"))[..20], Numbers(json.GetProperty("ids")));
+    }
+
+    [Theory]
+    [MemberData(nameof(TorchSharp))]
+    public async Task AServerAnswers(bool torchSharp)
+    {
+        using var server = await ServeProcess.Start(Start(torchSharp, "serve", "--model", s_storyteller, "--port", "0"));
+        using var body = new StringContent(
+            """{"model":"storyteller","prompt":"Once upon a time","max_tokens":2}""", Encoding.UTF8, "application/json");
+        using var response = await server.Client.PostAsync("/v1/completions", body);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Contains("\"completion_tokens\":2", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -118,6 +133,13 @@ public sealed class WithoutLibtorchTests : IDisposable
 
     private async Task<CommandLineRun> Run(bool torchSharp, params string[] arguments)
     {
+        using var process = ChildProcess.Start(Start(torchSharp, arguments));
+        process.StandardInput.Close();
+        return await ChildProcess.Finish(process);
+    }
+
+    private ProcessStartInfo Start(bool torchSharp, params string[] arguments)
+    {
         // Managed files alone: libtorch lies in folders below.
         foreach (var file in Directory.EnumerateFiles(AppContext.BaseDirectory))
         {
@@ -135,8 +157,6 @@ public sealed class WithoutLibtorchTests : IDisposable
             start.Environment.Remove(variable);
         }
 
-        using var process = ChildProcess.Start(start);
-        process.StandardInput.Close();
-        return await ChildProcess.Finish(process);
+        return start;
     }
 }

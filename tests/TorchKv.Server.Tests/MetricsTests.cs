@@ -92,6 +92,12 @@ public sealed class MetricsTests(Storyteller storyteller)
             Grown("""vllm:request_generation_tokens_sum{model_name="storyteller",engine="0"}"""));
         Assert.Equal(Requests * 5, Grown("""vllm:generation_tokens_total{model_name="storyteller",engine="0"}"""));
         Assert.Equal(
+            Grown("""torchkv_computed_tokens_total{model_name="storyteller",engine="0"}"""),
+            Grown("""vllm:iteration_tokens_total_sum{model_name="storyteller",engine="0"}"""));
+        Assert.Equal(
+            Grown("""torchkv_steps_total{model_name="storyteller",engine="0"}"""),
+            Grown("""vllm:iteration_tokens_total_count{model_name="storyteller",engine="0"}"""));
+        Assert.Equal(
             Requests * 4,
             Grown("""vllm:inter_token_latency_seconds_count{model_name="storyteller",engine="0"}"""));
         Assert.Equal(0, after["""vllm:num_requests_running{model_name="storyteller",engine="0"}"""]);

@@ -1,7 +1,11 @@
+using System.Net;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
+using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
 namespace TorchKv.Server.Tests;
@@ -63,4 +67,40 @@ public sealed class OpenApiTests(Storyteller storyteller)
         JsonArray a => a.SelectMany(item => References(item!)),
         _ => [],
     };
+
+    [Theory]
+    [InlineData("Development", false, HttpStatusCode.OK)]
+    [InlineData("Development", true, HttpStatusCode.NotFound)]
+    [InlineData("Production", false, HttpStatusCode.NotFound)]
+    public async Task APageShowsTheDocumentInDevelopmentOnly(string environment, bool hasKey, HttpStatusCode expected)
+    {
+        await using var server = await RunningServer.StartLoadingAsync(
+            _ => new TaskCompletionSource<ServedModel>().Task,
+            options => options.ApiKey = hasKey ? "sk-1" : null,
+            arguments: ["--environment", environment]);
+        if (hasKey)
+        {
+            server.Client.DefaultRequestHeaders.Authorization = new("Bearer", "sk-1");
+        }
+
+        using var response = await server.Client.GetAsync("/scalar");
+        Assert.Equal(expected, response.StatusCode);
+        if (expected != HttpStatusCode.OK)
+        {
+            return;
+        }
+
+        var page = await response.Content.ReadAsStringAsync();
+        Assert.Contains("openapi.json", page, StringComparison.Ordinal);
+        var sources = Regex.Matches(page, "(?:src|href)=\"([^\"]+)\"|from ['\"]([^'\"]+)['\"]")
+            .Select(match => match.Groups[1].Value + match.Groups[2].Value)
+            .ToArray();
+        Assert.NotEmpty(sources);
+        Assert.DoesNotContain("//", string.Concat(sources), StringComparison.Ordinal);
+        foreach (var source in sources.Where(source => source.Contains(".js", StringComparison.Ordinal)))
+        {
+            var script = new Uri(response.RequestMessage!.RequestUri!, source);
+            Assert.NotEmpty(await server.Client.GetByteArrayAsync(script));
+        }
+    }
 }

@@ -16,14 +16,21 @@ internal sealed class LoadedModel : IAsyncDisposable
 
     /// <param name="loaded">The model on its runner, which the engine owns from now on.</param>
     /// <param name="tokenizer">Its tokenizer; null where the folder has none.</param>
-    public LoadedModel(LoadedRunner loaded, Gpt2Tokenizer? tokenizer)
+    /// <param name="scheduling">How requests are scheduled; null: all prompts of a batch may wait.</param>
+    /// <param name="draft">A model that drafts, which the engine owns too; null: none.</param>
+    public LoadedModel(
+        LoadedRunner loaded,
+        Gpt2Tokenizer? tokenizer,
+        SchedulingOptions? scheduling = null,
+        LoadedRunner? draft = null)
     {
         (_runner, Tokenizer, Description) = (loaded.Runner, tokenizer, loaded.Description);
-        Engine = new Engine(loaded.Runner, tokenizer, new EngineOptions
+        var options = new EngineOptions
         {
-            Scheduling = new SchedulingOptions { MaxQueuedRequests = Prompts.MaxBatch },
+            Scheduling = scheduling ?? new SchedulingOptions { MaxQueuedRequests = Prompts.MaxBatch },
             ModelIdentity = loaded.Identity,
-        });
+        };
+        Engine = new Engine(loaded.Runner, tokenizer, options, draft?.Runner);
     }
 
     public Engine Engine { get; }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Models;
@@ -14,7 +15,10 @@ internal static class ModelLoader
 {
     /// <summary>Loads a model and its tokenizer into an engine.</summary>
     public static Task<LoadedModel> LoadAsync(
-        ModelRequest request, CliConsole console, CancellationToken cancellationToken) => LoadAsync(
+        ModelRequest request,
+        CliConsole console,
+        CancellationToken cancellationToken,
+        SchedulingOptions? scheduling = null) => LoadAsync(
         request,
         console,
         checkpoint =>
@@ -24,13 +28,16 @@ internal static class ModelLoader
                 () => (Tokenizer: LoadTokenizer(request.Directory, out var problem), Problem: problem),
                 cancellationToken);
             var runner = RunnerLoader.Load(request, checkpoint, cancellationToken);
+            LoadedRunner? draft = null;
             try
             {
+                draft = LoadDraft(request, runner, cancellationToken);
                 var (loaded, problem) = tokenizer.GetAwaiter().GetResult();
-                return new LoadedModel(runner, loaded) { TokenizerProblem = problem };
+                return new LoadedModel(runner, loaded, scheduling, draft) { TokenizerProblem = problem };
             }
             catch
             {
+                draft?.Dispose();
                 runner.Dispose();
                 throw;
             }
@@ -72,17 +79,38 @@ internal static class ModelLoader
             : null;
     }
 
+    private static LoadedRunner? LoadDraft(
+        ModelRequest request, LoadedRunner model, CancellationToken cancellationToken)
+    {
+        if (request.DraftDirectory is not { } directory)
+        {
+            return null;
+        }
+
+        ThrowIfNoFolder("--draft-model", directory);
+
+        // The drafts of a sequence take as many blocks as the sequence does.
+        var pool = new PoolSize(model.Runner.BlockCount, null);
+        using var checkpoint = Checkpoint.Open(directory);
+        return RunnerLoader.Load(
+            request with { Directory = directory, Pool = pool }, checkpoint, cancellationToken);
+    }
+
+    private static void ThrowIfNoFolder(string option, string directory)
+    {
+        if (!Directory.Exists(directory))
+        {
+            throw new TorchKvException(
+                $"{option} {directory} is not a folder; it takes a checkpoint in HuggingFace's layout "
+                + "(config.json beside the weights).");
+        }
+    }
+
     private static async Task<T> LoadAsync<T>(
         ModelRequest request, CliConsole console, Func<Checkpoint, T> load, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (!Directory.Exists(request.Directory))
-        {
-            throw new TorchKvException(
-                $"--model {request.Directory} is not a folder; it takes a checkpoint in HuggingFace's layout "
-                + "(config.json beside the weights).");
-        }
-
+        ThrowIfNoFolder("--model", request.Directory);
         if (console.ErrorIsTerminal)
         {
             // A line that wraps could not be taken away again

@@ -10,4 +10,7 @@ internal sealed record ModelRequest(string Directory, string Device, string Dtyp
 {
     /// <summary>The pool of KV blocks, where a runner is loaded.</summary>
     public PoolSize Pool { get; init; }
+
+    /// <summary>A smaller model that drafts, behind an engine; null: none.</summary>
+    public string? DraftDirectory { get; init; }
 }

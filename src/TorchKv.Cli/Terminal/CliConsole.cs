@@ -42,6 +42,9 @@ internal sealed class CliConsole
     /// <summary>Lines of the terminal; 24 where there is none.</summary>
     public int Height { get; init; } = 24;
 
+    /// <summary>How long a command may take to end after the process was told to; then the process ends.</summary>
+    public TimeSpan StopLimit { get; set; } = TimeSpan.FromSeconds(3);
+
     /// <summary>Asks the terminal how large it is now; null: it stays as it was.</summary>
     public Func<(int Columns, int Lines)>? Measure { get; init; }
 

@@ -7,4 +7,6 @@ namespace TorchKv.Runtime.Contracts;
 /// KV blocks that a new request can have: free ones and cached ones that no request holds.
 /// </param>
 /// <param name="TotalBlocks">KV blocks of the pool.</param>
-public readonly record struct GeneratorLoad(int QueuedRequests, int RunningRequests, int FreeBlocks, int TotalBlocks);
+/// <param name="BlockSize">Tokens in a block; 0 where the generator does not say.</param>
+public readonly record struct GeneratorLoad(
+    int QueuedRequests, int RunningRequests, int FreeBlocks, int TotalBlocks, int BlockSize = 0);

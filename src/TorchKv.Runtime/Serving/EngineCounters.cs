@@ -7,11 +7,15 @@ namespace TorchKv.Runtime.Serving;
 /// <summary>What an engine has done since it started. Only the engine's thread counts; others get snapshots.</summary>
 internal sealed class EngineCounters
 {
-    public long Steps { get; set; }
+    private StepTokenCounts _stepTokens;
 
-    public long ComputedTokens { get; set; }
+    public long Steps { get; private set; }
+
+    public long ComputedTokens { get; private set; }
 
     public long GeneratedTokens { get; set; }
+
+    public long Drafts { get; set; }
 
     public long DraftedTokens { get; set; }
 
@@ -26,6 +30,15 @@ internal sealed class EngineCounters
     public TimeSpan SchedulingTime { get; set; }
 
     public TimeSpan RunnerTime { get; set; }
+
+    /// <summary>Counts a step.</summary>
+    /// <param name="tokens">The tokens that it computed.</param>
+    public void AddStep(int tokens)
+    {
+        Steps++;
+        ComputedTokens += tokens;
+        _stepTokens.Add(tokens);
+    }
 
     /// <summary>The counters, and where scheduler and pool stand.</summary>
     public EngineStats Snapshot(Scheduler scheduler, BlockPool pool, IModelRunner runner)
@@ -53,10 +66,12 @@ internal sealed class EngineCounters
             BytesPerBlock = runner.BytesPerBlock,
             UnusedTokenSlots = unused,
             Steps = Steps,
+            StepTokens = _stepTokens,
             ComputedTokens = ComputedTokens,
             GeneratedTokens = GeneratedTokens,
             PromptTokens = scheduler.PromptTokens,
             PrefixHitTokens = scheduler.PrefixHitTokens,
+            Drafts = Drafts,
             DraftedTokens = DraftedTokens,
             AcceptedDraftTokens = AcceptedDraftTokens,
             Preemptions = scheduler.PreemptionCount,

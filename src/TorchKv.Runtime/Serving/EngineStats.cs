@@ -38,6 +38,9 @@ public readonly record struct EngineStats
     /// <summary>Steps run.</summary>
     public long Steps { get; init; }
 
+    /// <summary>How many steps had how many tokens.</summary>
+    public StepTokenCounts StepTokens { get; init; }
+
     /// <summary>Tokens computed, of prompts and of generated text.</summary>
     public long ComputedTokens { get; init; }
 
@@ -50,7 +53,10 @@ public readonly record struct EngineStats
     /// <summary>Of <see cref="PromptTokens"/>, those that the prefix cache or a session had.</summary>
     public long PrefixHitTokens { get; init; }
 
-    /// <summary>Drafts that the model verified.</summary>
+    /// <summary>How often drafts of a sequence were verified, each time one or several.</summary>
+    public long Drafts { get; init; }
+
+    /// <summary>Drafted tokens that the model verified.</summary>
     public long DraftedTokens { get; init; }
 
     /// <summary>Of <see cref="DraftedTokens"/>, those that were accepted.</summary>

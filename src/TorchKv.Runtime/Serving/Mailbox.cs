@@ -10,6 +10,7 @@ internal sealed class Mailbox
 {
     private readonly object _gate = new();
     private readonly int _maxQueuedRequests;
+    private readonly PublishedStats _published = new();
     private List<Message> _messages = [];
     private List<Message> _taken = [];
     private int _submitted;
@@ -20,17 +21,10 @@ internal sealed class Mailbox
     /// <param name="maxQueuedRequests">The most requests that wait: for the engine's thread, or to be admitted.</param>
     public Mailbox(int maxQueuedRequests) => _maxQueuedRequests = maxQueuedRequests;
 
-    /// <summary>The statistics that were published last; requests that were submitted since count as queued.</summary>
-    public EngineStats Stats
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _stats with { QueuedRequests = _stats.QueuedRequests + _submitted };
-            }
-        }
-    }
+    /// <summary>
+    /// The statistics that were published last; requests that were submitted since count as queued. Takes no lock.
+    /// </summary>
+    public EngineStats Stats => _published.Read();
 
     /// <summary>Leaves the message that starts a request, or refuses it and changes nothing.</summary>
     /// <param name="start">Starts the request, on the engine's thread.</param>
@@ -47,6 +41,7 @@ internal sealed class Mailbox
             }
 
             _submitted++;
+            PublishWithSubmitted();
             Post(new Message(start, refuse));
         }
     }
@@ -167,6 +162,7 @@ internal sealed class Mailbox
         lock (_gate)
         {
             _stats = stats;
+            PublishWithSubmitted();
         }
     }
 
@@ -185,6 +181,9 @@ internal sealed class Mailbox
         _stats = _stats with { QueuedRequests = _stats.QueuedRequests + _submitted };
         _submitted = 0;
     }
+
+    private void PublishWithSubmitted() =>
+        _published.Write(_stats with { QueuedRequests = _stats.QueuedRequests + _submitted });
 
     private void ThrowIfClosed()
     {

@@ -158,6 +158,7 @@ internal sealed class SamplingDecoding : IDecoding
     private void CountDrafts(Sequence sequence, int position, int drafted, int accepted, int? next)
     {
         _engine.Drafter.Settle(sequence, position, accepted, next);
+        _engine.Counters.Drafts++;
         _engine.Counters.DraftedTokens += drafted;
         _engine.Counters.AcceptedDraftTokens += accepted;
     }

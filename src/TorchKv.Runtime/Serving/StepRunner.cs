@@ -136,8 +136,7 @@ internal sealed class StepRunner
         finally
         {
             _cancellation.End();
-            _counters.Steps++;
-            _counters.ComputedTokens += tokens;
+            _counters.AddStep(tokens);
             _counters.RunnerTime += Stopwatch.GetElapsedTime(started);
         }
     }

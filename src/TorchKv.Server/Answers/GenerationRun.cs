@@ -42,10 +42,13 @@ internal static class GenerationRun
         GenerationPlan plan,
         int prompt,
         CancellationToken cancellationToken)
-        => plan.Model.Generator.GenerateAsync(
-            plan.Prompts[prompt].Ids,
-            plan.Prompts[prompt].Options,
+    {
+        var (ids, options) = plan.Prompts[prompt];
+        return plan.Model.Generator.GenerateAsync(
+            ids,
+            plan.Model.Speculation is { } speculation ? options with { Speculation = speculation } : options,
             cancellationToken);
+    }
 
     private static async IAsyncEnumerable<PromptPiece> One(
         IAsyncEnumerable<GeneratedPiece> stream,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Server.Configuration;
@@ -17,6 +18,16 @@ public sealed class TorchKvServerOptions
 
     /// <summary>The port to listen on; 0: any that is free.</summary>
     public int Port { get; set; } = 8000;
+
+    /// <summary><see cref="Host"/> and <see cref="Port"/> as a URL.</summary>
+    public string Address
+    {
+        get
+        {
+            var host = Host.Contains(':', StringComparison.Ordinal) && Host[0] != '[' ? $"[{Host}]" : Host;
+            return string.Create(CultureInfo.InvariantCulture, $"http://{host}:{Port}");
+        }
+    }
 
     /// <summary>The model's id in requests and answers; null: its folder's name.</summary>
     public string? ModelName { get; set; }
@@ -96,6 +107,12 @@ public sealed class TorchKvServerOptions
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     internal void Validate()
     {
+        // Kestrel listens on every address where it is given a name that is none of these.
+        if (Host is not ("localhost" or "*" or "+") && !IPAddress.TryParse(Host.Trim('[', ']'), out _))
+        {
+            throw new OptionException("host", Host, "an IP address of this machine, localhost, or * for all of them");
+        }
+
         Check("port", Port, Port is >= 0 and <= 65535, "0 to 65535");
         Check("requests_per_minute", RequestsPerMinute, RequestsPerMinute >= 0, "at least 0 (0: any number)");
         Check("max_body_bytes", MaxBodyBytes, MaxBodyBytes >= 1, "at least 1");

@@ -1,5 +1,6 @@
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Server.Metrics;
 
@@ -31,6 +32,10 @@ internal readonly record struct GeneratorCounters
 
     public long Evictions { get; private init; }
 
+    public StepTokenCounts StepTokens { get; private init; }
+
+    public long Drafts { get; private init; }
+
     public long DraftedTokens { get; private init; }
 
     public long AcceptedDraftTokens { get; private init; }
@@ -51,7 +56,8 @@ internal readonly record struct GeneratorCounters
                 stats.QueuedRequests,
                 stats.RunningRequests,
                 stats.FreeBlocks + stats.CachedBlocks,
-                stats.TotalBlocks),
+                stats.TotalBlocks,
+                engine.Load.BlockSize),
             HeldBlocks = stats.HeldBlocks,
             CachedBlocks = stats.CachedBlocks,
             UnusedTokenSlots = stats.UnusedTokenSlots,
@@ -62,12 +68,10 @@ internal readonly record struct GeneratorCounters
             Steps = stats.Steps,
             Preemptions = stats.Preemptions,
             Evictions = stats.Evictions,
+            StepTokens = stats.StepTokens,
+            Drafts = stats.Drafts,
             DraftedTokens = stats.DraftedTokens,
             AcceptedDraftTokens = stats.AcceptedDraftTokens,
         };
     }
-
-    /// <summary>Tokens in a block; null where the generator does not say.</summary>
-    public static async Task<int?> BlockSizeAsync(IGenerator generator)
-        => generator is Engine engine ? (await engine.SnapshotAsync().ConfigureAwait(false)).BlockSize : null;
 }

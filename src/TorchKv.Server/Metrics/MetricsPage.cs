@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using TorchKv.Runtime.Serving;
 using TorchKv.Server.Models;
 
 namespace TorchKv.Server.Metrics;
@@ -10,13 +11,6 @@ namespace TorchKv.Server.Metrics;
 /// </summary>
 internal sealed class MetricsPage(ServerMetrics metrics, TimeProvider time)
 {
-    private volatile string _cacheLabels = "";
-
-    /// <summary>Says how many tokens a block has, once it is known.</summary>
-    public void SetBlockSize(int? blockSize, int totalBlocks) => _cacheLabels = string.Create(
-        CultureInfo.InvariantCulture,
-        $"{(blockSize is null ? "" : $"block_size=\"{blockSize}\",")}num_gpu_blocks=\"{totalBlocks}\"");
-
     /// <summary>Writes the page.</summary>
     /// <param name="output">Where it goes.</param>
     /// <param name="model">The model; null while it is being loaded: its families then show zeros.</param>
@@ -45,7 +39,13 @@ internal sealed class MetricsPage(ServerMetrics metrics, TimeProvider time)
             "Share of KV blocks that requests hold; 1 is all of them.",
             load.TotalBlocks == 0 ? 0 : (double)counters.HeldBlocks / load.TotalBlocks);
         text.Family("vllm:cache_config_info", "gauge", "The KV cache's shape.");
-        text.Sample("vllm:cache_config_info", _cacheLabels, 1);
+        var blockSize = load.BlockSize > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"block_size=\"{load.BlockSize}\",")
+            : "";
+        text.Sample(
+            "vllm:cache_config_info",
+            string.Create(CultureInfo.InvariantCulture, $"{blockSize}num_gpu_blocks=\"{load.TotalBlocks}\""),
+            1);
         text.Family("vllm:lora_requests_info", "gauge", "Adapters in use: there are none.");
         text.Sample(
             "vllm:lora_requests_info",
@@ -85,6 +85,17 @@ internal sealed class MetricsPage(ServerMetrics metrics, TimeProvider time)
             counters.PromptTokens - counters.PrefixHitTokens);
         text.Sample("vllm:prompt_tokens_by_source_total", "source=\"local_cache_hit\"", counters.PrefixHitTokens);
         text.Counter("vllm:generation_tokens_total", "Tokens that were generated.", counters.GeneratedTokens);
+        var steps = counters.StepTokens;
+        text.Histogram(
+            "vllm:iteration_tokens_total",
+            "Tokens of a step.",
+            StepTokenCounts.Bounds,
+            steps,
+            counters.ComputedTokens);
+        text.Counter(
+            "vllm:spec_decode_num_drafts_total",
+            "How often guessed tokens of a sequence were checked.",
+            counters.Drafts);
         text.Counter(
             "vllm:spec_decode_num_draft_tokens_total",
             "Tokens that were guessed ahead.",

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Numerics;
 using System.Text;
 
 namespace TorchKv.Server.Metrics;
@@ -52,18 +53,36 @@ internal readonly struct PrometheusText(IBufferWriter<byte> output, string label
 
     public void Histogram(string name, string help, Histogram histogram)
     {
+        Span<long> counts = stackalloc long[histogram.Bounds.Count + 1];
+        for (var i = 0; i < counts.Length; i++)
+        {
+            counts[i] = histogram.CountOf(i);
+        }
+
+        Histogram(name, help, histogram.Bounds, counts, histogram.Sum);
+    }
+
+    /// <summary>A histogram from the counts of its buckets.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="help">What it is.</param>
+    /// <param name="bounds">Upper bounds of the buckets, ascending.</param>
+    /// <param name="counts">Values in each bucket alone; one more than bounds.</param>
+    /// <param name="sum">The sum of all values.</param>
+    public void Histogram<T>(string name, string help, IReadOnlyList<T> bounds, ReadOnlySpan<long> counts, double sum)
+        where T : INumber<T>
+    {
         Family(name, "histogram", help);
         var total = 0L;
         var comma = labels.Length > 0 ? "," : "";
-        for (var i = 0; i <= histogram.Bounds.Count; i++)
+        for (var i = 0; i <= bounds.Count; i++)
         {
-            total += histogram.CountOf(i);
-            var bound = i == histogram.Bounds.Count ? "+Inf" : Bound(histogram.Bounds[i]);
+            total += counts[i];
+            var bound = i == bounds.Count ? "+Inf" : Bound(double.CreateChecked(bounds[i]));
             var le = $"{comma}le=\"{bound}\"";
             Write(string.Create(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{le}}} {total}\n"));
         }
 
-        Sample(name + "_sum", "", histogram.Sum);
+        Sample(name + "_sum", "", sum);
         Sample(name + "_count", "", total);
     }
 

@@ -74,7 +74,10 @@ internal sealed partial class ModelHost : BackgroundService
         await Task.Yield();
         try
         {
-            var model = await Task.Run(() => _load(stoppingToken), stoppingToken).ConfigureAwait(false);
+            // A load that does not end by itself does not keep the server from stopping.
+            var model = await Task.Run(() => _load(stoppingToken), stoppingToken)
+                .WaitAsync(stoppingToken)
+                .ConfigureAwait(false);
             await WarmAsync(model, stoppingToken).ConfigureAwait(false);
             _loaded.TrySetResult(model);
             if (_state == ServerState.Loading)
@@ -92,7 +95,7 @@ internal sealed partial class ModelHost : BackgroundService
         {
             _state = ServerState.Failed;
             _loaded.TrySetException(e);
-            LogFailed(_logger, e);
+            LogFailed(_logger, e.Message, e);
             _lifetime.StopApplication();
         }
     }
@@ -116,6 +119,6 @@ internal sealed partial class ModelHost : BackgroundService
         "The model {Model} is ready: context {ContextLength} tokens, chat template {ChatTemplate}.")]
     private static partial void LogReady(ILogger logger, string model, int contextLength, string chatTemplate);
 
-    [LoggerMessage(LogLevel.Critical, "The model could not be loaded.")]
-    private static partial void LogFailed(ILogger logger, Exception error);
+    [LoggerMessage(LogLevel.Critical, "The model could not be loaded: {Reason}")]
+    private static partial void LogFailed(ILogger logger, string reason, Exception error);
 }

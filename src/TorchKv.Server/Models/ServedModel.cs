@@ -14,6 +14,9 @@ public sealed record ServedModel(string Id, IGenerator Generator, Gpt2Tokenizer 
     /// <summary>When it was loaded.</summary>
     public DateTimeOffset CreatedAt { get; init; } = DateTimeOffset.UtcNow;
 
+    /// <summary>How tokens of every request are drafted ahead; null: they are not.</summary>
+    public SpeculationOptions? Speculation { get; init; }
+
     /// <summary>
     /// Bytes of the vocabulary's longest token: no text of more bytes than this times the context fits.
     /// </summary>

@@ -24,7 +24,7 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
         EosTokenIds = [tokenizer.EndOfTextId!.Value],
     };
 
-    public GeneratorLoad Load => new(0, Active, 100 - Active, 100);
+    public GeneratorLoad Load => new(0, Active, 100 - Active, 100, 16);
 
     /// <summary>
     /// The text of every answer; it ends with stop where <see cref="EndsByItself"/>, else it repeats until max_tokens.

@@ -67,11 +67,12 @@ internal sealed class RunningServer : IAsyncDisposable
     public static async Task<RunningServer> StartLoadingAsync(
         Func<CancellationToken, Task<ServedModel>> load,
         Action<TorchKvServerOptions>? configure = null,
-        Action<WebApplicationBuilder>? build = null)
+        Action<WebApplicationBuilder>? build = null,
+        string[]? arguments = null)
     {
         var options = new TorchKvServerOptions { Port = 0 };
         configure?.Invoke(options);
-        var app = TorchKvServer.Build(options, load, configure: builder =>
+        var app = TorchKvServer.Build(options, load, arguments, builder =>
         {
             builder.Logging.ClearProviders();
             build?.Invoke(builder);
