@@ -36,7 +36,13 @@ internal static class BenchProgram
 
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+
+                // Signals are the commands' own: the default here would end a server that still has streams.
+                ProcessTerminationTimeout = null,
+            });
         }
         catch (Exception error) when (
             error is TorchKvException or IOException or InvalidDataException or UnauthorizedAccessException)

@@ -73,6 +73,12 @@ internal sealed class LineProcess : IDisposable
                 $"A worker ended instead of answering '{line}': {LastError}");
     }
 
+    /// <summary>Waits for the process to end by itself, and returns its exit code.</summary>
+    /// <exception cref="InvalidDataException">It has not ended in time.</exception>
+    public int WaitForExit(TimeSpan limit) => _process.WaitForExit(limit)
+        ? _process.ExitCode
+        : throw new InvalidDataException($"A worker did not end within {limit}.");
+
     /// <summary>Ends the process.</summary>
     public void Dispose()
     {

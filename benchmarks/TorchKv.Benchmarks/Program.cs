@@ -1,3 +1,4 @@
+using TorchKv.Benchmarks.Http;
 using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Benchmarks.Port;
@@ -5,8 +6,10 @@ using TorchKv.Benchmarks.Serving;
 
 return await BenchProgram.RunAsync(
     args,
-    "Benchmarks of the engine, of the CPU runner's kernels and of the port; './run.sh bench' runs them.",
+    "Benchmarks of the engine, of the server, of the CPU runner's kernels and of the port; './run.sh bench' runs them.",
     new EngineCommand(),
+    new ServerCommand(),
+    new ServerWorkerCommand(),
     new RunnerCommand(),
     new KernelsCommand(),
     new CoresCommand(),

@@ -66,6 +66,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
             runner.BlockSize,
             runner.BlockCount,
             _loop.Scheduling.MaxRunningSequences,
+            tokenizer,
             withoutTokenizer: tokenizer is null ? WithoutTokenizer : null,
             hasDraftModel: draft is not null);
     }
@@ -113,6 +114,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// <exception cref="ContextLengthException">The prompt leaves no room for a token.</exception>
     /// <exception cref="PoolCapacityException">The request could need more blocks than there are.</exception>
     /// <exception cref="QueueFullException">Too many requests wait.</exception>
+    /// <exception cref="ConstraintException">The constraint is wrong, is not supported, or exceeds a limit.</exception>
     public IAsyncEnumerable<GeneratedPiece> GenerateAsync(
         string prompt,
         GenerationOptions? options = null,

@@ -33,6 +33,7 @@ public sealed class Generation : IAsyncEnumerable<GeneratedPiece>
     /// <summary>Reads the pieces as they come.</summary>
     /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
     /// <exception cref="DeadlineExceededException">The deadline passed.</exception>
+    /// <exception cref="ConstraintException">The constraint cannot be prepared, or failed on the way.</exception>
     /// <exception cref="RequestFailedException">The request's computation failed.</exception>
     /// <exception cref="EngineClosedException">The engine was disposed.</exception>
     public IAsyncEnumerator<GeneratedPiece> GetAsyncEnumerator(CancellationToken cancellationToken = default)

@@ -7,7 +7,9 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Cli.Tests;
 
-/// <summary>Random command lines, over every option that there is, end in an exit code and in whole sentences.</summary>
+/// <summary>
+/// Random command lines, over every option that there is, end in an exit code and in whole sentences.
+/// </summary>
 public sealed class CommandLineFuzzTests
 {
     private static readonly string s_model = RepositoryFiles.Fixture("reports", "c-base");
@@ -16,8 +18,8 @@ public sealed class CommandLineFuzzTests
     [
         "", " ", "0", "1", "2", "3", "7", "-1", "-0", "1,2", "2,1", "1,2,3", "0.5", "1e-9", "1e400", "NaN", "-inf",
         "2147483648", "99999999999999999999", "none", "cpu", "torch", "cuda:99", "float32", "int4", "float16", "true",
-        "never", "paged", "static", "sliding-window", "first-come", "a\u2028b", "\ud83d\ude00", "--", "-", "@file", "%s",
-        "1_000", "0x10", "1GB", "4KB", "\u0661", "text",
+        "never", "paged", "static", "sliding-window", "first-come", "a\u2028b", "\ud83d\ude00", "--", "-", "@file",
+        "%s", "1_000", "0x10", "1GB", "4KB", "\u0661", "text",
     ];
 
     [Theory]
@@ -52,7 +54,10 @@ public sealed class CommandLineFuzzTests
     [Fact]
     public async Task EveryOptionTakesOrRefusesWhatIsOutOfItsRange()
     {
-        string[] values = ["", " ", "-1", "0", "NaN", "1e400", "99999999999999999999", "-99999999999999999999", "nowhere/x"];
+        string[] values =
+        [
+            "", " ", "-1", "0", "NaN", "1e400", "99999999999999999999", "-99999999999999999999", "nowhere/x",
+        ];
         var console = new CliConsole(TextWriter.Null, TextWriter.Null, () => Stream.Null);
         var codes = new int[3];
         foreach (var command in CliApplication.CreateRoot(console, null).Subcommands)

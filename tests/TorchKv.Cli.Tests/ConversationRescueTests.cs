@@ -32,7 +32,8 @@ public sealed class ConversationRescueTests
         Assert.Equal(ExitCodes.Failed, code);
         var line = Assert.Single(error.ToString().TrimEnd().Split('\n'));
         const string Before = "The conversation is saved in ";
-        var rescue = line[(line.IndexOf(Before, StringComparison.Ordinal) + Before.Length)..line.LastIndexOf(" instead")];
+        var start = line.IndexOf(Before, StringComparison.Ordinal) + Before.Length;
+        var rescue = line[start..line.LastIndexOf(" instead", StringComparison.Ordinal)];
         try
         {
             Assert.Contains("* main  2 turns", (await WithInput("/branches\n", Chat(rescue))).Out);

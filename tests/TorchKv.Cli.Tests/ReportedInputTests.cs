@@ -122,7 +122,9 @@ public sealed class ReportedInputTests
             var scores = JsonDocument.Parse(answer).RootElement.GetProperty("prompt_logprobs");
             Assert.Equal(JsonValueKind.Null, scores[0].ValueKind);
             Assert.Equal(ids[1..], scores.EnumerateArray().Skip(1).Select(score => score.GetProperty("id").GetInt32()));
-            Assert.All(scores.EnumerateArray().Skip(1), score => Assert.Equal(2, score.GetProperty("top").GetArrayLength()));
+            Assert.All(
+                scores.EnumerateArray().Skip(1),
+                score => Assert.Equal(2, score.GetProperty("top").GetArrayLength()));
         }
 
         static string? Scores(string answer) => answer.Length == 0

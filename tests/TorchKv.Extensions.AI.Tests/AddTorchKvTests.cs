@@ -27,6 +27,19 @@ public sealed class AddTorchKvTests
     }
 
     [Fact]
+    public async Task ATokenizerThatCannotBeUsedIsNamedWhereMessagesAreToBeRead()
+    {
+        var folder = RepositoryFiles.Fixture("reports", "c-wp");
+        await using var provider = new ServiceCollection().AddTorchKv(folder).BuildServiceProvider();
+        var problem = provider.GetRequiredService<Engine>().TokenizerProblem;
+        Assert.NotNull(problem);
+        Assert.Contains(
+            problem, Assert.Throws<RequestException>(provider.GetRequiredService<IChatClient>).Message);
+        Assert.Contains(
+            problem, Assert.Throws<RequestException>(provider.GetRequiredService<Gpt2Tokenizer>).Message);
+    }
+
+    [Fact]
     public async Task KeyedModelsAreApart()
     {
         await using var provider = new ServiceCollection()

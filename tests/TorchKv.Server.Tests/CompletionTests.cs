@@ -185,6 +185,44 @@ public sealed class CompletionTests(Storyteller storyteller)
             stopped["choices"]![0]!["token_ids"]!.AsArray().Select(id => (int)id!).Where(id => id != ids[4]));
     }
 
+    [Theory]
+    [InlineData(""" "stop":["☃"," time"] """, "\" time\"", "")]
+    [InlineData(""" "stop":["☃"," time"],"include_stop_str_in_output":true """, "\" time\"", " time")]
+    [InlineData(""" "stop_token_ids":[ID] """, "ID", "")]
+    [InlineData(""" "stop_token_ids":[ID],"include_stop_str_in_output":true """, "ID", " time")]
+    public async Task TheStopThatEndedAnAnswerIsItsStopReason(string fields, string reason, string end)
+    {
+        var id = storyteller.Engine.Tokenizer!.Encode(" time").Single();
+        var body = """{"model":"storyteller","prompt":"Once upon","max_tokens":8,"temperature":0"""
+            + $$""","logit_bias":{"{{id}}":50},{{fields.Replace("ID", $"{id}", StringComparison.Ordinal)}}""";
+        var choice = (await storyteller.Server.AskAsync(Path, body + "}"))["choices"]![0]!;
+        Assert.Equal(("stop", end), ((string?)choice["finish_reason"], (string?)choice["text"]));
+        Assert.Equal(
+            reason.Replace("ID", $"{id}", StringComparison.Ordinal), choice["stop_reason"]!.ToJsonString());
+        var stream = await storyteller.Server.StreamAsync(Path, body + ""","stream":true}""");
+        var last = stream.Events[^1]["choices"]![0]!;
+        Assert.Equal(choice["stop_reason"]!.ToJsonString(), last["stop_reason"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task TheTokenThatEndsAnAnswerCountsStreamedOrNot()
+    {
+        var eos = storyteller.Engine.Model.EosTokenIds.Single();
+        foreach (var (least, end) in new[] { (0, ""), (3, ""), (3, $$""","ignore_eos":true,"stop_token_ids":[{{eos}}]""") })
+        {
+            var body = """{"model":"storyteller","prompt":"Once","max_tokens":8,"temperature":0"""
+                + $$""","logit_bias":{"{{eos}}":100},"min_tokens":{{least}}{{end}}""";
+            var whole = await storyteller.Server.AskAsync(Path, body + "}");
+            var stream = await storyteller.Server.StreamAsync(
+                Path, body + ""","stream":true,"stream_options":{"include_usage":true}}""");
+            Assert.Equal("stop", (string?)whole["choices"]![0]!["finish_reason"]);
+            Assert.Equal(end.Length == 0, whole["choices"]![0]!["stop_reason"] is null);
+            Assert.Equal(least + 1, (int)whole["usage"]!["completion_tokens"]!);
+            Assert.Equal(least + 1, (int)stream.Usage!["completion_tokens"]!);
+            Assert.Equal((int)whole["usage"]!["total_tokens"]!, (int)stream.Usage!["total_tokens"]!);
+        }
+    }
+
     [Fact]
     public async Task TheContextsEndIsALengthAndNothingIsShiftedOut()
     {

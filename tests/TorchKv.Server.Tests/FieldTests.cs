@@ -66,19 +66,27 @@ public sealed class FieldTests(Storyteller storyteller)
     [InlineData("use_beam_search", "true")]
     [InlineData("prompt_logprobs", "1")]
     [InlineData("echo", "true")]
-    [InlineData("frequency_penalty", "0.5")]
-    [InlineData("presence_penalty", "0.5")]
-    [InlineData("logit_bias", "{\"5\":1}")]
     [InlineData("min_tokens", "3")]
-    [InlineData("include_stop_str_in_output", "true")]
-    [InlineData("allowed_token_ids", "[1,2]")]
-    [InlineData("bad_words", "[\"cat\"]")]
     [InlineData("top_logprobs", "3")]
     public async Task AFieldThatCannotBeHonouredIsRefusedByName(string field, string value)
     {
         var error = await storyteller.Server.RefusedAsync(Chats, Body(field, value), 400);
         Assert.Equal(field, (string?)error["param"]);
         Assert.Equal("invalid_request_error", (string?)error["type"]);
+    }
+
+    [Theory]
+    [InlineData("frequency_penalty", "0.5")]
+    [InlineData("presence_penalty", "0.5")]
+    [InlineData("logit_bias", "{\"5\":1}")]
+    [InlineData("min_tokens", "1")]
+    [InlineData("include_stop_str_in_output", "true")]
+    [InlineData("allowed_token_ids", "[1,2]")]
+    [InlineData("bad_words", "[\"cat\"]")]
+    public async Task AFieldThatTheEngineServesIsHonoured(string field, string value)
+    {
+        var answer = await storyteller.Server.AskAsync(Chats, Body(field, value));
+        Assert.Equal(1, (int)answer["usage"]!["completion_tokens"]!);
     }
 
     [Fact]
@@ -117,7 +125,9 @@ public sealed class FieldTests(Storyteller storyteller)
         await server.AskAsync("/v1/completions", """
             {"model":"fake","prompt":"x","max_tokens":7,"temperature":0.5,"top_p":0.25,"top_k":-1,"min_p":0.125,"n":2,
              "seed":-1,"repetition_penalty":1.5,"stop":["a","b"],"priority":-3,"cache_salt":"salt","logprobs":4,
-             "ignore_eos":true,"stop_token_ids":[9]}
+             "ignore_eos":true,"stop_token_ids":[9],"include_stop_str_in_output":true,"min_tokens":3,
+             "frequency_penalty":0.25,"presence_penalty":-0.5,"logit_bias":{"5":-100,"6":2.5},
+             "allowed_token_ids":[5,6,7],"bad_words":["cat"]}
             """);
         var options = fake.LastOptions!;
         Assert.Equal(
@@ -127,7 +137,13 @@ public sealed class FieldTests(Storyteller storyteller)
         Assert.Equal(1.5f, options.RepetitionPenalty);
         Assert.Equal(["a", "b"], options.Stop);
         Assert.Equal((-3, "salt", 4), (options.Priority, options.CacheSalt, options.LogProbs));
-        Assert.Equal([9], options.EosTokenIds);
+        Assert.Equal([], options.EosTokenIds!);
+        Assert.Equal([9], options.StopTokenIds);
+        Assert.Equal((true, 3), (options.IncludeStopText, options.MinNewTokens));
+        Assert.Equal((0.25f, -0.5f), (options.FrequencyPenalty, options.PresencePenalty));
+        Assert.Equal(new Dictionary<int, float> { [5] = -100, [6] = 2.5f }, options.LogitBias);
+        Assert.Equal([5, 6, 7], options.AllowedTokenIds);
+        Assert.Equal(["cat"], options.BadWords);
         Assert.Equal(TimeSpan.FromSeconds(77), options.Deadline);
     }
 

@@ -181,4 +181,17 @@ public class SchedulerSimulationTests
         File.WriteAllText(path, "{\"arrival\":2,\"prompt_tokens\":3,\"new_tokens\":4}\n{\"arrival\":1,\"prompt_tokens\":5,\"new_tokens\":6}");
         Assert.Equal([5, 3], SimulatedWorkload.Read(path).Select(request => request.PromptTokens));
     }
+
+    [Fact]
+    public void ALineOfATraceEndsAtALineFeedAlone()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(
+            folder["trace.jsonl"],
+            "\ufeff{\"arrival\":1,\r\"prompt_tokens\":3,\"new_tokens\":4,"
+            + "\"prefix\":\"a\u2028b\",\"prefix_tokens\":1}\r\n\r\n");
+        Assert.Equal([3], SimulatedWorkload.Read(folder["trace.jsonl"]).Select(request => request.PromptTokens));
+        Assert.Contains(
+            "'' is no name of a file", Assert.Throws<RequestException>(() => SimulatedWorkload.Read("")).Message);
+    }
 }

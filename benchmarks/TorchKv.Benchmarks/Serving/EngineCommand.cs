@@ -1,8 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
@@ -21,12 +18,6 @@ namespace TorchKv.Benchmarks.Serving;
 internal sealed class EngineCommand : Command
 {
     private static readonly string[] s_parts = ["prefix", "batch", "chunking", "scheduling", "speculation", "soak"];
-
-    private static readonly JsonSerializerOptions s_indented = new()
-    {
-        WriteIndented = true,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
 
     private readonly Option<bool> _quick = BenchOption.Quick();
     private readonly Option<string?> _json = BenchOption.Json();
@@ -58,17 +49,10 @@ internal sealed class EngineCommand : Command
         var given = parsed.GetValue(_model);
         var model = given ?? FormulaModels.Gpt2();
         var figures = await MeasureAsync(parsed, model, TextModel(parsed, given));
-        var width = figures.Count == 0 ? 0 : figures.Max(f => f.What.Length);
-        foreach (var figure in figures)
-        {
-            Console.WriteLine(
-                $"{figure.What.PadRight(width)} {figure.Shown,8}  {figure.Wanted,-8} "
-                    + $"{(figure.IsMet ? "  " : "✗ ")}{figure.Detail}");
-        }
-
+        FigureTable.Write(Console.Out, figures);
         if (parsed.GetValue(_json) is { } json)
         {
-            AtomicFile.WriteText(json, Json(figures, model, parsed.GetValue(_threads)) + "\n");
+            AtomicFile.WriteText(json, FigureTable.Json(figures, model, parsed.GetValue(_threads)) + "\n");
         }
 
         if (parsed.GetValue(_plot) is { } plot)
@@ -152,24 +136,6 @@ internal sealed class EngineCommand : Command
     }
 
     private static string Default(string name) => RepositoryFolder.At("weights", name);
-
-    private static string Json(List<Figure> figures, string model, int threads)
-    {
-        var rows = new JsonArray([.. figures.Select(f => (JsonNode)new JsonObject
-        {
-            ["what"] = f.What,
-            ["value"] = f.Value,
-            ["wanted"] = f.Wanted,
-            ["met"] = f.IsMet,
-            ["detail"] = f.Detail,
-        })]);
-        return new JsonObject
-        {
-            ["model"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(model)),
-            ["threads"] = threads,
-            ["figures"] = rows,
-        }.ToJsonString(s_indented);
-    }
 
     private static Task<Figure[]> Scheduling()
     {

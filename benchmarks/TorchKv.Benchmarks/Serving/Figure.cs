@@ -24,5 +24,5 @@ internal sealed record Figure(string What, double Value, string Wanted, string D
             Math.Abs(Value) >= 100 ? "0" : Math.Abs(Value) >= 10 ? "0.0" : Math.Abs(Value) >= 1 ? "0.00" : "0.000",
             CultureInfo.InvariantCulture);
 
-    public bool IsMet => Wanted == "" || Margin >= 1;
+    public bool IsMet => Wanted == "" || (MoreIsBetter ? Value >= Limit : Value <= Limit);
 }

@@ -13,14 +13,14 @@ internal sealed class ChatCommands(
     CliConsole console, Engine engine, Conversation conversation, ChatOutput output, ChatCounters counters)
 {
     private const string Help = """
-        /cache           what the cache holds, and what the turns have cost
-        /rewind [N]      takes back the last turn, or the last N
-        /fork NAME       goes on in a copy; the other branch stays as it is
-        /switch NAME     goes to another branch; /branches lists them
-        /save FILE       writes every branch, and this one's keys and values to FILE.kv
+        /cache           shows what the cache holds, and how much the turns reused
+        /rewind [N]      removes the last turn, or the last N
+        /fork NAME       copies this branch, and continues the copy
+        /switch NAME     continues another branch; /branches lists them
+        /save FILE       writes every branch, and this branch's keys and values to FILE.kv
         /load FILE       reads what /save wrote; the model must be the same
-        /new             begins again
-        /exit            ends (so does the end of the input)
+        /new             removes all turns of this branch
+        /exit            ends the chat (so does the end of the input)
         """;
 
     /// <summary>Carries out a command. A command that is refused leaves the conversation as it was.</summary>

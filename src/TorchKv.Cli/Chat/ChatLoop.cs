@@ -63,7 +63,7 @@ internal sealed class ChatLoop : IAsyncDisposable
 
     private async Task ReadAsync(CancellationToken cancellationToken)
     {
-        _output.Note("a line goes on with the text; /help lists commands, /exit ends");
+        _output.Note("each line is added to the text; /help lists commands, /exit ends");
         var input = _console.OpenInput();
         while (await ReadLineAsync(input, cancellationToken).ConfigureAwait(false) is { } line
             && line.Trim() is not ("/exit" or "/quit"))
@@ -138,6 +138,7 @@ internal sealed class ChatLoop : IAsyncDisposable
         var (ids, text, start) = (new List<int>(), new StringBuilder(), Stopwatch.GetTimestamp());
         TimeSpan? first = null;
         FinishReason? reason = null;
+        StopReason? stop = null;
         Usage usage = default;
         await foreach (var piece in pieces.ConfigureAwait(false))
         {
@@ -145,10 +146,11 @@ internal sealed class ChatLoop : IAsyncDisposable
             ids.AddRange(piece.TokenIds);
             text.Append(piece.Text);
             reason = piece.FinishReason ?? reason;
+            stop = piece.StopReason ?? stop;
             usage = piece.Usage ?? usage;
             _output.Add(piece.Text);
         }
 
-        return new ChatTurn(text.ToString(), ids, reason, usage, first);
+        return new ChatTurn(text.ToString(), ids, reason, stop, usage, first);
     }
 }

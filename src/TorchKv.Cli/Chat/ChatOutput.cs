@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Text;
@@ -54,7 +55,9 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
     /// <summary>Reports that a command was done, with the branch that the conversation is at now.</summary>
     /// <param name="command">Its name.</param>
     /// <param name="conversation">The conversation.</param>
-    /// <param name="showsText">Whether the branch's text is shown, so that the reader knows where it goes on.</param>
+    /// <param name="showsText">
+    /// Whether the branch's text is shown, so that the reader knows what the next line continues.
+    /// </param>
     public void Obeyed(string command, Conversation conversation, bool showsText)
     {
         var ids = conversation.Current.Session.TokenIds;
@@ -140,6 +143,7 @@ internal sealed class ChatOutput(CliConsole console, Gpt2Tokenizer tokenizer, bo
 
         writer.WriteEndArray();
         writer.WriteString("finish_reason", turn.FinishReason is FinishReason.Stop ? "stop" : "length");
+        StopReasonJson.Write(writer, turn.StopReason);
         writer.WriteStartObject("usage");
         writer.WriteNumber("prompt_tokens", turn.Usage.PromptTokens);
         writer.WriteNumber("completion_tokens", turn.Usage.CompletionTokens);

@@ -53,7 +53,7 @@ internal static class ConversationFile
 
     /// <summary>Reads a file that <see cref="Save"/> wrote.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="model">The identity of the model that is to go on with it.</param>
+    /// <param name="model">The identity of the model that continues it.</param>
     /// <param name="vocabulary">The model's.</param>
     /// <param name="context">The model's.</param>
     /// <exception cref="TorchKvException">

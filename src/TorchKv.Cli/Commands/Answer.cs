@@ -8,6 +8,9 @@ internal sealed class Answer
 {
     private readonly StringBuilder _text = new();
 
+    /// <param name="echo">The prompt's text, where the answer begins with it.</param>
+    public Answer(string echo = "") => _text.Append(echo);
+
     public List<int> Ids { get; } = [];
 
     public string Text => _text.ToString();
@@ -21,6 +24,9 @@ internal sealed class Answer
 
     public FinishReason? FinishReason { get; private set; }
 
+    /// <summary>The stop that ended it.</summary>
+    public StopReason? StopReason { get; private set; }
+
     /// <summary>A beam's score.</summary>
     public float? Score { get; private set; }
 
@@ -31,6 +37,7 @@ internal sealed class Answer
         LogProbs.AddRange(piece.LogProbs.Take(piece.TokenIds.Count));
         PromptLogProbs = piece.PromptLogProbs ?? PromptLogProbs;
         FinishReason = piece.FinishReason ?? FinishReason;
+        StopReason = piece.StopReason ?? StopReason;
         Score = piece.Score ?? Score;
     }
 }

@@ -19,14 +19,17 @@ internal sealed class ChatCommand : CliCommand
     private readonly ModelOptions _model = new();
     private readonly PoolOptions _pool = new();
     private readonly Option<string?> _session = Values.OutputFile(
-        "--session", "FILE", "goes on from a saved conversation, and saves it at the end");
+        "--session", "FILE", "continues a saved conversation, and saves it at the end");
+    private readonly Option<bool> _dropStop = Values.Flag(
+        "--drop-stop-text",
+        "after a stop text continues from the text that was shown, not from all that was generated");
     private readonly Option<bool> _json = Values.Flag("--json", "a line of JSON for each line of input");
 
     public ChatCommand(CliConsole console)
         : base(console, CommandName, "A story or conversation turn by turn; a turn costs its new tokens only.")
     {
         AddGroup("Conversation", _session);
-        AddGroup("Length", [.. _generation.Length]);
+        AddGroup("Length", [.. _generation.Length, _dropStop]);
         AddGroup("Sampling (none of these: the best token always)", [.. _generation.Sampling]);
         AddGroup("Cache", [.. _pool.All]);
         AddGroup("Model", [.. _model.All]);
@@ -46,13 +49,14 @@ internal sealed class ChatCommand : CliCommand
         + "the text that they have in common.",
         "With --session the conversation is saved when chat ends, also where it is interrupted. Keys and values are "
         + "saved in FILE.kv; where that file is damaged or missing, they are computed again.",
-        "With --json a turn is answered by {\"text\", \"ids\", \"finish_reason\", \"usage\"}, a command by "
+        "With --json a turn is answered by {\"text\", \"ids\", \"finish_reason\", \"usage\"} and, where a stop ended "
+        + "it, \"stop_reason\", a command by "
         + "{\"command\", …}, and a line that is refused by {\"error\"}.",
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var options = _generation.Read(parsed);
+        var options = _generation.Read(parsed) with { SessionKeepsStopText = !parsed.GetValue(_dropStop) };
         var request = _model.Read(parsed) with { Pool = _pool.Read(parsed) };
         var session = parsed.GetValue(_session);
         if (session is not null)

@@ -30,6 +30,9 @@ internal sealed class EngineOptionSet
         "each new token's log-probability and the N best ones', with --json");
     private readonly Option<bool> _promptLogProbs = Values.Flag(
         "--prompt-logprobs", "each prompt token's log-probability, null for the first, with --json");
+    private readonly Option<bool> _score = Values.Flag(
+        "--score", "the prompt's log-probabilities and no new token, with --json");
+    private readonly Option<bool> _echo = Values.Flag("--echo", "the text of the prompt before each answer");
     private readonly Option<int?> _priority = Values.Integer(
         "--priority", "N", int.MinValue, int.MaxValue, "among requests the lower number runs first (0)");
     private readonly Option<float?> _deadline = Values.Real(
@@ -48,9 +51,12 @@ internal sealed class EngineOptionSet
 
     public IReadOnlyList<Option> Beams => [_numBeams, _lengthPenalty, _earlyStopping, _numReturn];
 
-    public IReadOnlyList<Option> Samples => [_samples, _logProbs, _promptLogProbs];
+    public IReadOnlyList<Option> Samples => [_samples, _logProbs, _promptLogProbs, _score, _echo];
 
     public IReadOnlyList<Option> Scheduling => [_priority, _deadline, _lookup];
+
+    /// <summary>Whether answers begin with the prompt's text.</summary>
+    public bool Echoes(ParseResult parsed) => parsed.GetValue(_echo);
 
     /// <summary>The name of the first of these options on the command line; null where there is none.</summary>
     public string? Given(ParseResult parsed) => ((Option[])[.. Beams, .. Samples, .. Scheduling])
@@ -60,19 +66,27 @@ internal sealed class EngineOptionSet
     /// <exception cref="UsageException">Options contradict each other.</exception>
     public GenerationOptions Read(ParseResult parsed, GenerationOptions options, bool isJson)
     {
+        var scores = parsed.GetValue(_score);
         Option? jsonOnly = parsed.GetValue(_logProbs) is not null ? _logProbs
             : parsed.GetValue(_promptLogProbs) ? _promptLogProbs
+            : scores ? _score
             : null;
         if (jsonOnly is not null && !isJson)
         {
             throw new UsageException($"{jsonOnly.Name} goes with --json.");
         }
 
+        if (scores && options.MinNewTokens > 0)
+        {
+            throw new UsageException("--score generates nothing; leave out --min-new-tokens.");
+        }
+
         options = options with
         {
             Samples = parsed.GetValue(_samples) ?? 1,
             LogProbs = parsed.GetValue(_logProbs),
-            PromptLogProbs = parsed.GetValue(_promptLogProbs),
+            PromptLogProbs = scores || parsed.GetValue(_promptLogProbs),
+            MaxNewTokens = scores ? 0 : options.MaxNewTokens,
             Priority = parsed.GetValue(_priority) ?? 0,
             Deadline = parsed.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             Beams = ReadBeams(parsed),
@@ -140,6 +154,18 @@ internal sealed class EngineOptionSet
         if (options.Stop.Count > 0)
         {
             throw new UsageException("--stop is not served with --num-beams; --eos-token-id is.");
+        }
+
+        if (options.MaxNewTokens == 0)
+        {
+            throw new UsageException("--score is not served with --num-beams.");
+        }
+
+        if (options.StopTokenIds.Count > 0 || options.IncludeStopText)
+        {
+            throw new UsageException(
+                $"{(options.IncludeStopText ? "--include-stop" : "--stop-ids")} is not served with --num-beams; "
+                + "--eos-token-id is.");
         }
 
         Option? stray = options.Samples > 1 ? _samples

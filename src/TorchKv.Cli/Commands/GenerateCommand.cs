@@ -67,7 +67,14 @@ internal sealed class GenerateCommand : CliCommand
             parsed, cache is null ? null : $"--cache {cache.Kind}") with
         { Pool = _pool.Read(parsed) };
         var (prompts, isBatch) = ReadPrompts(parsed);
-        var work = new Work(prompts, isBatch, options, json, parsed.GetValue(_showBlocks), Stopwatch.GetTimestamp());
+        var work = new Work(
+            prompts,
+            isBatch,
+            options,
+            json,
+            parsed.GetValue(_showBlocks),
+            _engine.Echoes(parsed),
+            Stopwatch.GetTimestamp());
         await (cache is null ? UseEngineAsync(request, work, cancellationToken) : UsePortAsync(
             request, cache, work, cancellationToken))
             .ConfigureAwait(false);
@@ -118,10 +125,19 @@ internal sealed class GenerateCommand : CliCommand
                 (prompt, i) => Prompts.Encode(
                     prompt, work.IsBatch ? $"prompt {i + 1}" : "the prompt", tokenizer, model, problem))
             .ToList();
-        return work.Options.Stop.Count == 0 || tokenizer is not null
+        if (tokenizer is not null)
+        {
+            return ids;
+        }
+
+        var needs = work.Options.Stop.Count > 0 ? "--stop compares texts"
+            : work.Options.BadWords.Count > 0 ? "--bad-words takes texts"
+            : work.Echoes ? "--echo shows texts"
+            : null;
+        return needs is null
             ? ids
             : throw new TorchKvException(
-                $"--stop compares texts, but {request.Directory} has no tokenizer (vocab.json and merges.txt).");
+                $"{needs}, but {request.Directory} has no tokenizer (vocab.json and merges.txt).");
     }
 
     private GenerationOutput Output(Work work, List<int[]> ids, Gpt2Tokenizer? tokenizer, string description) => new(
@@ -129,7 +145,7 @@ internal sealed class GenerateCommand : CliCommand
         tokenizer,
         description,
         ids,
-        new GenerationFormat(work.IsBatch, work.IsJson, work.ShowBlocks, work.Options),
+        new GenerationFormat(work.IsBatch, work.IsJson, work.ShowBlocks, work.Echoes, work.Options),
         Stopwatch.GetElapsedTime(work.Started));
 
     private (IReadOnlyList<Prompt> Prompts, bool IsBatch) ReadPrompts(ParseResult parsed)
@@ -178,5 +194,6 @@ internal sealed class GenerateCommand : CliCommand
         GenerationOptions Options,
         bool IsJson,
         bool ShowBlocks,
+        bool Echoes,
         long Started);
 }

@@ -25,6 +25,7 @@ internal static class GenerationJson
             WriteIds(writer, "ids", best.Ids);
             writer.WriteString("text", best.Text);
             writer.WriteString("finish_reason", Reason(best));
+            StopReasonJson.Write(writer, best.StopReason);
             writer.WriteStartObject("usage");
             writer.WriteNumber("prompt_tokens", prompt.Length);
             writer.WriteNumber("completion_tokens", isBeams ? best.Ids.Count : answers.Sum(answer => answer.Ids.Count));
@@ -99,6 +100,7 @@ internal static class GenerationJson
             else
             {
                 writer.WriteString("finish_reason", Reason(answer));
+                StopReasonJson.Write(writer, answer.StopReason);
                 if (format.Options.LogProbs is not null)
                 {
                     WriteLogProbs(writer, "logprobs", answer.LogProbs);

@@ -42,6 +42,8 @@ internal sealed class GenerationOptionSet
     private readonly Option<ulong?> _seed = Values.Seed(
         "--seed", "the sampler's seed: the same one gives the same text");
 
+    private readonly TokenOptionSet _tokens = new();
+
     public GenerationOptionSet() => _eos.Validators.Add(result =>
     {
         if (result.Tokens.Count > 0 && result.Tokens[^1].Value != "none")
@@ -59,10 +61,12 @@ internal sealed class GenerationOptionSet
         }
     });
 
-    public IReadOnlyList<Option> Length => [_maxNewTokens, _eos, _stop];
+    public IReadOnlyList<Option> Length => [_maxNewTokens, _eos, _stop, .. _tokens.Stops];
 
     public IReadOnlyList<Option> Sampling =>
-        [_greedy, _temperature, _topK, _topP, _minP, _typicalP, _repetitionPenalty, _noRepeat, _seed];
+    [
+        _greedy, _temperature, _topK, _topP, _minP, _typicalP, _repetitionPenalty, _noRepeat, .. _tokens.Choice, _seed,
+    ];
 
     /// <summary>Reads the options into the library's type.</summary>
     public GenerationOptions Read(ParseResult parsed, int defaultMaxNewTokens = 64)
@@ -99,7 +103,7 @@ internal sealed class GenerationOptionSet
                     $"--greedy takes the best token always; leave it out to sample with {Given(parsed)}."));
         }
 
-        return options;
+        return _tokens.Read(parsed, options);
     }
 
     private string Given(ParseResult parsed) => string.Join(

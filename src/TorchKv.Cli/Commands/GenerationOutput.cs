@@ -23,6 +23,7 @@ internal sealed class GenerationOutput
     private readonly Answer[][] _answers;
     private readonly long _start = Stopwatch.GetTimestamp();
     private WordWrap? _wrap;
+    private bool _hasBegun;
     private TimeSpan? _first;
 
     /// <param name="console">Where.</param>
@@ -42,7 +43,8 @@ internal sealed class GenerationOutput
         (_console, _tokenizer, _description) = (console, tokenizer, description);
         (_prompts, _format, _load) = (prompts, format, load);
         _answers = [.. prompts.Select(
-            _ => Enumerable.Range(0, format.AnswersPerPrompt).Select(_ => new Answer()).ToArray())];
+            prompt => Enumerable.Range(0, format.AnswersPerPrompt).Select(
+                _ => new Answer(format.Echoes && tokenizer is not null ? tokenizer.Decode(prompt) : "")).ToArray())];
     }
 
     public void Add(PromptPiece from)
@@ -115,7 +117,8 @@ internal sealed class GenerationOutput
         }
         else
         {
-            _console.Out.Write(piece.Text);
+            _console.Out.Write((_hasBegun ? "" : answer.Text) + piece.Text);
+            _hasBegun = true;
         }
 
         _console.Out.Flush();

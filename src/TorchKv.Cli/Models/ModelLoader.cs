@@ -92,8 +92,7 @@ internal static class ModelLoader
         // The drafts of a sequence take as many blocks as the sequence does.
         var pool = new PoolSize(model.Runner.BlockCount, null);
         using var checkpoint = Checkpoint.Open(directory);
-        return RunnerLoader.Load(
-            request with { Directory = directory, Pool = pool }, checkpoint, cancellationToken);
+        return RunnerLoader.Load(request with { Directory = directory, Pool = pool }, checkpoint, cancellationToken);
     }
 
     private static void ThrowIfNoFolder(string option, string directory)

@@ -27,6 +27,11 @@ internal static class PortGeneration
         Refuse("deadline", options.Deadline is not null, options.Deadline);
         Refuse("priority", options.Priority != 0, options.Priority);
         Refuse("cache_salt", options.CacheSalt is not null, options.CacheSalt);
+        Refuse("min_new_tokens", options.MinNewTokens > 0, options.MinNewTokens);
+        Refuse("stop_token_ids", options.StopTokenIds.Count > 0, $"{options.StopTokenIds.Count} ids");
+        Refuse("include_stop", options.IncludeStopText, "true");
+        Refuse("bad_words", options.BadWords.Count > 0, $"{options.BadWords.Count} texts");
+        Refuse("constraint", options.Constraint is not null, "set");
         Refuse("speculation", options.Speculation is not null, options.Speculation?.Source);
     }
 

@@ -135,8 +135,8 @@ public sealed class EngineChatClient : IChatClient
     private static UsageDetails UsageOf(Usage usage) => new()
     {
         InputTokenCount = usage.PromptTokens,
-        OutputTokenCount = usage.CompletionTokens,
-        TotalTokenCount = usage.PromptTokens + usage.CompletionTokens,
+        OutputTokenCount = usage.CompletionTokens + usage.EndTokens,
+        TotalTokenCount = usage.PromptTokens + usage.CompletionTokens + usage.EndTokens,
         CachedInputTokenCount = usage.CachedTokens,
     };
 }

@@ -62,6 +62,9 @@ internal sealed record RequestedOptions
 
     public bool? PromptLogProbs { get; init; }
 
+    /// <summary>Which texts may be generated; null: any.</summary>
+    public TokenConstraint? Constraint { get; init; }
+
     public int? Priority { get; init; }
 
     public string? CacheSalt { get; init; }
@@ -69,15 +72,12 @@ internal sealed record RequestedOptions
     /// <summary>The options of one prompt's generation.</summary>
     /// <param name="model">The model.</param>
     /// <param name="promptTokens">Tokens of the prompt.</param>
-    /// <exception cref="OptionException">
-    /// A field has a value that it cannot have, or that is not implemented.
-    /// </exception>
+    /// <exception cref="OptionException">A field has a value that it cannot have.</exception>
     /// <exception cref="ContextLengthException">
     /// Prompt and <see cref="MaxTokens"/> together do not fit the context.
     /// </exception>
     public GenerationOptions ToGenerationOptions(ModelShape model, int promptTokens)
     {
-        RefuseWhatTheEngineLacks();
         var given = Base ?? new GenerationOptions();
         var options = given with
         {
@@ -87,17 +87,50 @@ internal sealed record RequestedOptions
             TopK = given.TopK ?? (TopK == -1 ? 0 : TopK),
             MinP = given.MinP ?? MinP,
             RepetitionPenalty = given.RepetitionPenalty ?? RepetitionPenalty,
+            FrequencyPenalty = given.FrequencyPenalty ?? FrequencyPenalty,
+            PresencePenalty = given.PresencePenalty ?? PresencePenalty,
+            LogitBias = given.LogitBias ?? LogitBias,
+            AllowedTokenIds = given.AllowedTokenIds ?? AllowedTokenIds,
+            BadWords = [.. given.BadWords.Union(BadWords ?? [])],
+            MinNewTokens = given.MinNewTokens > 0 ? given.MinNewTokens : MinTokens ?? 0,
             Seed = given.Seed ?? (Seed is { } seed ? unchecked((ulong)seed) : null),
             Stop = [.. given.Stop.Union(Stop ?? [])],
-            EosTokenIds = EndIds(model, given),
+            StopTokenIds = [.. given.StopTokenIds.Union(StopTokenIds ?? [])],
+            IncludeStopText = IncludeStop ?? given.IncludeStopText,
+            EosTokenIds = IgnoreEos == true ? [] : given.EosTokenIds,
+            Constraint = given.Constraint ?? Constraint,
             Samples = Samples ?? given.Samples,
             LogProbs = given.LogProbs ?? LogProbs,
             PromptLogProbs = PromptLogProbs ?? given.PromptLogProbs,
             Priority = Priority ?? given.Priority,
             CacheSalt = given.CacheSalt ?? CacheSalt,
         };
+        CheckFields(options);
         options.Validate();
         return options;
+    }
+
+    /// <summary>Refuses what the engine would refuse under another name.</summary>
+    private void CheckFields(GenerationOptions options)
+    {
+        if (options.Constraint is not null)
+        {
+            const string Instead = " with a constraint, which says itself where the text may end";
+            if (IgnoreEos == true)
+            {
+                throw new OptionException("ignore_eos", "true", "false" + Instead);
+            }
+
+            if (MinTokens > 0)
+            {
+                throw Invalid("min_tokens", MinTokens.Value, "0" + Instead);
+            }
+        }
+
+        if (MinTokens is { } least && (least < 0 || least > options.MaxNewTokens))
+        {
+            throw Invalid("min_tokens", least, $"at least 0 and at most {MaxTokensField}, {options.MaxNewTokens}");
+        }
     }
 
     private int MaxNewTokens(ModelShape model, int promptTokens)
@@ -116,41 +149,6 @@ internal sealed record RequestedOptions
         return promptTokens + (long)most <= model.ContextLength
             ? most
             : throw new ContextLengthException(promptTokens, most, model.ContextLength);
-    }
-
-    /// <summary>Stop ids end a text as the model's own do; ignoring those leaves the stop ids.</summary>
-    private IReadOnlyList<int>? EndIds(ModelShape model, GenerationOptions given)
-    {
-        foreach (var id in StopTokenIds ?? [])
-        {
-            if ((uint)id >= (uint)model.VocabSize)
-            {
-                throw Invalid("stop_token_ids", id, $"ids from 0 to {model.VocabSize - 1}");
-            }
-        }
-
-        var own = IgnoreEos == true ? [] : given.EosTokenIds;
-        return StopTokenIds is { Count: > 0 } ? [.. own ?? model.EosTokenIds, .. StopTokenIds] : own;
-    }
-
-    /// <summary>Each line goes when the engine has the option, and the option is set above.</summary>
-    private void RefuseWhatTheEngineLacks()
-    {
-        Refuse("frequency_penalty", FrequencyPenalty is not (null or 0), "0");
-        Refuse("presence_penalty", PresencePenalty is not (null or 0), "0");
-        Refuse("min_tokens", MinTokens is not (null or 0), "0");
-        Refuse("include_stop_str_in_output", IncludeStop == true, "false");
-        Refuse("logit_bias", LogitBias is { Count: > 0 }, "empty");
-        Refuse("allowed_token_ids", AllowedTokenIds is not null, "unset");
-        Refuse("bad_words", BadWords is { Count: > 0 }, "empty");
-    }
-
-    private static void Refuse(string field, bool isSet, string only)
-    {
-        if (isSet)
-        {
-            throw new OptionException(field, "set", only + ": this engine does not have it");
-        }
     }
 
     private static OptionException Invalid(string field, IFormattable value, string limits)

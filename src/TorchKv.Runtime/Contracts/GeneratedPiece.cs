@@ -31,11 +31,17 @@ public sealed record GeneratedPiece
     /// <summary>Set on a row's last piece.</summary>
     public FinishReason? FinishReason { get; init; }
 
+    /// <summary>
+    /// On a row's last piece, the stop text or the stop token that ended it; null where an end-of-text id, the
+    /// constraint or a limit did.
+    /// </summary>
+    public StopReason? StopReason { get; init; }
+
     /// <summary>Set on a row's last piece. Each row counts the prompt, which they share.</summary>
     public Usage? Usage { get; init; }
 
     /// <summary>
-    /// On a row's last piece: time from submission until the request was first admitted; null where it is not measured.
+    /// On a row's last piece: time from submission until the request was first admitted; null where it ended before.
     /// </summary>
     public TimeSpan? QueueTime { get; init; }
 }

@@ -17,7 +17,13 @@ public sealed partial record GenerationOptions
         Check("logprobs", LogProbs, LogProbs is null or (>= 0 and <= MaxLogProbs), $"0 to {MaxLogProbs}");
         Check("deadline", Deadline?.TotalSeconds, Deadline is null || Deadline > TimeSpan.Zero, "above 0 seconds");
         ValidateStop();
+        ValidateTokenRules();
         Speculation?.Validate();
+        if (Constraint is not null)
+        {
+            ValidateConstraint();
+        }
+
         if (Beams is not null)
         {
             ValidateBeams(Beams);
@@ -64,6 +70,23 @@ public sealed partial record GenerationOptions
         }
     }
 
+    private void ValidateConstraint()
+    {
+        if (EosTokenIds is { Count: 0 })
+        {
+            throw new OptionException(
+                "eos_token_ids",
+                "an empty list (ignore_eos)",
+                "unset or at least one id with a constraint, which says itself where the text may end");
+        }
+
+        Check(
+            "min_new_tokens",
+            MinNewTokens,
+            MinNewTokens == 0,
+            "0 with a constraint, which says itself where the text may end");
+    }
+
     private void ValidateBeams(BeamSearchOptions beams)
     {
         if (Speculation is not null)
@@ -78,6 +101,18 @@ public sealed partial record GenerationOptions
         if (Stop.Count > 0)
         {
             throw new OptionException("stop", $"{Stop.Count} texts", "empty with beams");
+        }
+
+        if (StopTokenIds.Count > 0)
+        {
+            throw new OptionException(
+                "stop_token_ids", $"{StopTokenIds.Count} ids", "empty with beams; give them as eos_token_ids");
+        }
+
+        if (IncludeStopText)
+        {
+            throw new OptionException(
+                "include_stop_str_in_output", "true", "false with beams, which have no stop texts");
         }
 
         if (!IsGreedy)

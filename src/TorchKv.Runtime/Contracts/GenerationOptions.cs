@@ -109,12 +109,15 @@ public sealed partial record GenerationOptions
     /// </summary>
     public SpeculationOptions? Speculation { get; init; }
 
-    /// <summary>The same options with lists that the caller does not have.</summary>
-    internal GenerationOptions WithOwnLists() => this with
-    {
-        EosTokenIds = EosTokenIds is null ? null : [.. EosTokenIds],
-        Stop = Stop is null ? null! : [.. Stop],
-    };
+    /// <summary>
+    /// Which texts may be generated; the tokens that it does not allow are removed before any other option is looked
+    /// at. Null: any text.
+    /// </summary>
+    /// <remarks>
+    /// Needs a vocabulary. An end-of-text id may come exactly where the text may end; where no token may follow, the
+    /// text ends without one. Not together with an empty list of end-of-text ids.
+    /// </remarks>
+    public TokenConstraint? Constraint { get; init; }
 
     /// <summary>
     /// Whether the best token is taken: the temperature is 0, or no option that makes the choice random is set.

@@ -26,6 +26,7 @@ public interface IGenerator
     /// <exception cref="ContextLengthException">The prompt leaves no room for a token.</exception>
     /// <exception cref="PoolCapacityException">The request could need more blocks than there are.</exception>
     /// <exception cref="QueueFullException">Too many requests wait.</exception>
+    /// <exception cref="ConstraintException">The constraint is wrong, is not supported, or exceeds a limit.</exception>
     IAsyncEnumerable<GeneratedPiece> GenerateAsync(
         IReadOnlyList<int> promptIds,
         GenerationOptions? options = null,

@@ -2,9 +2,15 @@ namespace TorchKv.Runtime.Contracts;
 
 /// <summary>The tokens of one generation.</summary>
 /// <param name="PromptTokens">Tokens of the prompt.</param>
-/// <param name="CompletionTokens">Tokens that were generated, an end-of-text id not counted.</param>
+/// <param name="CompletionTokens">
+/// Tokens of the text that was generated; a token that ended it and is no part of it does not count.
+/// </param>
 /// <param name="CachedTokens">
 /// Tokens of the prompt whose keys and values existed already: in the prefix cache, or from earlier turns of the
 /// session.
 /// </param>
-public readonly record struct Usage(int PromptTokens, int CompletionTokens, int CachedTokens = 0);
+/// <param name="EndTokens">
+/// 1 where a token that is no part of the text ended it, an end-of-text id or a stop id; else 0. OpenAI's
+/// <c>completion_tokens</c> counts it too.
+/// </param>
+public readonly record struct Usage(int PromptTokens, int CompletionTokens, int CachedTokens = 0, int EndTokens = 0);

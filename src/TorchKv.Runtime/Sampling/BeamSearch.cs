@@ -13,7 +13,7 @@ namespace TorchKv.Runtime.Sampling;
 /// beam, and gives their logits, all at once or beam by beam. Several prompts are several searches: one does not
 /// influence another. After construction nothing is allocated but by <see cref="Finish"/>. Not thread-safe.
 /// </remarks>
-internal sealed class BeamSearch
+internal sealed partial class BeamSearch
 {
     // HuggingFace's score of what cannot be chosen: beams that are not in use, places without a finished sequence,
     // sequences that have ended but are kept among the running ones.
@@ -23,7 +23,7 @@ internal sealed class BeamSearch
     private const float LeastScore = Never / 2;
 
     private readonly BeamSearchOptions _options;
-    private readonly GenerationOptions _sampling;
+    private readonly TokenRules _rules;
     private readonly LogitsProcessors _processors;
     private readonly int _promptLength;
     private readonly int _maxNewTokens;
@@ -39,6 +39,7 @@ internal sealed class BeamSearch
     private BeamSequence[] _nextFinished;
     private bool _improvementPossible = true;
 
+
     // Of the current step: beams whose logits were given, and candidates so far, the best first.
     private int _added;
     private int _candidateCount;
@@ -50,7 +51,8 @@ internal sealed class BeamSearch
     /// <param name="eosTokenIds">Ids that end a sequence; may be empty.</param>
     /// <param name="maxNewTokens">The most tokens to generate, an end-of-text id included.</param>
     /// <param name="sampling">
-    /// Repetition penalty and no-repeat n-grams apply, to log-probabilities; its other options must be unset.
+    /// Its options that hold for greedy decoding apply, to log-probabilities: penalties, biases, allowed and banned
+    /// tokens, the least number of tokens. None that makes the choice random may be set.
     /// </param>
     /// <exception cref="OptionException">An option is outside its limits, or asks for sampled beams.</exception>
     public BeamSearch(
@@ -83,7 +85,7 @@ internal sealed class BeamSearch
         }
 
         _options = options;
-        _sampling = sampling;
+        _rules = new TokenRules(sampling, vocabSize, eosTokenIds);
         _processors = new LogitsProcessors(vocabSize);
         _promptLength = prompt.Length;
         _maxNewTokens = maxNewTokens;
@@ -225,7 +227,8 @@ internal sealed class BeamSearch
             logit = (float)(logit - logSum);
         }
 
-        _processors.Process(row, Tokens(beam), _sampling);
+        ApplyConstraint(beam, row);
+        _processors.Process(row, Tokens(beam), Step, _rules);
     }
 
     private void ThrowIfDone()
@@ -243,7 +246,7 @@ internal sealed class BeamSearch
     private void AddCandidates(int beam, ReadOnlySpan<float> logProbabilities)
     {
         var count = _candidateCount;
-        var score = _running[beam].Score;
+        var score = IsExcluded(beam) ? float.NegativeInfinity : _running[beam].Score;
         for (var token = 0; token < logProbabilities.Length; token++)
         {
             var sum = logProbabilities[token] + score;
@@ -289,6 +292,7 @@ internal sealed class BeamSearch
 
         ChooseFinished(candidates);
         var everyoneEnds = ChooseRunning(candidates);
+        AdvanceConstraints();
         Step++;
         Conclude(everyoneEnds);
     }
@@ -305,7 +309,7 @@ internal sealed class BeamSearch
         {
             foreach (ref readonly var candidate in candidates)
             {
-                everyoneEnds &= candidate.Ends;
+                everyoneEnds &= candidate.Ends || (_constraints is not null && !(candidate.Score > LeastScore));
                 if (beam == NumBeams || candidate.Ends != (pass == 1))
                 {
                     continue;

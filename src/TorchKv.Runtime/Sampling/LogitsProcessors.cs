@@ -6,8 +6,9 @@ namespace TorchKv.Runtime.Sampling;
 
 /// <summary>
 /// HuggingFace's logits processors and warpers (<c>generation/logits_process.py</c>) in place on a row of logits, in
-/// the order of <c>_get_logits_processor</c>: repetition penalty, no-repeat n-grams; then, for sampling, temperature,
-/// top-k, top-p, min-p, typical-p. At least one token is kept.
+/// the order of <c>_get_logits_processor</c>: allowed ids, biases, repetition penalty, no-repeat n-grams, bad words,
+/// the least number of tokens; vLLM's frequency and presence penalties follow the repetition penalty. Then, for
+/// sampling, temperature, top-k, top-p, min-p, typical-p. Where nothing was banned, at least one token is kept.
 /// </summary>
 /// <remarks>
 /// Owns its scratch memory: after the first row nothing is allocated. Not thread-safe. The results are the same bits on
@@ -18,6 +19,7 @@ internal sealed class LogitsProcessors
     private readonly RadixSelect _select = new();
     private readonly float[] _best = new float[128];
     private readonly bool[] _seen;
+    private readonly int[] _counts;
     private readonly uint[] _keys;
     private readonly double[] _weights;
     private readonly int[] _ids;
@@ -31,6 +33,7 @@ internal sealed class LogitsProcessors
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(vocabSize);
         _seen = new bool[vocabSize];
+        _counts = new int[vocabSize];
         _keys = new uint[vocabSize];
         _weights = new double[vocabSize];
         _ids = new int[vocabSize];
@@ -48,22 +51,53 @@ internal sealed class LogitsProcessors
     public Span<float> CandidateLogits => _logits.AsSpan(0, _count);
 
     /// <summary>
-    /// Applies repetition penalty and no-repeat n-grams: what holds for greedy decoding and beam search too.
+    /// Applies what holds for greedy decoding and beam search too: allowed ids, biases, repetition, frequency and
+    /// presence penalty, no-repeat n-grams, bad words, and the least number of tokens.
     /// </summary>
     /// <param name="logits">(vocabulary): logits, or log-probabilities in beam search.</param>
     /// <param name="history">The sequence so far, prompt included.</param>
-    /// <param name="options">Validated options.</param>
-    public void Process(Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options)
+    /// <param name="generated">How many of its tokens, from the last, were generated.</param>
+    /// <param name="rules">The request's options.</param>
+    public void Process(Span<float> logits, ReadOnlySpan<int> history, int generated, TokenRules rules)
     {
         CheckLength(logits);
+        var options = rules.Options;
+        if (rules.Allowed is { } allowed)
+        {
+            TokenMask.Keep(allowed, logits);
+        }
+
+        AddBiases(logits, rules.Biases);
         if (options.RepetitionPenalty is { } penalty && penalty != 1)
         {
             PenalizeRepetition(logits, history, penalty);
         }
 
+        if (options.FrequencyPenalty is not (null or 0) || options.PresencePenalty is not (null or 0))
+        {
+            PenalizeGenerated(
+                logits, history[^generated..], options.FrequencyPenalty ?? 0, options.PresencePenalty ?? 0);
+        }
+
         if (options.NoRepeatNgramSize is > 0 and var size)
         {
             BanRepeatedNgrams(logits, history, size);
+        }
+
+        foreach (var word in rules.BadWords)
+        {
+            if (history.EndsWith(word.AsSpan(0, word.Length - 1)))
+            {
+                logits[word[^1]] = float.NegativeInfinity;
+            }
+        }
+
+        if (generated < options.MinNewTokens)
+        {
+            foreach (var id in rules.Ends)
+            {
+                logits[id] = float.NegativeInfinity;
+            }
         }
     }
 
@@ -129,6 +163,45 @@ internal sealed class LogitsProcessors
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"nearer to 1: a logit of {overflowed} divided by it is infinite"));
+        }
+    }
+
+    /// <summary>
+    /// HuggingFace's <c>SequenceBiasLogitsProcessor</c> for single tokens; OpenAI's <c>logit_bias</c>.
+    /// </summary>
+    private static void AddBiases(Span<float> logits, ReadOnlySpan<(int Id, float Bias)> biases)
+    {
+        foreach (var (id, bias) in biases)
+        {
+            var logit = logits[id];
+            logits[id] = logit + bias;
+            if (float.IsPositiveInfinity(logits[id]) && float.IsFinite(logit))
+            {
+                throw new OptionException(
+                    "logit_bias",
+                    bias.ToString(CultureInfo.InvariantCulture),
+                    string.Create(
+                        CultureInfo.InvariantCulture, $"nearer to 0: a logit of {logit} plus it is infinite"));
+            }
+        }
+    }
+
+    /// <summary>vLLM's frequency and presence penalties: each generated token by how often it came, and once.</summary>
+    private void PenalizeGenerated(Span<float> logits, ReadOnlySpan<int> generated, float frequency, float presence)
+    {
+        foreach (var id in generated)
+        {
+            _counts[id]++;
+        }
+
+        foreach (var id in generated)
+        {
+            if (_counts[id] > 0)
+            {
+                logits[id] -= frequency * _counts[id];
+                logits[id] -= presence;
+                _counts[id] = 0;
+            }
         }
     }
 

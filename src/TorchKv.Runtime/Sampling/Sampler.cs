@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using TorchKv.Runtime.Contracts;
 
@@ -19,6 +20,10 @@ public sealed class Sampler
     private readonly double[] _weights;
     private readonly float[] _raw;
 
+    // Of options that come without a model; callers use the same ones row after row.
+    private readonly ConditionalWeakTable<GenerationOptions, TokenRules> _rules = [];
+    private readonly ConditionalWeakTable<GenerationOptions, TokenRules>.CreateValueCallback _createRules;
+
     /// <summary>A sampler for a vocabulary.</summary>
     /// <param name="vocabSize">Logits in a row.</param>
     public Sampler(int vocabSize)
@@ -26,6 +31,7 @@ public sealed class Sampler
         _processors = new LogitsProcessors(vocabSize);
         _weights = new double[vocabSize];
         _raw = new float[vocabSize];
+        _createRules = options => new TokenRules(options, vocabSize, options.EosTokenIds ?? []);
     }
 
     /// <summary>A seed for a request that names none.</summary>
@@ -48,10 +54,43 @@ public sealed class Sampler
     /// <param name="step">How many tokens were generated before: with the seed, it determines the draw.</param>
     /// <returns>The token's id.</returns>
     /// <exception cref="RequestFailedException">The logits hold NaN or +∞, or every token was removed.</exception>
-    /// <exception cref="OptionException">The repetition penalty makes a logit infinite.</exception>
-    public int Sample(Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options, ulong seed, long step)
+    /// <exception cref="OptionException">
+    /// The repetition penalty or a bias makes a logit infinite, or an option names an id outside the vocabulary.
+    /// </exception>
+    public int Sample(
+        Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options, ulong seed, long step) =>
+        Sample(logits, history, RulesOf(options), null, seed, step);
+
+    /// <inheritdoc cref="Sample(Span{float}, ReadOnlySpan{int}, GenerationOptions, ulong, long)"/>
+    /// <param name="logits">(vocabulary): the model's; changed in place.</param>
+    /// <param name="history">The sequence so far, prompt included.</param>
+    /// <param name="rules">The request's options; their seed is not read.</param>
+    /// <param name="constraint">Which tokens may come next; null: all.</param>
+    /// <param name="seed">The sequence's seed.</param>
+    /// <param name="step">How many tokens were generated before: with the seed, it determines the draw.</param>
+    /// <exception cref="ConstraintException">No token may come next.</exception>
+    internal int Sample(
+        Span<float> logits,
+        ReadOnlySpan<int> history,
+        TokenRules rules,
+        SequenceConstraint? constraint,
+        ulong seed,
+        long step)
     {
-        _processors.Process(logits, history, options);
+        if (constraint is not null)
+        {
+            LogitsRow.CheckModel(logits);
+            constraint.ThrowIfStuck();
+            if (constraint.Only is { } only && !rules.MayRefuse)
+            {
+                return logits[only] > float.NegativeInfinity ? only : throw LogitsRow.NoTokenLeft();
+            }
+
+            constraint.Apply(logits);
+        }
+
+        var options = rules.Options;
+        _processors.Process(logits, history, (int)Math.Min(step, history.Length), rules);
         if (options.IsGreedy)
         {
             return Best(logits);
@@ -84,11 +123,24 @@ public sealed class Sampler
         GenerationOptions options,
         ulong seed,
         long step,
+        Span<TokenLogProbability> best) =>
+        SampleWithLogProbabilities(logits, history, RulesOf(options), null, seed, step, best);
+
+    /// <inheritdoc
+    /// cref="SampleWithLogProbabilities(Span{float}, ReadOnlySpan{int}, GenerationOptions, ulong, long,
+    /// Span{TokenLogProbability})"/>
+    internal TokenLogProbability SampleWithLogProbabilities(
+        Span<float> logits,
+        ReadOnlySpan<int> history,
+        TokenRules rules,
+        SequenceConstraint? constraint,
+        ulong seed,
+        long step,
         Span<TokenLogProbability> best)
     {
         logits.CopyTo(_raw);
         var logSum = LogProbabilities(_raw, best);
-        var id = Sample(logits, history, options, seed, step);
+        var id = Sample(logits, history, rules, constraint, seed, step);
         return new TokenLogProbability(id, (float)(_raw[id] - logSum));
     }
 
@@ -135,6 +187,9 @@ public sealed class Sampler
         LogitsRow.CheckUsable(logits, max);
         return logits.IndexOf(max);
     }
+
+    /// <summary>The rules of options that come without a model: their own end-of-text ids count.</summary>
+    private TokenRules RulesOf(GenerationOptions options) => _rules.GetValue(options, _createRules);
 
     /// <summary>The first token whose running sum of weights passes u times the whole.</summary>
     private int Draw(ReadOnlySpan<float> logits, double u)

@@ -58,6 +58,9 @@ internal sealed class Request
     /// <summary>Prompt tokens that the prefix index had when the request was first admitted; −1 before that.</summary>
     public int CachedTokens { get; set; } = -1;
 
+    /// <summary>Set by the engine: when the request was first admitted, as a timestamp; null before that.</summary>
+    public long? AdmittedAt { get; set; }
+
     /// <summary>The digest of the block that the request is about to fill while it computes its prompt.</summary>
     public BlockDigest? InFlight { get; set; }
 

@@ -35,6 +35,11 @@ internal sealed class BeamDecoding : IDecoding
         var last = logits[^_engine.Model.VocabSize..];
         if (_search.Step == 0)
         {
+            if (_request.Constraints is { } constraints)
+            {
+                _search.Constrain(constraints[0]);
+            }
+
             _search.Advance(last);
             _engine.Metrics.RecordTimeToFirstToken(_request.SubmittedAt, now);
         }
@@ -87,7 +92,8 @@ internal sealed class BeamDecoding : IDecoding
                 TokenIds = ids,
                 Score = found[i].Score,
                 FinishReason = found[i].FinishReason,
-                Usage = _request.UsageOf(ids.Count),
+                Usage = _request.UsageOf(ids.Count, found[i].EosTokenId is not null),
+                QueueTime = _request.QueueTime,
             });
         }
     }

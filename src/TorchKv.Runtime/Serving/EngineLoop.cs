@@ -34,7 +34,10 @@ internal sealed class EngineLoop
     /// <summary>The engine's parts; on the engine's thread alone.</summary>
     public EngineParts Parts => _parts;
 
-    /// <summary>Queues a request, or refuses it and changes nothing.</summary>
+    /// <summary>
+    /// Queues a request, or refuses it and changes nothing. One with a constraint is queued when the constraint is
+    /// prepared; until then it counts as queued and has its place.
+    /// </summary>
     /// <param name="prompt">The prompt's tokens; never written.</param>
     /// <param name="options">What to generate; validated, and not shared with the caller.</param>
     /// <param name="session">The session that the request is a turn of; null: none.</param>
@@ -44,13 +47,23 @@ internal sealed class EngineLoop
     {
         var request = new GenerationRequest(prompt, options, session, _parts);
         request.BeginTime(_parts.Time);
-        _mailbox.Submit(() => _parts.Lifetimes.StartRequest(request), () => _parts.Lifetimes.KeepUnstarted(request));
+        if (options.Constraint is { } constraint)
+        {
+            _mailbox.Reserve();
+            _ = PrepareAsync(request, constraint);
+        }
+        else
+        {
+            _mailbox.Submit(() => Start(request), () => _parts.Lifetimes.KeepUnstarted(request));
+        }
+
         return request;
     }
 
     /// <summary>Ends a request. Where no other request takes part in the running step, that step ends early.</summary>
     public void Cancel(GenerationRequest request)
     {
+        request.MarkCancelled();
         _parts.Cancellation.Mark(request.Request);
         if (_mailbox.TryPost(() => EndCancelled(request)))
         {
@@ -83,6 +96,40 @@ internal sealed class EngineLoop
         return stats;
     }
 
+    private void Start(GenerationRequest request) => _parts.Lifetimes.StartRequest(request);
+
+    /// <summary>Prepares a request's constraint, never on the engine's thread, then queues the request.</summary>
+    private async Task PrepareAsync(GenerationRequest request, TokenConstraint constraint)
+    {
+        try
+        {
+            await ConstraintPreparation.RunAsync(request, constraint, _parts).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            _mailbox.GiveUpReservation();
+            EndUnstarted(request, e is EngineClosedException ? _mailbox.Closed() : e);
+            return;
+        }
+
+        try
+        {
+            _mailbox.SubmitReserved(() => Start(request), () => _parts.Lifetimes.KeepUnstarted(request));
+        }
+        catch (EngineClosedException e)
+        {
+            EndUnstarted(request, e);
+        }
+    }
+
+    private void EndUnstarted(GenerationRequest request, Exception error)
+    {
+        if (!_mailbox.TryPost(() => _parts.Lifetimes.EndUnstarted(request, error)))
+        {
+            request.Stream.Complete(error);
+        }
+    }
+
     private void Run()
     {
         try
@@ -108,12 +155,22 @@ internal sealed class EngineLoop
         var started = Stopwatch.GetTimestamp();
         _parts.Drafter.Draft(_parts.Scheduler.Running, _parts.Cancellation.Stopping);
         var plan = _parts.Scheduler.Plan();
+        NoteAdmissions();
         _parts.Counters.SchedulingTime += Stopwatch.GetElapsedTime(started);
         plan.Unplaceable?.Output.Fail(
             new InvalidOperationException($"it could not be placed in a pool of {_parts.Blocks.Pool.Count} blocks."));
         if (!plan.IsEmpty)
         {
             _parts.Steps.Run(plan);
+        }
+    }
+
+    private void NoteAdmissions()
+    {
+        var running = _parts.Scheduler.Running;
+        for (var i = 0; i < running.Count; i++)
+        {
+            running[i].AdmittedAt ??= _parts.Time.GetTimestamp();
         }
     }
 

@@ -14,6 +14,9 @@ internal sealed class GenerationRequest : IRequestOutput
 {
     private readonly EngineParts _engine;
     private readonly int[] _eos;
+    private readonly int[] _stopIds;
+    private readonly CancellationTokenSource? _preparation;
+    private volatile bool _isCancelled;
     private IReadOnlyList<ScoredToken>? _promptScores;
 
     /// <param name="prompt">The prompt's tokens; never written.</param>
@@ -24,8 +27,11 @@ internal sealed class GenerationRequest : IRequestOutput
     {
         _engine = engine;
         _eos = [.. options.EosTokenIds ?? engine.Model.EosTokenIds];
+        _stopIds = [.. options.StopTokenIds];
+        Rules = new TokenRules(options, engine.Model.VocabSize, _eos);
         Options = options;
         Session = session;
+        _preparation = options.Constraint is null ? null : new CancellationTokenSource();
         Seed = options.Seed ?? Sampler.NewSeed();
         MaxTotalTokens = (int)Math.Min((long)prompt.Length + options.MaxNewTokens, engine.Model.ContextLength);
         Request = new Request(prompt, this, options.CacheSalt)
@@ -45,6 +51,9 @@ internal sealed class GenerationRequest : IRequestOutput
     }
 
     public GenerationOptions Options { get; }
+
+    /// <summary>The options, made ready for rows of logits.</summary>
+    public TokenRules Rules { get; }
 
     /// <summary>The session that this request is a turn of.</summary>
     public SessionState? Session { get; }
@@ -78,6 +87,37 @@ internal sealed class GenerationRequest : IRequestOutput
     /// <summary>Tokens that the reader was given, over all samples.</summary>
     public int GeneratedTokens { get; set; }
 
+    /// <summary>Each sample's constraint, or the one that all beams begin with; null where there is none.</summary>
+    public SequenceConstraint[]? Constraints { get; private set; }
+
+    /// <summary>Whether its caller has cancelled it. Any thread may read it.</summary>
+    public bool IsCancelled => _isCancelled;
+
+    /// <summary>Signalled when its caller cancels it while its constraint is being prepared.</summary>
+    public CancellationToken PreparationToken => _preparation?.Token ?? CancellationToken.None;
+
+    /// <summary>Marks it as cancelled, and ends the preparation of its constraint. Any thread may call it.</summary>
+    public void MarkCancelled()
+    {
+        _isCancelled = true;
+        _preparation?.Cancel();
+    }
+
+    /// <summary>Gives it the matcher of its constraint, before it is queued.</summary>
+    public void Constrain(ITokenMatcher matcher)
+    {
+        var first = new SequenceConstraint(
+            matcher, _engine.Tokenizer!.VocabSize, _engine.Model.VocabSize, Rules.EndIds, Rules.Allowed);
+        var constraints = new SequenceConstraint[Options.Samples];
+        constraints[0] = first;
+        for (var i = 1; i < constraints.Length; i++)
+        {
+            constraints[i] = first.Fork();
+        }
+
+        Constraints = constraints;
+    }
+
     /// <summary>Begins its time: it is submitted now.</summary>
     public void BeginTime(TimeProvider time)
     {
@@ -89,12 +129,26 @@ internal sealed class GenerationRequest : IRequestOutput
         }
     }
 
-    /// <summary>Whether a token ends the text.</summary>
-    public bool IsEnd(int token) => _eos.AsSpan().Contains(token);
+    /// <summary>Whether a token ends the text and is no part of it.</summary>
+    public bool IsEnd(int token) => IsEndOfText(token) || (!Options.IncludeStopText && IsStop(token));
+
+    /// <summary>The stop that a token is; null where it is none, or an end-of-text id.</summary>
+    public StopReason? StopOf(int token) =>
+        IsStop(token) && !IsEndOfText(token) ? new StopReason(null, token) : null;
+
+    /// <summary>From submission until it was first admitted; null before that.</summary>
+    public TimeSpan? QueueTime =>
+        Request.AdmittedAt is { } admitted ? _engine.Time.GetElapsedTime(SubmittedAt, admitted) : null;
 
     /// <summary>The usage of one of its samples or beams.</summary>
-    public Usage UsageOf(int generatedTokens) =>
-        new(Request.PromptLength, generatedTokens, Math.Max(0, Request.CachedTokens));
+    /// <param name="generatedTokens">The tokens of its text.</param>
+    /// <param name="hasEndToken">Whether a token that is no part of the text ended it.</param>
+    public Usage UsageOf(int generatedTokens, bool hasEndToken) =>
+        new(Request.PromptLength, generatedTokens, Math.Max(0, Request.CachedTokens), hasEndToken ? 1 : 0);
+
+    private bool IsEndOfText(int token) => _eos.AsSpan().Contains(token);
+
+    private bool IsStop(int token) => _stopIds.AsSpan().Contains(token);
 
     /// <summary>Hands the prompt's log-probabilities to the first piece of row 0 that comes from now on.</summary>
     public void GivePromptScores(IReadOnlyList<ScoredToken> scores) => _promptScores = scores;
@@ -127,6 +181,7 @@ internal sealed class GenerationRequest : IRequestOutput
     /// <inheritdoc/>
     public void Fail(Exception cause) => _engine.Lifetimes.EndRequest(
         this,
-        cause as RequestFailedException
-            ?? new RequestFailedException("The request's computation failed: " + cause.Message, cause));
+        cause is RequestFailedException or ConstraintException
+            ? cause
+            : new RequestFailedException("The request's computation failed: " + cause.Message, cause));
 }

@@ -14,6 +14,7 @@ internal sealed class Mailbox
     private List<Message> _messages = [];
     private List<Message> _taken = [];
     private int _submitted;
+    private int _reserved;
     private bool _isClosed;
     private Exception? _cause;
     private EngineStats _stats;
@@ -22,7 +23,8 @@ internal sealed class Mailbox
     public Mailbox(int maxQueuedRequests) => _maxQueuedRequests = maxQueuedRequests;
 
     /// <summary>
-    /// The statistics that were published last; requests that were submitted since count as queued. Takes no lock.
+    /// The statistics that were published last; requests that were submitted since, or whose constraint is being
+    /// prepared, count as queued. Takes no lock.
     /// </summary>
     public EngineStats Stats => _published.Read();
 
@@ -33,16 +35,51 @@ internal sealed class Mailbox
     {
         lock (_gate)
         {
-            ThrowIfClosed();
-            var queued = _stats.QueuedRequests + _submitted;
-            if (queued >= _maxQueuedRequests)
-            {
-                throw new QueueFullException(queued, _maxQueuedRequests);
-            }
-
+            ThrowIfClosedOrFull();
             _submitted++;
             PublishWithSubmitted();
             Post(new Message(start, refuse));
+        }
+    }
+
+    /// <summary>
+    /// Takes a place in the queue for a request that is not ready to start, or refuses it and changes nothing. The
+    /// request counts as queued.
+    /// </summary>
+    public void Reserve()
+    {
+        lock (_gate)
+        {
+            ThrowIfClosedOrFull();
+            _reserved++;
+            PublishWithSubmitted();
+        }
+    }
+
+    /// <summary>
+    /// Leaves the message that starts a request that has a place; gives the place back where it throws.
+    /// </summary>
+    /// <inheritdoc cref="Submit"/>
+    public void SubmitReserved(Action start, Action refuse)
+    {
+        lock (_gate)
+        {
+            _reserved--;
+            PublishWithSubmitted();
+            ThrowIfClosed();
+            _submitted++;
+            PublishWithSubmitted();
+            Post(new Message(start, refuse));
+        }
+    }
+
+    /// <summary>Gives back the place of a request that will not start.</summary>
+    public void GiveUpReservation()
+    {
+        lock (_gate)
+        {
+            _reserved--;
+            PublishWithSubmitted();
         }
     }
 
@@ -169,6 +206,8 @@ internal sealed class Mailbox
     /// <summary>The error for submitters and readers of an engine that has stopped.</summary>
     public EngineClosedException Closed() => new(_cause);
 
+    private int Queued => _stats.QueuedRequests + _submitted + _reserved;
+
     private void Post(in Message message)
     {
         _messages.Add(message);
@@ -182,8 +221,16 @@ internal sealed class Mailbox
         _submitted = 0;
     }
 
-    private void PublishWithSubmitted() =>
-        _published.Write(_stats with { QueuedRequests = _stats.QueuedRequests + _submitted });
+    private void ThrowIfClosedOrFull()
+    {
+        ThrowIfClosed();
+        if (Queued >= _maxQueuedRequests)
+        {
+            throw new QueueFullException(Queued, _maxQueuedRequests);
+        }
+    }
+
+    private void PublishWithSubmitted() => _published.Write(_stats with { QueuedRequests = Queued });
 
     private void ThrowIfClosed()
     {

@@ -1,6 +1,8 @@
 namespace TorchKv.Runtime.Serving;
 
-/// <summary>Statistics that one thread at a time writes and any thread reads. Readers take no lock and delay no writer.</summary>
+/// <summary>
+/// Statistics that one thread at a time writes and any thread reads. Readers take no lock and delay no writer.
+/// </summary>
 /// <remarks>
 /// The version is odd while the statistics are being written. A reader copies them, and copies again where the version
 /// was odd or has changed meanwhile.

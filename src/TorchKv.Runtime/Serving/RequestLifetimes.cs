@@ -43,6 +43,14 @@ internal sealed class RequestLifetimes
         _nextDeadline = Math.Min(_nextDeadline, request.DeadlineAt);
         try
         {
+            // A request with a constraint may be cancelled before its message to start is there. Of all others the
+            // message to cancel comes after the one to start.
+            if (request.Constraints is not null && request.IsCancelled)
+            {
+                Cancel(request);
+                return;
+            }
+
             if (request.Options is { MaxNewTokens: 0, PromptLogProbs: false })
             {
                 request.Decoding.EndEmpty();
@@ -51,7 +59,8 @@ internal sealed class RequestLifetimes
 
             var (table, keepPrivate) = request.Session is { } session ? _sessions.BeginTurn(session) : (null, false);
             _scheduler.Add(request.Request, table, keepPrivate);
-            _drafter.StartRequest(request.Request, request.Options, request.Seed, request.MaxTotalTokens);
+            _drafter.StartRequest(
+                request.Request, request.Rules, request.Seed, request.MaxTotalTokens, request.Constraints);
         }
         catch (Exception e)
         {
@@ -66,6 +75,13 @@ internal sealed class RequestLifetimes
         {
             _live.Add(request);
         }
+    }
+
+    /// <summary>Ends a request that was never started.</summary>
+    public void EndUnstarted(GenerationRequest request, Exception error)
+    {
+        _live.Add(request);
+        EndRequest(request, error);
     }
 
     /// <summary>Ends a request that its caller cancelled.</summary>

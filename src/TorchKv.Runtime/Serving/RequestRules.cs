@@ -1,6 +1,8 @@
 using System.Globalization;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Text;
 
 namespace TorchKv.Runtime.Serving;
 
@@ -13,6 +15,7 @@ internal sealed class RequestRules
     private readonly int _blockSize;
     private readonly int _blockCount;
     private readonly int _maxSequences;
+    private readonly Gpt2Tokenizer? _tokenizer;
     private readonly string? _withoutTokenizer;
     private readonly bool _hasDraftModel;
 
@@ -20,6 +23,7 @@ internal sealed class RequestRules
     /// <param name="blockSize">Tokens in a KV block.</param>
     /// <param name="blockCount">Blocks in the pool.</param>
     /// <param name="maxSequences">The most sequences that run at once.</param>
+    /// <param name="tokenizer">The engine's vocabulary; null where it has none.</param>
     /// <param name="withoutTokenizer">Why the engine has no tokenizer; null: it has one.</param>
     /// <param name="hasDraftModel">Whether the engine has a draft model.</param>
     public RequestRules(
@@ -27,6 +31,7 @@ internal sealed class RequestRules
         int blockSize,
         int blockCount,
         int maxSequences,
+        Gpt2Tokenizer? tokenizer,
         string? withoutTokenizer,
         bool hasDraftModel)
     {
@@ -34,6 +39,7 @@ internal sealed class RequestRules
         _blockSize = blockSize;
         _blockCount = blockCount;
         _maxSequences = maxSequences;
+        _tokenizer = tokenizer;
         _withoutTokenizer = withoutTokenizer;
         _hasDraftModel = hasDraftModel;
     }
@@ -41,7 +47,9 @@ internal sealed class RequestRules
     /// <summary>Refuses a request that cannot be served.</summary>
     /// <param name="prompt">The prompt's tokens.</param>
     /// <param name="options">What to generate; null: the defaults.</param>
-    /// <returns>The options, with lists of their own: the caller may change its lists afterwards.</returns>
+    /// <returns>
+    /// The options, with lists of their own: the caller may change its lists afterwards. Bad words are ids in them.
+    /// </returns>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     /// <exception cref="RequestException">
     /// The prompt is empty or holds an unknown id, or the engine lacks what an option needs.
@@ -61,6 +69,13 @@ internal sealed class RequestRules
         if (_withoutTokenizer is not null && own.Stop.Count > 0)
         {
             throw new RequestException($"{_withoutTokenizer}, so that stop texts cannot be looked for.");
+        }
+
+        own = WithBadWordsAsIds(own);
+        TokenRules.Check(own, _model.VocabSize);
+        if (own.Constraint is not null)
+        {
+            CheckConstraint(own);
         }
 
         CheckRoom(prompt.Length, own);
@@ -94,6 +109,49 @@ internal sealed class RequestRules
         }
 
         CheckIds(prompt);
+    }
+
+    /// <summary>
+    /// Adds the ids of the bad words: as the tokenizer writes each with and without a space before it.
+    /// </summary>
+    private GenerationOptions WithBadWordsAsIds(GenerationOptions options)
+    {
+        if (options.BadWords.Count == 0)
+        {
+            return options;
+        }
+
+        if (_tokenizer is null)
+        {
+            throw new RequestException($"{_withoutTokenizer}, so that bad words cannot be looked for.");
+        }
+
+        var ids = options.BadWordsIds.ToList();
+        foreach (var word in options.BadWords)
+        {
+            var text = word.TrimStart();
+            ids.Add(_tokenizer.Encode(text.Length == 0 ? word : text));
+            if (text.Length > 0)
+            {
+                ids.Add(_tokenizer.Encode(" " + text));
+            }
+        }
+
+        return options with { BadWords = [], BadWordsIds = ids };
+    }
+
+    private void CheckConstraint(GenerationOptions options)
+    {
+        if (_tokenizer is null)
+        {
+            throw new RequestException($"{_withoutTokenizer}, so that a constraint cannot be applied.");
+        }
+
+        if (options.Beams is not null && (options.EosTokenIds ?? _model.EosTokenIds).Count == 0)
+        {
+            throw new OptionException(
+                "constraint", "set with beams", "unset with beams where the model has no end-of-text id");
+        }
     }
 
     private void CheckRoom(int promptLength, GenerationOptions options)

@@ -20,7 +20,11 @@ internal sealed class SamplingDecoding : IDecoding
         for (var i = 0; i < _samples.Length; i++)
         {
             var detokenizer = engine.Tokenizer is { } tokenizer
-                ? new IncrementalDetokenizer(tokenizer, request.Options.Stop)
+                ? new IncrementalDetokenizer(
+                    tokenizer,
+                    request.Options.Stop,
+                    includeStop: request.Options.IncludeStopText,
+                    minTokens: request.Options.MinNewTokens)
                 : null;
             _samples[i] = new SampleOutput(i, Sampler.SeedOf(request.Seed, i), detokenizer);
         }
@@ -79,8 +83,17 @@ internal sealed class SamplingDecoding : IDecoding
     /// <summary>Chooses a sequence's next token.</summary>
     private void Choose(Sequence sequence, Span<float> logits, long now)
     {
-        var (token, scores) = Pick(_samples[sequence.Index], sequence.Tokens, logits);
-        if (_request.Options.Speculation is not null)
+        var sample = _samples[sequence.Index];
+        if (ConstraintOf(sample)?.IsComplete == true)
+        {
+            // The constraint allows the empty text alone.
+            WriteLast(sample, FinishReason.Stop, "", [], null);
+            _engine.Lifetimes.EndSequence(_request, sequence);
+            return;
+        }
+
+        var (token, scores) = Pick(sample, sequence.Tokens, logits);
+        if (_request.Options.Speculation is not null || _request.Constraints is not null)
         {
             _engine.Drafter.Settle(sequence, sequence.CommittedCount, 0, token);
         }
@@ -136,19 +149,24 @@ internal sealed class SamplingDecoding : IDecoding
         var options = _request.Options;
         if (options.LogProbs is not { } top)
         {
-            return (_engine.Sampler.Sample(logits, history, options, sample.Seed, sample.TokenCount), null);
+            var token = _engine.Sampler.Sample(
+                logits, history, _request.Rules, ConstraintOf(sample), sample.Seed, sample.TokenCount);
+            return (token, null);
         }
 
         var best = new TokenLogProbability[Math.Min(top, logits.Length)];
         var chosen = _engine.Sampler.SampleWithLogProbabilities(
             logits,
             history,
-            options,
+            _request.Rules,
+            ConstraintOf(sample),
             sample.Seed,
             sample.TokenCount,
             best);
         return (chosen.Id, new ScoredToken(chosen.Id, chosen.LogProbability, best));
     }
+
+    private SequenceConstraint? ConstraintOf(SampleOutput sample) => _request.Constraints?[sample.Index];
 
     /// <param name="sequence">The sequence.</param>
     /// <param name="position">Where the first token stands that was chosen in this step.</param>
@@ -187,14 +205,23 @@ internal sealed class SamplingDecoding : IDecoding
     {
         if (isEnd)
         {
-            WriteLast(sample, FinishReason.Stop, "", [], null);
+            WriteLast(sample, FinishReason.Stop, "", [], null, _request.StopOf(token), hasEndToken: true);
             return true;
         }
 
         sample.TokenCount++;
         _request.GeneratedTokens++;
         var text = sample.Detokenizer?.Append(token) ?? "";
-        if (sample.Detokenizer?.IsStopped == true)
+        var stop = _request.StopOf(token);
+        if (stop is not null || sample.Detokenizer?.IsStopped == true)
+        {
+            WriteLast(sample, FinishReason.Stop, text, [token], scores, stop);
+            return true;
+        }
+
+        var constraint = ConstraintOf(sample);
+        constraint?.Append(token);
+        if (constraint?.IsComplete == true)
         {
             WriteLast(sample, FinishReason.Stop, text, [token], scores);
             return true;
@@ -222,7 +249,9 @@ internal sealed class SamplingDecoding : IDecoding
         FinishReason reason,
         string text,
         IReadOnlyList<int> ids,
-        ScoredToken? scores)
+        ScoredToken? scores,
+        StopReason? stop = null,
+        bool hasEndToken = false)
     {
         text += sample.Detokenizer?.Finish();
         var isStopped = sample.Detokenizer?.IsStopped == true;
@@ -241,7 +270,9 @@ internal sealed class SamplingDecoding : IDecoding
 
             // The characters that were held back to the end may complete a stop text too.
             FinishReason = isStopped ? FinishReason.Stop : reason,
-            Usage = _request.UsageOf(sample.TokenCount),
+            StopReason = isStopped ? new StopReason(sample.Detokenizer!.FoundStop, null) : stop,
+            Usage = _request.UsageOf(sample.TokenCount, hasEndToken),
+            QueueTime = _request.QueueTime,
         });
     }
 

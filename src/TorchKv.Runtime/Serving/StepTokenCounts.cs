@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace TorchKv.Runtime.Serving;
 
-/// <summary>How many steps had how many tokens: a count for each of <see cref="Bounds"/>, and one for larger steps.</summary>
+/// <summary>
+/// How many steps had how many tokens: a count for each of <see cref="Bounds"/>, and one for larger steps.
+/// </summary>
 [InlineArray(Length)]
 public struct StepTokenCounts : IEquatable<StepTokenCounts>
 {

@@ -48,11 +48,18 @@ internal sealed class DraftModel : IDisposable
 
     /// <summary>Adds a sequence to draft for in the next <see cref="Run"/>.</summary>
     /// <param name="sequence">The sequence.</param>
-    /// <param name="options">How its tokens are chosen.</param>
+    /// <param name="rules">How its tokens are chosen.</param>
+    /// <param name="constraint">Which tokens it may have; null: all.</param>
     /// <param name="seed">Its seed.</param>
     /// <param name="drafts">Receives the drafts.</param>
     /// <param name="wanted">The most drafts.</param>
-    public void Add(Sequence sequence, GenerationOptions options, ulong seed, SequenceDrafts drafts, int wanted)
+    public void Add(
+        Sequence sequence,
+        TokenRules rules,
+        SequenceConstraint? constraint,
+        ulong seed,
+        SequenceDrafts drafts,
+        int wanted)
     {
         wanted = Math.Min(wanted, _runner.Model.ContextLength - sequence.CommittedCount);
         if (wanted <= 0)
@@ -80,7 +87,7 @@ internal sealed class DraftModel : IDisposable
         }
 
         state.Table.Truncate(Math.Min(state.Table.TokenCount, Math.Min(same, tokens.Length - 1)));
-        _jobs.Add(new Job(sequence, state, options, seed, drafts, wanted));
+        _jobs.Add(new Job(sequence, state, rules, constraint, seed, drafts, wanted));
     }
 
     /// <summary>
@@ -113,6 +120,11 @@ internal sealed class DraftModel : IDisposable
         }
         finally
         {
+            foreach (var job in _jobs)
+            {
+                job.Constraint?.EndDrafts();
+            }
+
             _jobs.Clear();
         }
     }
@@ -224,7 +236,20 @@ internal sealed class DraftModel : IDisposable
     {
         var history = CollectionsMarshal.AsSpan(job.State.Tokens);
         var step = history.Length - job.Sequence.Request.PromptLength;
-        var draft = _sampler.SampleWithLogProbabilities(logits, history, job.Options, job.Seed, step, []);
+        if (job.Constraint?.TryMaskDraft(logits) == false)
+        {
+            job.IsDone = true;
+            return;
+        }
+
+        var draft = _sampler.SampleWithLogProbabilities(logits, history, job.Rules, null, job.Seed, step, []);
+        if (job.Constraint?.TryDraft(draft.Id) == false)
+        {
+            // It would end the text.
+            job.IsDone = true;
+            return;
+        }
+
         job.State.Tokens.Add(draft.Id);
         job.Drafts.Add(draft.Id, SequenceDrafts.KindOfConfidence(Math.Exp(draft.LogProbability)));
         forecast.Promise(job.Drafts.AllAccepted);
@@ -261,7 +286,8 @@ internal sealed class DraftModel : IDisposable
     private sealed record Job(
         Sequence Sequence,
         State State,
-        GenerationOptions Options,
+        TokenRules Rules,
+        SequenceConstraint? Constraint,
         ulong Seed,
         SequenceDrafts Drafts,
         int Wanted)

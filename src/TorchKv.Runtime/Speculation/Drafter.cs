@@ -12,6 +12,9 @@ namespace TorchKv.Runtime.Speculation;
 /// </summary>
 internal sealed class Drafter : IDisposable
 {
+    // The limits of drafts of a request that asks for none and has a constraint.
+    private static readonly SpeculationOptions s_forcedOnly = new();
+
     private readonly DraftModel? _model;
     private readonly StepTimes _times = new();
     private readonly StepForecast _forecast;
@@ -31,16 +34,25 @@ internal sealed class Drafter : IDisposable
     /// <summary>The draft model's blocks; null where there is no draft model.</summary>
     public BlockPool? Pool => _model?.Pool;
 
-    /// <summary>Drafts for a request from now on; does nothing where the request does not ask for drafts.</summary>
+    /// <summary>
+    /// Drafts for a request from now on: as it asks, and the tokens that its constraint leaves no choice about. Does
+    /// nothing where it has neither.
+    /// </summary>
     /// <param name="request">The request.</param>
-    /// <param name="options">Its options.</param>
+    /// <param name="rules">Its options.</param>
     /// <param name="seed">Its seed.</param>
     /// <param name="maxTotalTokens">Prompt and generated tokens at most.</param>
-    public void StartRequest(Request request, GenerationOptions options, ulong seed, int maxTotalTokens)
+    /// <param name="constraints">Each sequence's constraint; null: none.</param>
+    public void StartRequest(
+        Request request,
+        TokenRules rules,
+        ulong seed,
+        int maxTotalTokens,
+        IReadOnlyList<SequenceConstraint>? constraints)
     {
-        if (options.Speculation is { } speculation)
+        if (rules.Options.Speculation is not null || (constraints is not null && rules.Options.Beams is null))
         {
-            _requests.Add(request, new Drafting(options, speculation, seed, maxTotalTokens));
+            _requests.Add(request, new Drafting(rules, constraints, seed, maxTotalTokens));
         }
     }
 
@@ -134,7 +146,9 @@ internal sealed class Drafter : IDisposable
     private void Draft(Sequence sequence, Drafting drafting)
     {
         // The last token of all needs no draft: its logits are computed anyway.
-        var most = Math.Min(drafting.Speculation.MaxDraftTokens, drafting.MaxTotalTokens - 1 - sequence.CommittedCount);
+        var speculation = drafting.Rules.Options.Speculation;
+        var most = Math.Min(
+            (speculation ?? s_forcedOnly).MaxDraftTokens, drafting.MaxTotalTokens - 1 - sequence.CommittedCount);
         var drafts = drafting.Of(sequence.Index);
         sequence.KeepDrafts(0);
         drafts.Begin(sequence.CommittedCount);
@@ -143,21 +157,45 @@ internal sealed class Drafter : IDisposable
             return;
         }
 
-        if (drafting.Speculation.Source == DraftSource.PromptLookup)
+        var constraint = drafting.ConstraintOf(sequence.Index);
+        if ((constraint is not null && TryDraftForced(sequence, drafts, constraint, most)) || speculation is null)
         {
-            LookUp(sequence, drafts, drafting.Speculation.MinMatch, most);
+            return;
+        }
+
+        if (speculation.Source == DraftSource.PromptLookup)
+        {
+            LookUp(sequence, drafts, constraint, speculation.MinMatch, most);
         }
         else
         {
-            _model!.Add(sequence, drafting.Options, drafting.SeedOf(sequence.Index), drafts, most);
+            _model!.Add(sequence, drafting.Rules, constraint, drafting.SeedOf(sequence.Index), drafts, most);
         }
     }
 
-    private void LookUp(Sequence sequence, SequenceDrafts drafts, int minMatch, int most)
+    /// <summary>
+    /// Drafts the tokens that the constraint leaves no choice about; false where the next one is a choice.
+    /// </summary>
+    private bool TryDraftForced(Sequence sequence, SequenceDrafts drafts, SequenceConstraint constraint, int most)
+    {
+        Span<int> forced = stackalloc int[most];
+        var count = constraint.WriteForced(forced);
+        for (var i = 0; i < count; i++)
+        {
+            drafts.Add(forced[i], drafts.ForcedKind);
+        }
+
+        sequence.SetDrafts(forced[.._forecast.AddWorthwhile(drafts.Chain)]);
+        return count > 0;
+    }
+
+    private void LookUp(
+        Sequence sequence, SequenceDrafts drafts, SequenceConstraint? constraint, int minMatch, int most)
     {
         Span<int> found = stackalloc int[most];
         var match = PromptLookup.Find(sequence.Tokens, minMatch, found);
-        for (var i = 0; match > 0 && i < most; i++)
+        var count = match == 0 ? 0 : constraint?.CountAllowed(found) ?? most;
+        for (var i = 0; i < count; i++)
         {
             drafts.Add(found[i], SequenceDrafts.KindOfMatch(match + i));
         }
@@ -189,21 +227,22 @@ internal sealed class Drafter : IDisposable
 
     /// <summary>One request's options and its sequences' drafts.</summary>
     private sealed class Drafting(
-        GenerationOptions options,
-        SpeculationOptions speculation,
+        TokenRules rules,
+        IReadOnlyList<SequenceConstraint>? constraints,
         ulong seed,
         int maxTotalTokens)
     {
-        private readonly SequenceDrafts?[] _sequences = new SequenceDrafts?[options.Samples];
+        private readonly SequenceDrafts?[] _sequences = new SequenceDrafts?[rules.Options.Samples];
 
-        public GenerationOptions Options => options;
-
-        public SpeculationOptions Speculation => speculation;
+        public TokenRules Rules => rules;
 
         public int MaxTotalTokens => maxTotalTokens;
 
         public ulong SeedOf(int sequence) => Sampler.SeedOf(seed, sequence);
 
-        public SequenceDrafts Of(int sequence) => _sequences[sequence] ??= new SequenceDrafts(speculation.Source);
+        public SequenceConstraint? ConstraintOf(int sequence) => constraints?[sequence];
+
+        public SequenceDrafts Of(int sequence) =>
+            _sequences[sequence] ??= new SequenceDrafts((rules.Options.Speculation ?? s_forcedOnly).Source);
     }
 }

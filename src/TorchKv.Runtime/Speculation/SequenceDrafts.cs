@@ -14,12 +14,16 @@ internal sealed class SequenceDrafts
     /// </summary>
     private const int FirstPatience = 128;
 
+    // Below 1: the model may cut the forced text into other tokens than the tokenizer does.
+    private const double Forced = 0.9;
+
     // By how many tokens before the draft read the same: 1, 2, 3, 4–5, 6–8, 9–15, 16 and more. Lower than stories show:
     // to find a rate too low costs nothing, to find it too high costs rejected drafts.
-    private static readonly double[] PriorsByMatch = [0.08, 0.18, 0.3, 0.45, 0.6, 0.8, 0.95];
+    // The last is that of tokens that a constraint leaves no choice about.
+    private static readonly double[] PriorsByMatch = [0.08, 0.18, 0.3, 0.45, 0.6, 0.8, 0.95, Forced];
 
     // By the draft model's own probability: below 0.2, 0.4, 0.6, 0.8, 0.95, and above.
-    private static readonly double[] PriorsByConfidence = [0.25, 0.4, 0.55, 0.75, 0.88, 0.97];
+    private static readonly double[] PriorsByConfidence = [0.25, 0.4, 0.55, 0.75, 0.88, 0.97, Forced];
 
     private readonly int[] _tokens = new int[SpeculationOptions.MostDraftTokens];
     private readonly int[] _kinds = new int[SpeculationOptions.MostDraftTokens];
@@ -31,8 +35,15 @@ internal sealed class SequenceDrafts
     private int _idle;
     private int _patience = FirstPatience;
 
-    public SequenceDrafts(DraftSource source) =>
-        _rates = new AcceptanceRates(source == DraftSource.PromptLookup ? PriorsByMatch : PriorsByConfidence);
+    public SequenceDrafts(DraftSource source)
+    {
+        var priors = source == DraftSource.PromptLookup ? PriorsByMatch : PriorsByConfidence;
+        _rates = new AcceptanceRates(priors);
+        ForcedKind = priors.Length - 1;
+    }
+
+    /// <summary>The kind of a draft that a constraint leaves no choice about.</summary>
+    public int ForcedKind { get; }
 
     /// <summary>The drafts so far.</summary>
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, _count);
@@ -131,7 +142,7 @@ internal sealed class SequenceDrafts
     private void Record(int draft, bool accepted)
     {
         _rates.Record(_kinds[draft], accepted);
-        if (draft == 0)
+        if (draft == 0 && _kinds[0] != ForcedKind)
         {
             _first.Record(0, accepted);
         }

@@ -17,10 +17,13 @@ internal sealed class StopTextScanner
     private readonly int[][] _failures;
     private readonly int[] _matched;
     private readonly StringBuilder _held = new();
+    private readonly bool _includesStop;
 
     /// <param name="stops">The stop texts, each at least one character.</param>
-    public StopTextScanner(IReadOnlyList<string> stops)
+    /// <param name="includesStop">Whether the stop text that ends the text is shown.</param>
+    public StopTextScanner(IReadOnlyList<string> stops, bool includesStop = false)
     {
+        _includesStop = includesStop;
         foreach (var stop in stops)
         {
             if (string.IsNullOrEmpty(stop))
@@ -36,6 +39,9 @@ internal sealed class StopTextScanner
 
     /// <summary>The stop text that ended the text; null while none has.</summary>
     public string? Found { get; private set; }
+
+    /// <summary>Whether a stop text that is complete now ends the text; where not, it counts for nothing.</summary>
+    public bool IsArmed { get; set; } = true;
 
     /// <summary>
     /// Takes the next piece, and returns the text that can be shown now; empty after a stop text was found.
@@ -53,7 +59,7 @@ internal sealed class StopTextScanner
             if (Advance(character) is { } stop)
             {
                 Found = stop;
-                var shown = _held.ToString(0, _held.Length - stop.Length);
+                var shown = _held.ToString(0, _held.Length - (_includesStop ? 0 : stop.Length));
                 _held.Clear();
                 return shown;
             }
@@ -89,7 +95,16 @@ internal sealed class StopTextScanner
             }
 
             _matched[i] = matched += stop[matched] == character ? 1 : 0;
-            if (matched == stop.Length && stop.Length > (found?.Length ?? 0))
+            if (matched < stop.Length)
+            {
+                continue;
+            }
+
+            if (!IsArmed)
+            {
+                _matched[i] = _failures[i][matched];
+            }
+            else if (stop.Length > (found?.Length ?? 0))
             {
                 found = stop;
             }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using TorchKv.Runtime.Contracts;
@@ -150,51 +151,104 @@ internal sealed partial class AnswerRunner(
         SseStream stream,
         CancellationToken stop)
     {
-        using var timer = new PeriodicTimer(options.KeepAliveInterval, time);
-        var tick = timer.WaitForNextTickAsync(CancellationToken.None).AsTask();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
+
+        // Whoever has it may write to the stream: this method, or while it waits for a piece the keep-alive.
+        using var writing = new SemaphoreSlim(0, 1);
+        var keepAlive = KeepAliveAsync(stream, writing, end);
         var pieces = GenerationRun.Start(plan, end.Token).GetAsyncEnumerator(CancellationToken.None);
-        var next = Task.FromResult(true);
         try
         {
-            while (true)
+            while (await MoveAsync(pieces, stream, writing, end).ConfigureAwait(false))
             {
-                var moved = pieces.MoveNextAsync();
-                if (!moved.IsCompleted || stream.IsFull)
-                {
-                    next = moved.AsTask();
-                    await stream.FlushAsync(stop).ConfigureAwait(false);
-                    while (await Task.WhenAny(next, tick).ConfigureAwait(false) == tick && !next.IsCompleted)
-                    {
-                        stream.KeepAlive();
-                        await stream.FlushAsync(stop).ConfigureAwait(false);
-                        tick = timer.WaitForNextTickAsync(CancellationToken.None).AsTask();
-                    }
-
-                    if (!await next.ConfigureAwait(false))
-                    {
-                        return;
-                    }
-                }
-                else if (!await moved.ConfigureAwait(false))
-                {
-                    return;
-                }
-
                 meter.Take(pieces.Current.Prompt, pieces.Current.Piece);
                 answer.Take(pieces.Current, stream);
             }
         }
         finally
         {
+            await end.CancelAsync().ConfigureAwait(false);
+            writing.Release();
+            await pieces.DisposeAsync().ConfigureAwait(false);
+            await keepAlive.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Waits for the next piece. Before it waits, what is written is sent.</summary>
+    private static ValueTask<bool> MoveAsync(
+        IAsyncEnumerator<PromptPiece> pieces,
+        SseStream stream,
+        SemaphoreSlim writing,
+        CancellationTokenSource end)
+    {
+        var moved = pieces.MoveNextAsync();
+        return moved.IsCompleted && !stream.IsFull ? moved : SendAndWaitAsync(moved, stream, writing, end);
+    }
+
+    // Runs once for each token: its state is kept and used again.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<bool> SendAndWaitAsync(
+        ValueTask<bool> moved,
+        SseStream stream,
+        SemaphoreSlim writing,
+        CancellationTokenSource end)
+    {
+        try
+        {
+            await stream.FlushAsync(end.Token).ConfigureAwait(false);
+        }
+        catch
+        {
             // A reader may be given back only when it does not wait.
             await end.CancelAsync().ConfigureAwait(false);
-            await next.ContinueWith(
-                _ => { },
-                CancellationToken.None,
-                TaskContinuationOptions.ExecuteSynchronously,
-                TaskScheduler.Default).ConfigureAwait(false);
-            await pieces.DisposeAsync().ConfigureAwait(false);
+            await ((Task)moved.AsTask()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        writing.Release();
+        try
+        {
+            return await moved.ConfigureAwait(false);
+        }
+        finally
+        {
+            await writing.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Writes a comment at each interval in which the stream waits for a piece, until it ends.</summary>
+    private async Task KeepAliveAsync(SseStream stream, SemaphoreSlim writing, CancellationTokenSource end)
+    {
+        using var timer = new PeriodicTimer(options.KeepAliveInterval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(end.Token).ConfigureAwait(false))
+            {
+                if (!await writing.WaitAsync(0, CancellationToken.None).ConfigureAwait(false))
+                {
+                    continue;
+                }
+
+                try
+                {
+                    stream.KeepAlive();
+                    await stream.FlushAsync(end.Token).ConfigureAwait(false);
+                }
+                finally
+                {
+                    writing.Release();
+                }
+            }
+        }
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
+        {
+            // The stream has ended.
+        }
+        catch
+        {
+            // The client does not read: nothing more needs to be generated.
+            await end.CancelAsync().ConfigureAwait(false);
+            throw;
         }
     }
 

@@ -42,6 +42,8 @@ internal sealed class ChatAnswer : IAnswer
         public List<int> Ids { get; } = [];
 
         public string? FinishReason { get; set; }
+
+        public StopReason? StopReason { get; set; }
     }
 
     public void Take(PromptPiece piece, SseStream? stream)
@@ -60,6 +62,7 @@ internal sealed class ChatAnswer : IAnswer
         choice.Ids.AddRange(piece.Piece.TokenIds);
         choice.Scores.AddRange(ChatScores.Of(piece.Piece.LogProbs, _names));
         choice.FinishReason ??= FinishReasons.Of(piece.Piece.FinishReason);
+        choice.StopReason ??= piece.Piece.StopReason;
     }
 
     public void Finish(SseStream stream)
@@ -99,6 +102,7 @@ internal sealed class ChatAnswer : IAnswer
         Logprobs = _plan.LogProbs is null ? null : new ChatLogprobs { Content = choice.Scores },
         FinishReason = choice.FinishReason
             ?? throw new InvalidOperationException("The generator ended without a finish reason."),
+        StopReason = StopReasons.Of(choice.StopReason),
         TokenIds = _plan.ReturnsTokenIds ? choice.Ids : null,
     };
 
@@ -119,11 +123,14 @@ internal sealed class ChatAnswer : IAnswer
         if (FinishReasons.Of(piece.FinishReason) is { } reason)
         {
             choice.FinishReason = reason;
-            stream.Write(
-                Chunk(
-                    [new ChatChunkChoice { Index = index, Delta = new ChatDelta(), FinishReason = reason }],
-                    Running()),
-                ServerJson.Answers.ChatChunk);
+            var last = new ChatChunkChoice
+            {
+                Index = index,
+                Delta = new ChatDelta(),
+                FinishReason = reason,
+                StopReason = StopReasons.Of(piece.StopReason),
+            };
+            stream.Write(Chunk([last], Running()), ServerJson.Answers.ChatChunk);
         }
     }
 

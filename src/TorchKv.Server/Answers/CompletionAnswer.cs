@@ -43,6 +43,8 @@ internal sealed class CompletionAnswer : IAnswer
         public List<int> Ids { get; } = [];
 
         public string? FinishReason { get; set; }
+
+        public StopReason? StopReason { get; set; }
     }
 
     public void Take(PromptPiece piece, SseStream? stream)
@@ -61,6 +63,7 @@ internal sealed class CompletionAnswer : IAnswer
 
         choice.Scores.AddAll(_plan.LogProbs is null ? [] : piece.Piece.LogProbs);
         choice.FinishReason ??= FinishReasons.Of(piece.Piece.FinishReason);
+        choice.StopReason ??= piece.Piece.StopReason;
         if (stream is not null)
         {
             Send(stream, index, choice, text, piece, isFirst);
@@ -98,6 +101,7 @@ internal sealed class CompletionAnswer : IAnswer
             Logprobs = _plan.LogProbs is null ? null : choice.Scores.Take(),
             FinishReason = choice.FinishReason
                 ?? throw new InvalidOperationException("The generator ended without a finish reason."),
+            StopReason = StopReasons.Of(choice.StopReason),
             TokenIds = _plan.ReturnsTokenIds ? choice.Ids : null,
             PromptTokenIds = _plan.ReturnsTokenIds ? _plan.Prompts[index / _plan.Samples].Ids : null,
         });
@@ -132,6 +136,7 @@ internal sealed class CompletionAnswer : IAnswer
             Text = text,
             Logprobs = hasScores ? choice.Scores.Take() : null,
             FinishReason = reason,
+            StopReason = StopReasons.Of(piece.Piece.StopReason),
             TokenIds = _plan.ReturnsTokenIds ? piece.Piece.TokenIds : null,
             PromptTokenIds = _plan.ReturnsTokenIds && isFirst ? _plan.Prompts[piece.Prompt].Ids : null,
         };

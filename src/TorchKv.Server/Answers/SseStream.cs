@@ -47,7 +47,17 @@ internal sealed class SseStream(HttpContext context, TimeSpan slowReaderTimeout,
             _output,
             new JsonWriterOptions { Encoder = ServerJson.Answers.Options.Encoder, SkipValidation = true });
         _json.Reset(_output);
-        JsonSerializer.Serialize(_json, value, type);
+
+        // The generated code writes the same text as the serializer, whose converters cost more than the text.
+        if (type.SerializeHandler is { } write)
+        {
+            write(_json, value);
+        }
+        else
+        {
+            JsonSerializer.Serialize(_json, value, type);
+        }
+
         _json.Flush();
         _unflushed += (int)_json.BytesCommitted;
         Write("\n\n"u8);

@@ -4,7 +4,10 @@ using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Answers;
 
-/// <summary>Counts a request's tokens as its pieces come. A prompt counts once, however many answers it gets.</summary>
+/// <summary>
+/// Counts a request's tokens as its pieces come. A prompt counts once, however many answers it gets; an end-of-text or
+/// stop id that ended an answer counts, as OpenAI counts it.
+/// </summary>
 internal sealed class UsageCounter(GenerationPlan plan)
 {
     private readonly int _promptTokens = plan.Prompts.Sum(prompt => prompt.Ids.Count);
@@ -32,7 +35,7 @@ internal sealed class UsageCounter(GenerationPlan plan)
         var choice = (piece.Prompt * plan.Samples) + piece.Piece.Row;
         if (piece.Piece.Usage is { } usage)
         {
-            _completionTokens[choice] = usage.CompletionTokens;
+            _completionTokens[choice] = usage.CompletionTokens + usage.EndTokens;
             _cachedTokens[piece.Prompt] = Math.Max(_cachedTokens[piece.Prompt], usage.CachedTokens);
         }
         else

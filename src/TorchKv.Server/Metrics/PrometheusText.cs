@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace TorchKv.Server.Metrics;
@@ -11,6 +13,9 @@ namespace TorchKv.Server.Metrics;
 internal readonly struct PrometheusText(IBufferWriter<byte> output, string labels)
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+    private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
+    private static readonly ConcurrentDictionary<double, string> Bounds = new();
 
     /// <summary>A label's value with backslash, quote and line end escaped.</summary>
     public static string Escape(string value)
@@ -24,10 +29,7 @@ internal readonly struct PrometheusText(IBufferWriter<byte> output, string label
 
     /// <summary>The lines before a family's samples.</summary>
     public void Family(string name, string type, string help)
-    {
-        Write(string.Create(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n"));
-        Write(string.Create(CultureInfo.InvariantCulture, $"# TYPE {name} {type}\n"));
-    }
+        => Write(Invariant, $"# HELP {name} {help}\n# TYPE {name} {type}\n");
 
     public void Gauge(string name, string help, double value)
     {
@@ -78,8 +80,7 @@ internal readonly struct PrometheusText(IBufferWriter<byte> output, string label
         {
             total += counts[i];
             var bound = i == bounds.Count ? "+Inf" : Bound(double.CreateChecked(bounds[i]));
-            var le = $"{comma}le=\"{bound}\"";
-            Write(string.Create(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{le}}} {total}\n"));
+            Write(Invariant, $"{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {total}\n");
         }
 
         Sample(name + "_sum", "", sum);
@@ -95,24 +96,30 @@ internal readonly struct PrometheusText(IBufferWriter<byte> output, string label
         var comma = labels.Length > 0 && more.Length > 0 ? "," : "";
         if (labels.Length + more.Length > 0)
         {
-            Write(string.Create(CultureInfo.InvariantCulture, $"{name}{{{labels}{comma}{more}}} {Number(value)}\n"));
+            Write(Invariant, $"{name}{{{labels}{comma}{more}}} {Number(value)}\n");
         }
         else
         {
-            Write(string.Create(CultureInfo.InvariantCulture, $"{name} {Number(value)}\n"));
+            Write(Invariant, $"{name} {Number(value)}\n");
         }
     }
 
-    private static string Bound(double value) => value.ToString("0.0###############", CultureInfo.InvariantCulture);
+    /// <summary>A bucket's bound as vLLM writes it. The bounds are few, so each is formatted once.</summary>
+    private static string Bound(double value) => Bounds.GetOrAdd(
+        value,
+        static bound => bound.ToString("0.0###############", CultureInfo.InvariantCulture));
 
     private static string Number(double value) =>
         double.IsPositiveInfinity(value) ? "+Inf"
         : double.IsNegativeInfinity(value) ? "-Inf"
         : value.ToString("R", CultureInfo.InvariantCulture);
 
-    private void Write(string line)
+    /// <summary>Writes a line without making a string of it.</summary>
+    private void Write(
+        IFormatProvider provider,
+        [InterpolatedStringHandlerArgument(nameof(provider))] ref DefaultInterpolatedStringHandler line)
     {
-        var span = output.GetSpan(Encoding.UTF8.GetMaxByteCount(line.Length));
-        output.Advance(Encoding.UTF8.GetBytes(line, span));
+        Encoding.UTF8.GetBytes(line.Text, output);
+        line.Clear();
     }
 }

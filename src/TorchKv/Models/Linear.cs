@@ -9,8 +9,8 @@ namespace TorchKv.Models;
 /// has.
 /// </summary>
 /// <remarks>
-/// PyTorch gives the whole product to its BLAS, which divides one or a few rows badly among the threads and reads W at a
-/// third of the memory's speed. Here such a product is a batch of products with parts of W, which run at once.
+/// PyTorch gives the whole product to its BLAS, which divides one or a few rows badly among the threads and reads W at
+/// a third of the memory's speed. Here such a product is a batch of products with parts of W, which run at once.
 /// </remarks>
 public sealed class Linear : nn.Module<Tensor, Tensor>
 {
@@ -111,8 +111,8 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
     }
 
     /// <summary>
-    /// Into how many parts of one size a matrix is divided: as many as there are threads, or more where its height needs
-    /// it. 1: it cannot be divided.
+    /// Into how many parts of one size a matrix is divided: as many as there are threads, or more where its height
+    /// needs it. 1: it cannot be divided.
     /// </summary>
     private static long part_count(long height)
     {
@@ -127,8 +127,8 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
         return 1;
     }
 
-    // Measured on GPT-2's shapes (docs/benchmarks.md): up to 4 rows W times columns is the faster of the two, and from 64
-    // rows on the BLAS divides the product well by itself
+    // Measured on GPT-2's shapes (docs/benchmarks.md): up to 4 rows W times columns is the faster of the two, and from
+    // 64 rows on the BLAS divides the product well by itself
     private const long MostRowsAsColumns = 4;
     private const long MostRowsInParts = 64;
     private const long MostParts = 64;

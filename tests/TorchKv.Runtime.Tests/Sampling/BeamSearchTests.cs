@@ -27,6 +27,12 @@ public class BeamSearchTests
             {
                 RepetitionPenalty = random.Next(2) == 0 ? null : 1.3f,
                 NoRepeatNgramSize = random.Next(2) == 0 ? null : 2,
+                EosTokenIds = eos,
+                LogitBias = random.Next(2) == 0 ? null : new Dictionary<int, float> { [random.Next(vocabSize)] = 2 },
+                FrequencyPenalty = random.Next(2) == 0 ? null : 0.5f,
+                PresencePenalty = random.Next(2) == 0 ? null : -0.25f,
+                MinNewTokens = random.Next(4),
+                BadWordsIds = random.Next(2) == 0 ? [] : [[random.Next(vocabSize)], [prompt[^1], random.Next(vocabSize)]],
             };
             var maxNewTokens = random.Next(1, 10);
             var expected = BeamOracle.Run(
@@ -35,7 +41,7 @@ public class BeamSearchTests
                 options,
                 eos,
                 maxNewTokens,
-                (scores, tokens) => WarpOracle.Process(scores, tokens, sampling));
+                (scores, tokens) => WarpOracle.Process(scores, tokens, sampling, tokens.Length - prompt.Length));
             var actual = Run(new BeamSearch(prompt, vocabSize, options, eos, maxNewTokens, sampling), model.Next);
             Assert.Equal(expected.Select(sequence => sequence.Tokens), actual.Select(WithEnd));
             Assert.All(

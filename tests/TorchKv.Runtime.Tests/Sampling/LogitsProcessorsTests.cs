@@ -35,17 +35,39 @@ public class LogitsProcessorsTests
             for (var reuse = 0; reuse < 3; reuse++)
             {
                 int[] history = [.. Enumerable.Range(0, random.Next(0, 40)).Select(_ => random.Next(vocabSize))];
-                var options = new GenerationOptions
+                var options = RandomTokenRules(random, vocabSize) with
                 {
                     RepetitionPenalty = random.Next(3) == 0 ? null : 0.5f + random.NextSingle(),
                     NoRepeatNgramSize = random.Next(2) == 0 ? null : random.Next(0, 5),
                 };
                 var logits = RandomRow(random, vocabSize);
-                var expected = WarpOracle.Process(logits, history, options);
-                processors.Process(logits, history, options);
+                var generated = random.Next(history.Length + 1);
+                var expected = WarpOracle.Process(logits, history, options, generated);
+                processors.Process(
+                    logits, history, generated, new TokenRules(options, vocabSize, options.EosTokenIds!));
                 Assert.Equal(expected, logits);
             }
         }
+    }
+
+    /// <summary>Options that name tokens, about half of them set.</summary>
+    public static GenerationOptions RandomTokenRules(Random random, int vocabSize)
+    {
+        return new GenerationOptions
+        {
+            LogitBias = random.Next(2) == 0
+                ? null
+                : Ids(random.Next(4)).Distinct().ToDictionary(id => id, _ => (random.NextSingle() * 20) - 10),
+            FrequencyPenalty = random.Next(2) == 0 ? null : (random.NextSingle() * 4) - 2,
+            PresencePenalty = random.Next(2) == 0 ? null : (random.NextSingle() * 4) - 2,
+            MinNewTokens = random.Next(2) == 0 ? 0 : random.Next(20),
+            EosTokenIds = Ids(random.Next(3)),
+            StopTokenIds = Ids(random.Next(3)),
+            BadWordsIds = [.. Enumerable.Range(0, random.Next(6)).Select(_ => Ids(random.Next(1, 4)))],
+            AllowedTokenIds = random.Next(4) == 0 ? Ids(random.Next(1, vocabSize + 1)) : null,
+        };
+
+        int[] Ids(int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(vocabSize))];
     }
 
     [Fact]

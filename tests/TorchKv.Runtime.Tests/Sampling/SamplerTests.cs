@@ -190,6 +190,17 @@ public class SamplerTests
             new(),
             new() { Temperature = 0.8f, TopK = 50, TopP = 0.9f, MinP = 0.01f, TypicalP = 0.9f, RepetitionPenalty = 1.1f, NoRepeatNgramSize = 3 },
             new() { Temperature = 0.8f, TopP = 0.95f },
+            new()
+            {
+                LogitBias = new Dictionary<int, float> { [3] = 1, [4] = -1 },
+                FrequencyPenalty = 0.5f,
+                PresencePenalty = 0.5f,
+                MinNewTokens = 20,
+                EosTokenIds = [1],
+                StopTokenIds = [2],
+                BadWordsIds = [[7], [history[^1], 9]],
+                AllowedTokenIds = [.. Enumerable.Range(0, 4_000)],
+            },
         ];
         Sample(0);
         Assert.Equal(0, Allocations.Fewest(() =>

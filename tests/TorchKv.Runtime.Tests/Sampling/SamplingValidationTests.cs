@@ -21,6 +21,22 @@ public class SamplingValidationTests
         { "repetition_penalty", new() { RepetitionPenalty = 0 } },
         { "repetition_penalty", new() { RepetitionPenalty = float.PositiveInfinity } },
         { "no_repeat_ngram_size", new() { NoRepeatNgramSize = -2 } },
+        { "frequency_penalty", new() { FrequencyPenalty = 2.1f } },
+        { "presence_penalty", new() { PresencePenalty = float.NaN } },
+        { "min_new_tokens", new() { MinNewTokens = -1 } },
+        { "min_new_tokens", new() { MinNewTokens = 65 } },
+        { "logit_bias[3]", new() { LogitBias = new Dictionary<int, float> { [3] = float.PositiveInfinity } } },
+        { "logit_bias", new() { LogitBias = Enumerable.Range(0, 4097).ToDictionary(id => id, _ => 0f) } },
+        { "stop_token_ids", new() { StopTokenIds = null! } },
+        { "stop_token_ids", new() { StopTokenIds = new int[1025] } },
+        { "allowed_token_ids", new() { AllowedTokenIds = [] } },
+        { "bad_words", new() { BadWords = [""] } },
+        { "bad_words", new() { BadWords = [new string('a', 257)] } },
+        { "bad_words", new() { BadWords = [.. Enumerable.Repeat("a", 1025)] } },
+        { "bad_words_ids", new() { BadWordsIds = [[]] } },
+        { "bad_words_ids", new() { BadWordsIds = [new int[257]] } },
+        { "stop_token_ids", new() { StopTokenIds = [1], Beams = new() } },
+        { "include_stop_str_in_output", new() { IncludeStopText = true, Beams = new() } },
     };
 
     public static TheoryData<string, BeamSearchOptions> BadBeams => new()

@@ -2,18 +2,38 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 
-/// <summary>HuggingFace's processors, each by its definition with whole sorts, float32 where PyTorch has it.</summary>
+/// <summary>
+/// HuggingFace's processors, and vLLM's where HuggingFace has none, each by its definition with whole sorts, float32
+/// where PyTorch has it.
+/// </summary>
 internal static class WarpOracle
 {
-    public static float[] Process(float[] logits, int[] history, GenerationOptions options)
+    public static float[] Process(float[] logits, int[] history, GenerationOptions options, int generated = 0)
     {
         float[] result = [.. logits];
+        if (options.AllowedTokenIds is { } allowed)
+        {
+            Remove(result, id => !allowed.Contains(id));
+        }
+
+        foreach (var (id, bias) in options.LogitBias ?? new Dictionary<int, float>())
+        {
+            result[id] += bias;
+        }
+
+        logits = [.. result];
         if (options.RepetitionPenalty is { } penalty)
         {
             foreach (var id in history.Distinct())
             {
                 result[id] = logits[id] < 0 ? logits[id] * penalty : logits[id] / penalty;
             }
+        }
+
+        foreach (var token in history[^generated..].GroupBy(id => id))
+        {
+            result[token.Key] -= (options.FrequencyPenalty ?? 0) * token.Count();
+            result[token.Key] -= options.PresencePenalty ?? 0;
         }
 
         if (options.NoRepeatNgramSize is > 0 and var n)
@@ -29,6 +49,14 @@ internal static class WarpOracle
             }
         }
 
+        Remove(
+            result,
+            id => options.BadWordsIds.Any(
+                word => history.Length >= word.Count - 1 && history[^(word.Count - 1)..].Append(id).SequenceEqual(word)));
+        Remove(
+            result,
+            id => generated < options.MinNewTokens
+                && (options.StopTokenIds.Contains(id) || options.EosTokenIds?.Contains(id) == true));
         return result;
     }
 

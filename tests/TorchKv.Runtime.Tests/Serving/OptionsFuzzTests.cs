@@ -60,7 +60,7 @@ public class OptionsFuzzTests
         {
             var real = Reals[random.Next(Reals.Length)];
             var count = Counts[random.Next(Counts.Length)];
-            options = random.Next(14) switch
+            options = random.Next(21) switch
             {
                 0 => options with { Temperature = real },
                 1 => options with { TopK = count },
@@ -74,6 +74,13 @@ public class OptionsFuzzTests
                 9 => options with { LogProbs = count },
                 10 => options with { PromptLogProbs = true },
                 11 => options with { EosTokenIds = [count, 3] },
+                13 => options with { LogitBias = new Dictionary<int, float> { [count] = real, [3] = -real } },
+                14 => options with { FrequencyPenalty = real, PresencePenalty = -real },
+                15 => options with { MinNewTokens = count },
+                16 => options with { StopTokenIds = [count] },
+                17 => options with { AllowedTokenIds = [random.Next(8), count] },
+                18 => options with { BadWordsIds = [[count], [2, 3]] },
+                19 => options with { IncludeStopText = true },
                 12 =>
                     options with { Speculation = new SpeculationOptions { Source = (DraftSource)random.Next(3), MaxDraftTokens = count } },
                 _ =>

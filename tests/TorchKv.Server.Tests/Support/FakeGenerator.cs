@@ -55,11 +55,17 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
 
     public IReadOnlyList<int>? LastPrompt { get; private set; }
 
+    /// <summary>Called with the options of each request, once it does as told.</summary>
+    public Action<GenerationOptions>? OnStart { get; set; }
+
     /// <summary>Done when a generation has begun.</summary>
     public Task Begun => _begun.Task;
 
     /// <summary>From now on it does as told; until then, for the server's warming up, it only answers.</summary>
     public void Arm() => _isArmed = true;
+
+    /// <summary>Lets go of the last request.</summary>
+    public void Forget() => (LastOptions, LastPrompt) = (null, null);
 
     public void Release(int tokens) => _steps.Release(tokens);
 
@@ -71,6 +77,11 @@ internal sealed class FakeGenerator(Gpt2Tokenizer tokenizer) : IGenerator
         options ??= new GenerationOptions();
         LastOptions = options;
         LastPrompt = promptIds;
+        if (_isArmed)
+        {
+            OnStart?.Invoke(options);
+        }
+
         return _isArmed && Refusal is { } refusal ? throw refusal : RunAsync(
             [.. promptIds],
             options,

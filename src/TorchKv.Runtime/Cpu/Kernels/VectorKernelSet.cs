@@ -37,6 +37,9 @@ internal sealed unsafe class VectorKernelSet<L, V, D, I, F> : KernelSet
             case WeightFormat.CodedBFloat16:
                 CodedMatMul.Panel<L, V>(x + (firstRow * ldx), ldx, rows, weights, matrix.Inputs, tile);
                 break;
+            case WeightFormat.Int8 or WeightFormat.Int4 when rows > 1 && L.Count == 16 && WordTiles.AreFastest:
+                WordTiles.Panel(quantized, firstRow, rows, weights, matrix.Format == WeightFormat.Int4, tile);
+                break;
             case WeightFormat.Int8:
                 QuantizedMatMul.Panel<D, I, F, Int8Elements>(quantized, firstRow, rows, weights, tile);
                 break;
