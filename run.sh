@@ -5,6 +5,8 @@
 #   ./run.sh test            set up, then run every test; options go to the test programs (--filter-class NAME)
 #   ./run.sh bench NAME …    set up, then run a benchmark (./run.sh bench says which there are)
 #   ./run.sh setup           set up only: restore the packages and build
+#   ./run.sh pack            set up, then make the NuGet packages in artifacts/packages
+#   ./run.sh aot [RID]       make one native file of generate, serve and chat in artifacts/aot
 #   ./run.sh COMMAND …       any torchkv command: generate, logits, perplexity, tokenize, plan, compare, info, …
 #
 # With an NVIDIA driver the build takes the libtorch for CUDA. TorchCuda=true or TorchCuda=false in the environment decides otherwise.
@@ -81,5 +83,7 @@ case ${1:-} in
     setup) setup ;;
     test) setup; run_tests "${@:2}" ;;
     bench) setup; bench "${@:2}" ;;
+    pack) setup; exec dotnet msbuild tools/packages/packages.proj -v:q -nologo ;;
+    aot) exec tools/packages/aot.sh "${@:2}" ;;
     *) setup; cd "$invoked_from"; exec "$cli" "$@" ;;
 esac

@@ -32,7 +32,7 @@ internal sealed partial record ReadmeProgram(
     }
 
     [GeneratedRegex("""
-        ^###\ (?<title>[^\n]+)\n\n
+        ^\#\#\#\ (?<title>[^\n]+)\n\n
         ```\ndotnet\ new\ (?<template>\w+)\n(?<packages>(?:dotnet\ add\ package\ [^\n]+\n)+)```\n\n
         ```csharp\n(?<code>[^`]*)```\n\n
         ```text\n(?<output>.*?)\n```

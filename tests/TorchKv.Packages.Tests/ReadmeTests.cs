@@ -76,7 +76,6 @@ public sealed partial class ReadmeTests(PackedSolution packed)
         string[] words = ["generate", "--prompt", command.Groups["prompt"].Value, .. command.Groups["more"].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
         var told = await Shell.Run(folder.Path, tool, null, words);
         Assert.True(told.ExitCode == 0, told.Everything);
-        Assert.StartsWith(command.Groups["prompt"].Value, told.Output, StringComparison.Ordinal);
         Assert.True(told.Output.Length > 100, told.Output);
 
         var refused = await Shell.Run(folder.Path, tool, null, [.. words, "--runner", "torch"]);
