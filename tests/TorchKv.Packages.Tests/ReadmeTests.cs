@@ -49,6 +49,11 @@ public sealed partial class ReadmeTests(PackedSolution packed)
             while (!listening.Success);
 
             using var client = new HttpClient { BaseAddress = new Uri(listening.Groups[1].Value) };
+            while (!(await client.GetAsync("/ready", limit.Token)).IsSuccessStatusCode)
+            {
+                await Task.Delay(50, limit.Token); // the application listens before the model is loaded
+            }
+
             using var body = new StringContent(request.Groups["body"].Value, Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
             using var response = await client.PostAsync(request.Groups["path"].Value, body, limit.Token);
             var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync(limit.Token))!;
