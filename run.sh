@@ -6,6 +6,7 @@
 #   ./run.sh bench NAME …    set up, then run a benchmark (./run.sh bench says which there are)
 #   ./run.sh setup           set up only: restore the packages and build
 #   ./run.sh pack            set up, then make the NuGet packages in artifacts/packages
+#   ./run.sh api             set up, then write the API reference as a site in artifacts/api/site
 #   ./run.sh aot [RID]       make one native file of generate, serve and chat in artifacts/aot
 #   ./run.sh COMMAND …       any torchkv command: generate, logits, perplexity, tokenize, plan, compare, info, …
 #
@@ -84,6 +85,7 @@ case ${1:-} in
     test) setup; run_tests "${@:2}" ;;
     bench) setup; bench "${@:2}" ;;
     pack) setup; exec dotnet msbuild tools/packages/packages.proj -v:q -nologo ;;
+    api) setup; dotnet tool restore >&2; exec dotnet docfx docs/api/docfx.json ;;
     aot) exec tools/packages/aot.sh "${@:2}" ;;
     *) setup; cd "$invoked_from"; exec "$cli" "$@" ;;
 esac
