@@ -1,7 +1,9 @@
 using TorchKv.Benchmarks.Http;
 using TorchKv.Benchmarks.Kernels;
+using TorchKv.Benchmarks.Masks;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Benchmarks.Port;
+using TorchKv.Benchmarks.Schemas;
 using TorchKv.Benchmarks.Serving;
 
 return await BenchProgram.RunAsync(
@@ -15,6 +17,8 @@ return await BenchProgram.RunAsync(
     new CoresCommand(),
     new ProbeCommand(),
     new FirstTokenCommand(),
+    new SchemasCommand(),
+    new StructuredCommand(),
     new PortCommand(),
     new OperatorsCommand(),
     new PortWorkerCommand(),

@@ -34,6 +34,21 @@ internal static class FloorTable
             . :
         TorchKv.Simulation
             . : Runtime.Contracts, Runtime.Model, Runtime.Paging, Runtime.Scheduling, Runtime.Serving
+        TorchKv.Structured
+            Automata : Runtime.Contracts
+            Grammars : Runtime.Contracts, Automata
+            Parsing  : Runtime.Contracts, Automata, Grammars
+            Masks    : Runtime.Contracts, Automata, Grammars, Parsing
+            Matching : Runtime.Contracts, Runtime.Text, Automata, Grammars, Parsing, Masks
+            Contracts      :
+            Json.Documents : Runtime.Contracts, Contracts
+            Json.Numbers   : Runtime.Contracts, Automata, Json.Documents
+            Json.Texts     : Runtime.Contracts, Automata, Json.Documents
+            Json.Values    : Runtime.Contracts, Automata, Contracts, Json.Documents, Json.Numbers, Json.Texts
+            Json.Keywords  : Runtime.Contracts, Automata, Contracts, Json.Documents, Json.Numbers, Json.Texts, Json.Values
+            Json.Writing   : Runtime.Contracts, Automata, Grammars, Contracts, Json.Documents, Json.Numbers, Json.Texts, Json.Values, Json.Keywords
+            Json           : Runtime.Contracts, Automata, Grammars, Contracts, Json.Documents, Json.Texts, Json.Values, Json.Keywords, Json.Writing
+            .              : Runtime.Contracts, Automata, Grammars, Matching, Contracts, Json
         TorchKv.PortChecking
             Text         :
             Findings     :
@@ -45,7 +60,7 @@ internal static class FloorTable
             Report       : Plotting, Text, Findings, Traces, Mapping, Comparison, Report.Words
             .            : Runtime.Checkpoints, Findings, Traces, Mapping, Comparison, Diagnosis, Report, Report.Words
         TorchKv.Extensions.AI
-            Options   : Runtime.Contracts
+            Options   : Runtime.Contracts, Structured.Contracts, Structured
             Templates : Runtime.Contracts, Runtime.Text
             Chat      : Runtime.Contracts, Runtime.Text, Options, Templates
             Hosting   : Runtime
@@ -59,7 +74,7 @@ internal static class FloorTable
             Security      : Runtime.Contracts, Configuration, Errors
             Metrics       : Runtime.Contracts, Runtime.Serving, Runtime, Models, Telemetry
             Running       : Configuration, Errors, Models, Security, Metrics
-            Requests      : Runtime.Contracts, Runtime.Text, Extensions.AI.Options, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security
+            Requests      : Runtime.Contracts, Runtime.Text, Structured.Contracts, Structured, Extensions.AI.Options, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security
             Answers       : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Metrics, Running, Requests, Telemetry
             OpenApi       : Contracts, Running
             Endpoints     : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Metrics, Running, Requests, Answers, OpenApi
@@ -70,14 +85,16 @@ internal static class FloorTable
             Plotting    : Runtime.Serving, TorchKv.Plotting, Simulation
             Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
             Chat        : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Terminal, CommandLine, Models
-            Commands    : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
+            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
             .           : Runtime.Contracts, Runtime.Files, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints
+            Masks     : Runtime.Contracts, Runtime.Text, Structured, Measuring
             Kernels   : Runtime.Model, Runtime.Configuration, Runtime.Cpu, Runtime.Cpu.Kernels, Measuring
             Port      : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Caching, TorchKv.Models, Loading, Running, TorchKv.Plotting, Measuring
             Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Simulation, TorchKv.Plotting, Measuring
             Http      : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Measuring, Serving
+            Schemas   : Runtime.Contracts, Structured.Contracts, Structured
             Peers     : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Cpu, TorchKv.Plotting, Measuring
         """;
 

@@ -7,6 +7,7 @@ public sealed class FloorTests
         "TorchKv",
         "TorchKv.Plotting",
         "TorchKv.Simulation",
+        "TorchKv.Structured",
         "TorchKv.PortChecker",
         "TorchKv.Extensions.AI",
         "TorchKv.Server",

@@ -82,7 +82,7 @@ public sealed class CommandLineFuzzTests
     {
         (string Name, string Value)[] needs =
         [
-            ("--model", command.Name is "compare" or "demo" or "check-port" ? "nowhere" : s_model),
+            ("--model", command.Name is "compare" or "demo" or "check-port" or "serve" ? "nowhere" : s_model),
             ("--prompt-ids", "1,2"), ("--max-new-tokens", "2"), ("--requests", "10"), ("--layers", "2"),
             ("--heads", "2"), ("--head-dim", "4"), ("--tokens", "8"),
         ];
@@ -95,22 +95,24 @@ public sealed class CommandLineFuzzTests
 
     private static List<string> RandomLine(Random random, Command command, string[] paths)
     {
+        // What is slow is stopped at its model: comparisons and the demonstration measure for seconds, a server stays
+        var model = command.Name is "compare" or "demo" or "serve" ? paths[0] : s_model;
         var line = new List<string> { command.Name };
         var options = command.Options.Where(option => option.Name is not ("--article" or "--port")).ToArray();
         for (var count = random.Next(5); count > 0; count--)
         {
             var option = options[random.Next(options.Length)];
             line.Add(option.Name);
-            if (option.Arity.MaximumNumberOfValues > 0 && option.Name != "--model")
+            if (option.Name == "--model")
+            {
+                line.Add(model);
+            }
+            else if (option.Arity.MaximumNumberOfValues > 0)
             {
                 // A file is always one of the test's own folder, so that no run writes anywhere else
                 var takesPath = option.HelpName?.Contains("FILE", StringComparison.Ordinal) == true
                     || option.HelpName?.Contains("DIR", StringComparison.Ordinal) == true;
                 line.Add((takesPath ? paths : s_values)[random.Next((takesPath ? paths : s_values).Length)]);
-            }
-            else if (option.Name == "--model")
-            {
-                line.Add(s_model);
             }
         }
 
@@ -119,15 +121,9 @@ public sealed class CommandLineFuzzTests
             line.Add(s_values[random.Next(s_values.Length)]);
         }
 
-        // What is slow is stopped at its model: comparisons and the demonstration measure for seconds
-        var model = command.Name is "compare" or "demo" ? paths[0] : s_model;
         if (command.Options.Any(option => option.Name == "--model") && !line.Contains("--model"))
         {
             line.AddRange(["--model", model]);
-        }
-        else if (command.Name is "compare" or "demo")
-        {
-            line[^1] = line[^1] == s_model ? model : line[^1];
         }
 
         if (command.Options.Any(option => option.Name == "--prompt-ids") && random.Next(3) > 0)

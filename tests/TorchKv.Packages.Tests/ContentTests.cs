@@ -8,7 +8,7 @@ namespace TorchKv.Packages.Tests;
 /// <summary>What is in the packages, and what they ask for.</summary>
 public sealed class ContentTests(PackedSolution packed)
 {
-    public static TheoryData<string> Libraries { get; } = ["TorchKv.Runtime", "TorchKv", "TorchKv.PortChecker", "TorchKv.Extensions.AI", "TorchKv.Server"];
+    public static TheoryData<string> Libraries { get; } = ["TorchKv.Runtime", "TorchKv", "TorchKv.PortChecker", "TorchKv.Structured", "TorchKv.Extensions.AI", "TorchKv.Server"];
 
     public static TheoryData<string> Packages { get; } = [.. Libraries.Select(row => row.Data), "TorchKv.Tool"];
 
@@ -22,7 +22,8 @@ public sealed class ContentTests(PackedSolution packed)
     [InlineData("TorchKv.Runtime", "Microsoft.ML.Tokenizers")]
     [InlineData("TorchKv", "TorchKv.Runtime", "TorchSharp")]
     [InlineData("TorchKv.PortChecker", "TorchKv.Runtime", "TorchSharp")]
-    [InlineData("TorchKv.Extensions.AI", "Microsoft.Extensions.AI.Abstractions", "Microsoft.Extensions.Hosting.Abstractions", "TorchKv.Runtime")]
+    [InlineData("TorchKv.Structured", "TorchKv.Runtime")]
+    [InlineData("TorchKv.Extensions.AI", "Microsoft.Extensions.AI.Abstractions", "Microsoft.Extensions.Hosting.Abstractions", "TorchKv.Runtime", "TorchKv.Structured")]
     [InlineData("TorchKv.Tool")]
     public void APackageAsksForNoMoreThanItNeeds(string package, params string[] needed) =>
         Assert.Equal(

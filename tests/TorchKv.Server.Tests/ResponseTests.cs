@@ -106,7 +106,7 @@ public sealed class ResponseTests(Storyteller storyteller)
     {
         var error = await storyteller.Server.RefusedAsync(
             Path,
-            Hello + ""","text":{"format":{"type":"json_object"}}}""",
+            Hello + ""","text":{"format":{"type":"xml"}}}""",
             400);
         Assert.Equal("text.format", (string?)error["param"]);
         await storyteller.Server.AskAsync(Path, Hello + ""","text":{"format":{"type":"text"},"verbosity":"low"}}""");

@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace TorchKv.Testing;
 
-/// <summary>Bodies for the server's endpoints: known fields with values of every kind, sometimes cut or damaged.</summary>
+/// <summary>
+/// Bodies for the server's endpoints: known fields with values of every kind, sometimes cut or damaged.
+/// </summary>
 /// <param name="openApi">The server's description, which names the fields.</param>
 internal sealed class RequestFuzzer(string openApi)
 {

@@ -133,7 +133,9 @@ internal static class FaultRows
         })));
     }
 
-    /// <summary>Connects, asks, and leaves at one of three points: at once, at the first bytes, or later; by RST or FIN.</summary>
+    /// <summary>
+    /// Connects, asks, and leaves at one of three points: at once, at the first bytes, or later; by RST or FIN.
+    /// </summary>
     private static async Task LeaveAsync(Uri address, int number)
     {
         using var client = new TcpClient();

@@ -5,7 +5,9 @@ using TorchKv.Runtime.Files;
 
 namespace TorchKv.Benchmarks.Http;
 
-/// <summary><c>server</c>: what HTTP costs, and whether the server stands clients that leave, nonsense and SIGTERM.</summary>
+/// <summary>
+/// <c>server</c>: what HTTP costs, and whether the server stands clients that leave, nonsense and SIGTERM.
+/// </summary>
 internal sealed class ServerCommand : Command
 {
     private static readonly string[] s_parts = ["overhead", "ratio", "streams", "scrape", "aborts", "fuzz", "drain"];
@@ -45,7 +47,8 @@ internal sealed class ServerCommand : Command
         FigureTable.Write(Console.Out, figures);
         if (parsed.GetValue(_peer) is null)
         {
-            Console.WriteLine("No peer was given; --peer URL reads the same streams from llama.cpp's server, for instance.");
+            Console.WriteLine(
+                "No peer was given; --peer URL reads the same streams from llama.cpp's server, for instance.");
         }
 
         if (parsed.GetValue(_json) is { } json)

@@ -12,7 +12,7 @@ internal static class StreamRequest
     public static int[] Prompt(int seed, int stream) => Measure.Ids((seed * 1000) + stream, PromptTokens, 2000);
 
     /// <summary>The body of a request.</summary>
-    /// <param name="seed">Tells the prompts of one round from another's, so that none is found in the prefix cache.</param>
+    /// <param name="seed">The round: prompts of other rounds differ, so that none is found in the prefix cache.</param>
     /// <param name="stream">The stream's number.</param>
     /// <param name="tokens">Tokens to generate.</param>
     /// <param name="more">More fields, each with a comma before it.</param>

@@ -7,7 +7,8 @@ internal static class Libtorch
 {
     /// <summary>The error of every way that leads to libtorch.</summary>
     public static TorchKvException Missing => new(
-        "this program is compiled ahead of time and has no libtorch; take --runner cpu, or the .NET tool TorchKv.Tool.");
+        "this program is compiled ahead of time and has no libtorch; take --runner cpu, or the .NET tool TorchKv.Tool "
+        + "with libtorch.");
 
     /// <exception cref="TorchKvException">Always.</exception>
     public static void ThrowIfMissing() => throw Missing;

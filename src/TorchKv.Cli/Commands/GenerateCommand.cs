@@ -21,6 +21,7 @@ internal sealed class GenerateCommand : CliCommand
     private readonly ModelOptions _model = new();
     private readonly PoolOptions _pool = new();
     private readonly GenerationOptionSet _generation = new();
+    private readonly ConstraintOptionSet _constraint = new();
     private readonly EngineOptionSet _engine = new();
     private readonly Option<string?> _prompts = Values.Text(
         "--prompts", "FILE.jsonl", "a batch: a line is {\"prompt\": …} or {\"prompt_ids\": […]}");
@@ -41,6 +42,7 @@ internal sealed class GenerateCommand : CliCommand
         AddGroup("Prompt", [.. _prompt.All, _prompts]);
         AddGroup("Length", [.. _generation.Length]);
         AddGroup("Sampling (none of these: the best token always)", [.. _generation.Sampling, .. _engine.Samples]);
+        AddGroup("Form of the answer (one of these)", [.. _constraint.All]);
         AddGroup("Beam search", [.. _engine.Beams]);
         AddGroup("Cache", [.. _pool.All, _showBlocks, _cache, _window]);
         AddGroup("Scheduling", [.. _engine.Scheduling]);
@@ -54,6 +56,7 @@ internal sealed class GenerateCommand : CliCommand
         ("echo -n \"The little dog\" | torchkv generate - --json", "a prompt from standard input, JSON for a program"),
         ("torchkv generate --prompt \"One day\" --n 3 --temperature 0.9", "three samples"),
         ("torchkv generate --prompt \"One day\" --num-beams 4 --num-return-sequences 2", "the two best of four beams"),
+        ("torchkv generate --prompt \"The dog is\" --choice \" big\" --choice \" small\"", "one of two answers"),
         ("torchkv generate --prompts prompts.jsonl --show-blocks", "a batch, and the blocks that it takes"),
         ("torchkv generate --prompts prompts.jsonl --json > answers.jsonl", "a batch of prompts of any lengths"),
     ];
@@ -61,7 +64,8 @@ internal sealed class GenerateCommand : CliCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         var json = parsed.GetValue(_json);
-        var options = _engine.Read(parsed, _generation.Read(parsed), json);
+        var options = _engine.Read(
+            parsed, _generation.Read(parsed) with { Constraint = _constraint.Read(parsed) }, json);
         var cache = ReadCache(parsed);
         var request = _model.Read(
             parsed, cache is null ? null : $"--cache {cache.Kind}") with
@@ -179,7 +183,7 @@ internal sealed class GenerateCommand : CliCommand
             throw new UsageException($"--cache {CacheKinds.SlidingWindow} needs --window W: how many tokens it keeps.");
         }
 
-        var engines = _engine.Given(parsed) ?? _pool.Given(parsed);
+        var engines = _engine.Given(parsed) ?? _pool.Given(parsed) ?? _constraint.Given(parsed);
         engines ??= parsed.GetValue(_showBlocks) ? _showBlocks.Name : null;
         return engines is null
             ? new CacheChoice(kind, window)

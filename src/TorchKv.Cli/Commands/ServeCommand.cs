@@ -65,8 +65,11 @@ internal sealed class ServeCommand : CliCommand
 
     public override IReadOnlyList<string> Notes =>
     [
-        "A line on standard output says where it listens and which chat template it uses, once the model is ready. SIGTERM or Ctrl+C lets running requests finish, then the exit code is 0.",
-        "Options may also come from appsettings.json (section TorchKv) in the working folder and from environment variables: TorchKv__Model, TorchKv__Port, TorchKv__ApiKeyFile. An option on the command line goes before the environment, and that before the file. docs/server.md lists them.",
+        "A line on standard output says where it listens and which chat template it uses, once the model is ready. "
+        + "SIGTERM or Ctrl+C lets running requests finish, then the exit code is 0.",
+        "Options may also come from appsettings.json (section TorchKv) in the working folder and from environment "
+        + "variables: TorchKv__Model, TorchKv__Port, TorchKv__ApiKeyFile. An option on the command line goes before the "
+        + "environment, and that before the file. docs/server.md lists them.",
     ];
 
     /// <summary>Options that belong to the command and not to the server; the configuration has them too.</summary>
@@ -119,7 +122,8 @@ internal sealed class ServeCommand : CliCommand
         }
         catch (SocketException e)
         {
-            throw new TorchKvException($"{options.Address} cannot be listened on: {e.Message}; take another --host.", e);
+            throw new TorchKvException(
+                $"{options.Address} cannot be listened on: {e.Message}; take another --host.", e);
         }
         finally
         {

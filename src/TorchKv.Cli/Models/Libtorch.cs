@@ -58,7 +58,8 @@ internal static class Libtorch
         }
         catch (FileNotFoundException)
         {
-            return $"TorchSharp.dll is not beside this program, and without it there is no libtorch; {LibtorchRemedy.Text}";
+            return "TorchSharp.dll is not beside this program, and without it there is no libtorch; "
+                + LibtorchRemedy.Text;
         }
         catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
         {

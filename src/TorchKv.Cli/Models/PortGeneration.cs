@@ -21,6 +21,7 @@ internal static class PortGeneration
     {
         options.Validate();
         Refuse("num_beams", options.Beams is not null, options.Beams?.NumBeams);
+        Refuse("constraint", options.Constraint is not null, "set");
         Refuse("n", options.Samples != 1, options.Samples);
         Refuse("logprobs", options.LogProbs is not null, options.LogProbs);
         Refuse("prompt_logprobs", options.PromptLogProbs, options.PromptLogProbs);

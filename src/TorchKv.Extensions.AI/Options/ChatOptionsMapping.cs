@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.AI;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Structured;
 
 namespace TorchKv.Extensions.AI.Options;
 
@@ -38,6 +39,7 @@ internal static class ChatOptionsMapping
             RepetitionPenalty = Number(options, "repetition_penalty"),
             Priority = Priority(options),
             CacheSalt = Text(options, "cache_salt"),
+            Constraint = Format(options.ResponseFormat),
         };
     }
 
@@ -46,11 +48,6 @@ internal static class ChatOptionsMapping
         if (modelId is not null && options.ModelId is { } asked && asked != modelId)
         {
             throw new OptionException("model", asked, $"{modelId}, the model that is served");
-        }
-
-        if (options.ResponseFormat is not (null or ChatResponseFormatText))
-        {
-            throw new OptionException("response_format", "json", "text: this engine does not have it");
         }
 
         if (options.ToolMode is RequiredChatToolMode)
@@ -74,6 +71,14 @@ internal static class ChatOptionsMapping
         }
 #pragma warning restore MEAI001
     }
+
+    private static TokenConstraint? Format(ChatResponseFormat? format) => format switch
+    {
+        null or ChatResponseFormatText => null,
+        ChatResponseFormatJson { Schema: { } schema } => TokenConstraint.JsonSchema(schema),
+        ChatResponseFormatJson => TokenConstraint.JsonObject(),
+        _ => throw new OptionException("response_format", format.GetType().Name, "text or JSON"),
+    };
 
     private static GenerationOptions? RawOptions(ChatOptions options, IChatClient client) =>
         options.RawRepresentationFactory?.Invoke(client) switch

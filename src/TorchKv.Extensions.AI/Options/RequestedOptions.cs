@@ -62,12 +62,12 @@ internal sealed record RequestedOptions
 
     public bool? PromptLogProbs { get; init; }
 
-    /// <summary>Which texts may be generated; null: any.</summary>
-    public TokenConstraint? Constraint { get; init; }
-
     public int? Priority { get; init; }
 
     public string? CacheSalt { get; init; }
+
+    /// <summary>Which texts may be generated; null: any.</summary>
+    public TokenConstraint? Constraint { get; init; }
 
     /// <summary>The options of one prompt's generation.</summary>
     /// <param name="model">The model.</param>
@@ -98,12 +98,12 @@ internal sealed record RequestedOptions
             StopTokenIds = [.. given.StopTokenIds.Union(StopTokenIds ?? [])],
             IncludeStopText = IncludeStop ?? given.IncludeStopText,
             EosTokenIds = IgnoreEos == true ? [] : given.EosTokenIds,
-            Constraint = given.Constraint ?? Constraint,
             Samples = Samples ?? given.Samples,
             LogProbs = given.LogProbs ?? LogProbs,
             PromptLogProbs = PromptLogProbs ?? given.PromptLogProbs,
             Priority = Priority ?? given.Priority,
             CacheSalt = given.CacheSalt ?? CacheSalt,
+            Constraint = given.Constraint ?? Constraint,
         };
         CheckFields(options);
         options.Validate();

@@ -24,7 +24,7 @@ public static class ChatTemplates
     /// <exception cref="ChatTemplateException">There is no such template, or the file cannot be used.</exception>
     public static IChatTemplate Load(string nameOrFile)
     {
-        ArgumentException.ThrowIfNullOrEmpty(nameOrFile);
+        ArgumentNullException.ThrowIfNull(nameOrFile);
         return Find(nameOrFile) ?? (File.Exists(nameOrFile)
             ? TemplateFile.Load(nameOrFile)
             : throw new ChatTemplateException(

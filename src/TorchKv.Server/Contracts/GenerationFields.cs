@@ -109,22 +109,22 @@ internal abstract record GenerationFields
     [Description("Accepted; it is of use with beam search alone.")]
     public double? LengthPenalty { get; init; }
 
-    [Description("text; other formats are refused.")]
+    [Description("What the answer may be: text, json_object, or json_schema with a schema.")]
     public JsonElement? ResponseFormat { get; init; }
 
-    [Description("Refused.")]
+    [Description("What the answer may be: one of json (a schema), regex, choice, grammar, json_object.")]
     public JsonElement? StructuredOutputs { get; init; }
 
-    [Description("Refused.")]
+    [Description("The same as structured_outputs with json.")]
     public JsonElement? GuidedJson { get; init; }
 
-    [Description("Refused.")]
+    [Description("The same as structured_outputs with regex.")]
     public JsonElement? GuidedRegex { get; init; }
 
-    [Description("Refused.")]
+    [Description("The same as structured_outputs with choice.")]
     public JsonElement? GuidedChoice { get; init; }
 
-    [Description("Refused.")]
+    [Description("The same as structured_outputs with grammar.")]
     public JsonElement? GuidedGrammar { get; init; }
 
     [Description("Accepted; it changes nothing.")]

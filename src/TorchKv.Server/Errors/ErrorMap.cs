@@ -21,6 +21,13 @@ internal static class ErrorMap
             FieldOf(e.Option),
             e.Message,
             e),
+        ConstraintException e => new ApiException(
+            400,
+            ApiException.InvalidRequest,
+            "invalid_schema",
+            e.Pointer,
+            e.Message,
+            e),
         ContextLengthException e => TooLong(promptField, e),
         PoolCapacityException e => TooLong(promptField, e),
         RequestException e => new ApiException(

@@ -46,6 +46,7 @@ internal sealed class FieldRules(TorchKvServerOptions limits)
             Samples = fields.N ?? 1,
             Priority = fields.Priority,
             CacheSalt = Salt(fields.CacheSalt),
+            Constraint = AnswerFormats.Of(fields),
         };
     }
 
@@ -156,21 +157,8 @@ internal sealed class FieldRules(TorchKvServerOptions limits)
     public static IEnumerable<string> Ignored(string name, JsonElement? field)
         => JsonFields.IsEmpty(field) ? [] : [name];
 
-    /// <summary>Refuses formats of answers other than text.</summary>
-    public static void RefuseFormat(JsonElement? format, string param)
-        => RefuseIf(
-            !JsonFields.IsNull(format) && JsonFields.Named(format, "type") != "text",
-            param,
-            "left out, or of the type text");
-
     private static void Refuse(GenerationFields fields)
     {
-        RefuseFormat(fields.ResponseFormat, "response_format");
-        RefuseIf(!JsonFields.IsEmpty(fields.StructuredOutputs), "structured_outputs", "left out");
-        RefuseIf(!JsonFields.IsEmpty(fields.GuidedJson), "guided_json", "left out");
-        RefuseIf(!JsonFields.IsEmpty(fields.GuidedRegex), "guided_regex", "left out");
-        RefuseIf(!JsonFields.IsEmpty(fields.GuidedChoice), "guided_choice", "left out");
-        RefuseIf(!JsonFields.IsEmpty(fields.GuidedGrammar), "guided_grammar", "left out");
         RefuseIf(fields.UseBeamSearch == true, "use_beam_search", "false");
         RefuseIf(fields.PromptLogprobs is not null, "prompt_logprobs", "left out (echo with logprobs scores a prompt)");
     }

@@ -34,6 +34,7 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
             Stop = prompt.Stop,
             Priority = request.Priority,
             CacheSalt = salt(FieldRules.Salt(request.CacheSalt)),
+            Constraint = AnswerFormats.OfFormat(Format(request), "text.format", inside: null),
         };
         var ids = Cut(prompt.Encode(model.Tokenizer), request, model);
         var options = asked.ToGenerationOptions(
@@ -53,6 +54,11 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
             IgnoredFields = [.. rules.Unknown(request.Unknown), .. FieldRules.Ignored("tools", request.Tools)],
         };
     }
+
+    private static JsonElement? Format(ResponseRequest request)
+        => request.Text is { ValueKind: JsonValueKind.Object } text && text.TryGetProperty("format", out var format)
+            ? format
+            : null;
 
     private static IReadOnlyList<int> Cut(IReadOnlyList<int> ids, ResponseRequest request, ServedModel model)
     {
@@ -142,14 +148,6 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
         FieldRules.RefuseIf(!JsonFields.IsNull(request.Moderation), "moderation", "left out");
         FieldRules.RefuseIf(request.TopLogprobs is not (null or 0), "top_logprobs", "0");
         ChatRequests.RefuseTools(request.ToolChoice, "tool_choice");
-        if (!JsonFields.IsNull(request.Text))
-        {
-            var text = request.Text!.Value;
-            FieldRules.RefuseFormat(
-                text.ValueKind == JsonValueKind.Object && text.TryGetProperty("format", out var format) ? format : null,
-                "text.format");
-        }
-
         static void Stateless(bool isSet, string param)
         {
             if (isSet)

@@ -148,19 +148,6 @@ public sealed class EngineChatClientTests(StorytellerEngine storyteller)
     }
 
     [Fact]
-    public void WhatTheEngineLacksIsRefusedByName()
-    {
-        var error = Assert.Throws<OptionException>(
-            () =>
-            {
-                _client.GetStreamingResponseAsync(
-                Hello,
-                new ChatOptions { ResponseFormat = ChatResponseFormat.Json });
-            });
-        Assert.Equal("response_format", error.Option);
-    }
-
-    [Fact]
     public void ConversationsAreRefused() => Assert.Throws<NotSupportedException>(
         () => { _client.GetStreamingResponseAsync(Hello, new ChatOptions { ConversationId = "c" }); });
 

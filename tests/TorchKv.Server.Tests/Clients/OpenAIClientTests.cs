@@ -171,11 +171,15 @@ public sealed class OpenAIClientTests(Storyteller storyteller)
         var client = new ResponsesClient(
             new ApiKeyCredential("any"),
             new ResponsesClientOptions { Endpoint = new Uri(storyteller.Server.Address, "/v1") });
-        ResponseResult response = await client.CreateResponseAsync("storyteller", "Tell me a story.");
+        // Greedy: a text that is drawn may be empty.
+        var asked = new CreateResponseOptions { Model = "storyteller", Temperature = 0, MaxOutputTokenCount = 20 };
+        asked.InputItems.Add(ResponseItem.CreateUserMessageItem("Tell me a story."));
+        ResponseResult response = await client.CreateResponseAsync(asked);
         Assert.NotEmpty(response.GetOutputText());
         var text = "";
         var completed = false;
-        await foreach (var update in await client.CreateResponseStreamingAsync("storyteller", "Tell me a story."))
+        asked.StreamingEnabled = true;
+        await foreach (var update in await client.CreateResponseStreamingAsync(asked))
         {
             text += (update as StreamingResponseOutputTextDeltaUpdate)?.Delta;
             completed |= update is StreamingResponseCompletedUpdate or StreamingResponseIncompleteUpdate;

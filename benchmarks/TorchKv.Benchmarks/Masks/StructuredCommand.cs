@@ -1,0 +1,117 @@
+using System.CommandLine;
+using System.Diagnostics;
+using TorchKv.Benchmarks.Measuring;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Text;
+using TorchKv.Structured;
+
+namespace TorchKv.Benchmarks.Masks;
+
+/// <summary><c>structured</c>: what constraints cost, over a suite of constraints and texts, on one thread.</summary>
+internal sealed class StructuredCommand : Command
+{
+    private const int WarmUpEntries = 40;
+
+    private readonly Option<string> _suite = BenchOption.Required("--suite", "FOLDER", "files *.jsonl or *.jsonl.gz");
+    private readonly Option<string?> _tokenizer = BenchOption.Text("--tokenizer", "DIR", "a model's folder (GPT-2's vocabulary)");
+    private readonly Option<int> _count = BenchOption.Number("--count", 1, int.MaxValue, int.MaxValue, "the most constraints");
+
+    public StructuredCommand()
+        : base("structured", "Masks of constraints: time to compile, time per token, texts accepted and refused.")
+    {
+        Options.Add(_suite);
+        Options.Add(_tokenizer);
+        Options.Add(_count);
+        SetAction(RunAsync);
+    }
+
+    private async Task RunAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        var folder = parsed.GetValue(_tokenizer) ?? RepositoryFolder.At("weights", "gpt2-vocab");
+        var suite = parsed.GetValue(_suite)!;
+
+        // Code is compiled for speed once it has run; each run has a vocabulary of its own, and so nothing compiled.
+        await RunAsync(suite, WarmUpEntries, Gpt2Tokenizer.Load(folder), cancellation);
+        var figures = await RunAsync(suite, parsed.GetValue(_count), Gpt2Tokenizer.Load(folder), cancellation);
+        figures.Print(Console.Out);
+    }
+
+    private static async Task<MaskFigures> RunAsync(
+        string suite, int count, Gpt2Tokenizer tokenizer, CancellationToken cancellation)
+    {
+        var figures = new MaskFigures();
+        var mask = new ulong[(tokenizer.VocabSize + 63) / 64];
+
+        // The tries are made once for a vocabulary, before any request.
+        (await TokenConstraint.Choice("a").CompileAsync(tokenizer, cancellation)).WriteMask(mask);
+        foreach (var entry in SuiteEntry.ReadFolder(suite).Take(count))
+        {
+            try
+            {
+                var began = Stopwatch.GetTimestamp();
+                var matcher = await entry.Constraint.CompileAsync(tokenizer, cancellation);
+                matcher.WriteMask(mask);
+                figures.FirstMasks.Add(Stopwatch.GetElapsedTime(began).TotalMicroseconds);
+                foreach (var (text, isValid) in entry.Texts)
+                {
+                    Read(figures, matcher.Fork(), [.. tokenizer.Encode(text, recognizeSpecialTokens: false)], mask, isValid);
+                }
+            }
+            catch (ConstraintException refusal)
+            {
+                var keyword = refusal.Keyword ?? "other";
+                figures.Refusals[keyword] = figures.Refusals.GetValueOrDefault(keyword) + 1;
+            }
+
+            figures.MostHeapBytes = Math.Max(figures.MostHeapBytes, GC.GetTotalMemory(forceFullCollection: false));
+        }
+
+        return figures;
+    }
+
+    private static void Read(MaskFigures figures, ITokenMatcher matcher, int[] ids, ulong[] mask, bool isValid)
+    {
+        var forced = new int[32];
+        var (read, left) = (0, 0);
+        foreach (var id in ids)
+        {
+            var began = Stopwatch.GetTimestamp();
+            matcher.WriteMask(mask);
+            figures.Masks.Add(Stopwatch.GetElapsedTime(began).TotalMicroseconds);
+            left = left > 0 ? left - 1 : Math.Max(CountForced(figures, matcher, forced) - 1, 0);
+            if (!matcher.TryAppend(id))
+            {
+                break;
+            }
+
+            read++;
+        }
+
+        var accepted = read == ids.Length && matcher.CanEnd;
+        if (isValid)
+        {
+            figures.Valid = (figures.Valid.All + 1, figures.Valid.Wrong + (accepted ? 0 : 1));
+        }
+        else
+        {
+            figures.Invalid = (figures.Invalid.All + 1, figures.Invalid.Wrong + (accepted ? 1 : 0));
+        }
+
+        matcher.RemoveLast(read);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < read; i++)
+        {
+            matcher.WriteMask(mask);
+            matcher.TryAppend(ids[i]);
+        }
+
+        figures.WarmBytes += GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
+    private static int CountForced(MaskFigures figures, ITokenMatcher matcher, int[] forced)
+    {
+        var count = matcher.WriteForcedTokens(forced);
+        figures.ForcedTokens += count;
+        return count;
+    }
+}

@@ -1,0 +1,133 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace TorchKv.Benchmarks.Schemas;
+
+/// <summary>
+/// Writes an instance with the properties of each object in the order of its schema. MaskBench did so with its own
+/// instances, but only where the tool that it used could read the schema.
+/// </summary>
+internal sealed class SchemaOrder(JsonElement root)
+{
+    private const int MaxDepth = 64;
+
+    private static readonly string[] s_lists = ["allOf", "anyOf", "oneOf"];
+
+    private static readonly string[] s_schemas = ["if", "then", "else"];
+
+    /// <summary>The instance in the schema's order.</summary>
+    public JsonNode? Apply(JsonElement data) => Apply(data, [root], 0);
+
+    private JsonNode? Apply(JsonElement data, List<JsonElement> schemas, int depth)
+    {
+        var known = new List<JsonElement>();
+        foreach (var schema in schemas)
+        {
+            AddAll(known, schema, 0);
+        }
+
+        switch (data.ValueKind)
+        {
+            case JsonValueKind.Object when depth < MaxDepth:
+                var names = known.SelectMany(Names).Distinct(StringComparer.Ordinal).ToList();
+                var ordered = new JsonObject();
+                foreach (var member in data.EnumerateObject().OrderBy(
+                    member => names.IndexOf(member.Name) is >= 0 and var place ? place : int.MaxValue))
+                {
+                    ordered[member.Name] = Apply(member.Value, [.. known.SelectMany(s => Under(s, member.Name))], depth + 1);
+                }
+
+                return ordered;
+            case JsonValueKind.Array when depth < MaxDepth:
+                var items = known.SelectMany(Items).ToList();
+                return new JsonArray([.. data.EnumerateArray().Select(item => Apply(item, items, depth + 1))]);
+            case JsonValueKind.Null:
+                return null;
+            default:
+                return JsonValue.Create(data);
+        }
+    }
+
+    // A schema and those that speak of the same value.
+    private void AddAll(List<JsonElement> known, JsonElement schema, int depth)
+    {
+        if (schema.ValueKind != JsonValueKind.Object || depth > MaxDepth || known.Count > 500)
+        {
+            return;
+        }
+
+        known.Add(schema);
+        if (schema.TryGetProperty("$ref", out var reference) && Resolve(reference) is { } target)
+        {
+            AddAll(known, target, depth + 1);
+        }
+
+        foreach (var name in s_lists)
+        {
+            if (schema.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array)
+            {
+                foreach (var part in list.EnumerateArray())
+                {
+                    AddAll(known, part, depth + 1);
+                }
+            }
+        }
+
+        foreach (var name in s_schemas)
+        {
+            if (schema.TryGetProperty(name, out var part))
+            {
+                AddAll(known, part, depth + 1);
+            }
+        }
+    }
+
+    private JsonElement? Resolve(JsonElement reference)
+    {
+        if (reference.ValueKind != JsonValueKind.String || !reference.GetString()!.StartsWith('#'))
+        {
+            return null;
+        }
+
+        var found = root;
+        foreach (var part in Uri.UnescapeDataString(reference.GetString()![1..]).Split('/').Skip(1))
+        {
+            var name = part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
+            if (found.ValueKind != JsonValueKind.Object || !found.TryGetProperty(name, out found))
+            {
+                return null;
+            }
+        }
+
+        return found;
+    }
+
+    private static IEnumerable<string> Names(JsonElement schema)
+    {
+        var names = schema.TryGetProperty("properties", out var properties) && properties.ValueKind == JsonValueKind.Object
+            ? properties.EnumerateObject().Select(property => property.Name)
+            : [];
+        return schema.TryGetProperty("required", out var required) && required.ValueKind == JsonValueKind.Array
+            ? names.Concat(required.EnumerateArray().Select(name => $"{name}"))
+            : names;
+    }
+
+    private static IEnumerable<JsonElement> Under(JsonElement schema, string name)
+    {
+        if (schema.TryGetProperty("properties", out var properties) && properties.ValueKind == JsonValueKind.Object
+            && properties.TryGetProperty(name, out var value))
+        {
+            return [value];
+        }
+
+        var others = schema.TryGetProperty("patternProperties", out var patterns)
+            && patterns.ValueKind == JsonValueKind.Object
+            ? patterns.EnumerateObject().Select(pattern => pattern.Value)
+            : [];
+        return schema.TryGetProperty("additionalProperties", out var additional) ? others.Append(additional) : others;
+    }
+
+    private static IEnumerable<JsonElement> Items(JsonElement schema) =>
+        !schema.TryGetProperty("items", out var items) ? []
+            : items.ValueKind == JsonValueKind.Array ? items.EnumerateArray() : [items];
+}
