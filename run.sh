@@ -5,6 +5,9 @@
 #   ./run.sh test            set up all, then run every test; options go to the test programs (--filter-class NAME)
 #   ./run.sh bench NAME …    set up, then run a benchmark (./run.sh bench says which there are)
 #   ./run.sh setup           set up only: restore the packages and build
+#   ./run.sh pack            set up, then make the NuGet packages in artifacts/packages
+#   ./run.sh api             set up, then write the API reference as a site in artifacts/api/site
+#   ./run.sh aot [RID]       make one native file of generate, serve and chat in artifacts/aot
 #   ./run.sh COMMAND …       any torchkv command: generate, logits, perplexity, tokenize, plan, compare, info, …
 #
 # With an NVIDIA driver the build takes the libtorch for CUDA. TorchCuda=true or TorchCuda=false in the environment decides otherwise.
@@ -86,5 +89,8 @@ case ${1:-} in
     setup) setup all ;;
     test) setup all; run_tests "${@:2}" ;;
     bench) setup all; bench "${@:2}" ;;
+    pack) setup all; exec dotnet msbuild tools/packages/packages.proj -v:q -nologo ;;
+    api) setup all; dotnet tool restore >&2; exec dotnet docfx docs/api/docfx.json ;;
+    aot) exec tools/packages/aot.sh "${@:2}" ;;
     *) setup cli; cd "$invoked_from"; exec "$cli" "$@" ;;
 esac

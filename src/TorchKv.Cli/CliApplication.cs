@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.Runtime.InteropServices;
 using TorchKv.Cli.CommandLine;
-using TorchKv.Cli.Commands;
 using TorchKv.Cli.Terminal;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Files;
@@ -12,22 +11,6 @@ namespace TorchKv.Cli;
 /// <summary>The whole of <c>torchkv</c>: arguments in, exit code out.</summary>
 internal static class CliApplication
 {
-    private static readonly (string Name, Func<CliConsole, CliCommand> Create)[] s_commands =
-    [
-        (GenerateCommand.CommandName, console => new GenerateCommand(console)),
-        (ChatCommand.CommandName, console => new ChatCommand(console)),
-        (ServeCommand.CommandName, console => new ServeCommand(console)),
-        (LogitsCommand.CommandName, console => new LogitsCommand(console)),
-        (PerplexityCommand.CommandName, console => new PerplexityCommand(console)),
-        (TokenizeCommand.CommandName, console => new TokenizeCommand(console)),
-        (PlanCommand.CommandName, console => new PlanCommand(console)),
-        (CompareCommand.CommandName, console => new CompareCommand(console)),
-        (SimulateCommand.CommandName, console => new SimulateCommand(console)),
-        (InfoCommand.CommandName, console => new InfoCommand(console)),
-        (DemoCommand.CommandName, console => new DemoCommand(console)),
-        (CheckPortCommand.CommandName, console => new CheckPortCommand(console)),
-    ];
-
     /// <summary>Runs one command line.</summary>
     /// <returns>An exit code of <see cref="ExitCodes"/>.</returns>
     public static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellationToken)
@@ -115,7 +98,7 @@ internal static class CliApplication
     internal static RootCommand CreateRoot(CliConsole console, string? only)
     {
         var root = new RootCommand("GPT-2 inference with a KV cache to read, choose, share and measure.");
-        foreach (var (name, create) in s_commands)
+        foreach (var (name, create) in CommandList.All)
         {
             if (only == name)
             {
@@ -125,7 +108,7 @@ internal static class CliApplication
 
         if (root.Subcommands.Count == 0)
         {
-            foreach (var (_, create) in s_commands)
+            foreach (var (_, create) in CommandList.All)
             {
                 root.Subcommands.Add(create(console));
             }

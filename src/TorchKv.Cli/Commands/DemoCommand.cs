@@ -104,6 +104,7 @@ internal sealed class DemoCommand : CliCommand
             }
 
             CompareOutput.WriteTable(Console, variants);
+            Explain(output, variants);
         }
         finally
         {
@@ -121,5 +122,23 @@ internal sealed class DemoCommand : CliCommand
         output.WriteLine($"  {style.Cyan("./run.sh compare --plot compare.svg")}");
         output.WriteLine($"  {style.Cyan("./run.sh --help")}");
         output.Flush();
+    }
+
+    /// <summary>Says what the table shows, where libtorch was there to run the model without a cache.</summary>
+    private static void Explain(TextWriter output, IReadOnlyList<VariantResult> variants)
+    {
+        if (variants.FirstOrDefault(variant => variant.Cache == CacheKinds.None) is not { } none)
+        {
+            return;
+        }
+
+        var factor = none.LateMsPerToken / none.EarlyMsPerToken;
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Without a cache, all the text is computed again for each token: late ones take {factor:0.0} times"));
+        output.WriteLine("as long as early ones. A cache keeps the text's keys and values: only the new token");
+        output.WriteLine("is computed.");
+        output.WriteLine();
     }
 }

@@ -116,7 +116,7 @@ internal sealed class GenerateCommand : CliCommand
         PortGeneration.Check(work.Options);
         using var port = await ModelLoader.LoadPortAsync(request, Console, cancellationToken).ConfigureAwait(false);
         var tokenizer = ModelLoader.LoadTokenizer(request.Directory, out var problem);
-        var ids = Encode(work, request, tokenizer, problem, port.Model.config.Shape);
+        var ids = Encode(work, request, tokenizer, problem, port.Shape);
         var output = Output(work, ids, tokenizer, port.Description);
         output.Finish(PortGeneration.Run(port, cache, ids, work.Options, tokenizer, output.Add, cancellationToken));
     }

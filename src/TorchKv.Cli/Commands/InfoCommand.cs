@@ -83,10 +83,10 @@ internal sealed class InfoCommand : CliCommand
             output.WriteLine(style.Dim(problem));
         }
 
-        if (asked is not null || Directory.Exists(ModelOptions.DefaultModel))
+        if (asked is not null || Directory.Exists(ModelOptions.FindDefault()))
         {
             output.WriteLine();
-            ModelCard.Read(asked ?? ModelOptions.DefaultModel).Write(output, style);
+            ModelCard.Read(asked ?? ModelOptions.FindDefault()).Write(output, style);
         }
 
         return Task.FromResult(ExitCodes.Done);

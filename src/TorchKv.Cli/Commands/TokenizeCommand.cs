@@ -52,7 +52,7 @@ internal sealed class TokenizeCommand : CliCommand
             throw new UsageException("--lines reads standard input; leave out the prompt.");
         }
 
-        var tokenizer = Gpt2Tokenizer.Load(parsed.GetValue(_model) ?? ModelOptions.DefaultModel);
+        var tokenizer = Gpt2Tokenizer.Load(parsed.GetValue(_model) ?? ModelOptions.FindDefault());
         if (lines)
         {
             AnswerLines(tokenizer, cancellationToken);

@@ -58,17 +58,16 @@ internal static class Libtorch
         }
         catch (FileNotFoundException)
         {
-            return $"TorchSharp.dll is not beside this program, and without it there is no libtorch; {Remedy}";
+            return "TorchSharp.dll is not beside this program, and without it there is no libtorch; "
+                + LibtorchRemedy.Text;
         }
         catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
         {
             return Explain(error.Message) is { } reason
-                ? $"libtorch could not be loaded: {reason}; {Remedy}"
-                : $"libtorch was not found beside this program; {Remedy}";
+                ? $"libtorch could not be loaded: {reason}; {LibtorchRemedy.Text}"
+                : $"libtorch was not found beside this program; {LibtorchRemedy.Text}";
         }
     }
-
-    private static string Remedy => "build the program again, or take --runner cpu, which needs no libtorch.";
 
     // The message has a line for each place that was looked at. Most say only that no file is there. The one that says
     // something else is the reason.

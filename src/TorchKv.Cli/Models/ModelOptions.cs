@@ -79,7 +79,14 @@ internal sealed class ModelOptions
             ? RunnerKind.Torch
             : null;
         return new ModelRequest(
-            parsed.GetValue(_model) ?? DefaultModel, device, dtype, runner, parsed.GetValue(_threads));
+            parsed.GetValue(_model) ?? FindDefault(), device, dtype, runner, parsed.GetValue(_threads));
+    }
+
+    /// <summary>The default model in the working folder, else the one that the .NET tool brings.</summary>
+    public static string FindDefault()
+    {
+        var own = Path.Combine(AppContext.BaseDirectory, DefaultModel);
+        return Directory.Exists(DefaultModel) || !Directory.Exists(own) ? DefaultModel : own;
     }
 
     private static bool IsDevice(string text) =>

@@ -1,7 +1,10 @@
 using TorchKv.Caching;
 using TorchKv.Loading;
 using TorchKv.Models;
+using TorchKv.Running;
 using TorchKv.Runtime.Checkpoints;
+using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Serving.Sessions;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,6 +21,8 @@ internal sealed class PortModel : IDisposable
 
     public GPTModel Model { get; }
 
+    public ModelShape Shape => Model.config.Shape;
+
     public Device Device { get; }
 
     /// <summary>Model, library, device, threads and dtype, in words.</summary>
@@ -29,6 +34,28 @@ internal sealed class PortModel : IDisposable
         var device = Prepare(request);
         var model = GPTModel.from_pretrained(checkpoint, device, Dtype(request.Dtype), cancellationToken);
         return new PortModel(model, device, Describe(request.Directory, request, device));
+    }
+
+    /// <summary>Loads a checkpoint on the port's runner, for an engine.</summary>
+    public static LoadedRunner LoadRunner(
+        ModelRequest request, Checkpoint checkpoint, CancellationToken cancellationToken)
+    {
+        var device = Prepare(request);
+        var runner = TorchRunner.Load(
+            checkpoint,
+            new TorchRunnerOptions
+            {
+                Device = device,
+                DType = Dtype(request.Dtype),
+                BlockCount = request.Pool.Blocks,
+                PoolBytes = request.Pool.Bytes,
+            },
+            cancellationToken);
+        return new LoadedRunner(
+            runner,
+            runner.Config,
+            Describe(request.Directory, request, device),
+            ModelIdentity.OfFolder(request.Directory, runner.Kept));
     }
 
     /// <summary>
@@ -77,7 +104,7 @@ internal sealed class PortModel : IDisposable
     public void Dispose() => Model.Dispose();
 
     /// <summary>Sets the threads that libtorch computes with, and finds the device.</summary>
-    internal static Device Prepare(ModelRequest request)
+    private static Device Prepare(ModelRequest request)
     {
         if (request.Threads is { } threads)
         {
@@ -87,14 +114,14 @@ internal sealed class PortModel : IDisposable
         return Devices.parse(request.Device);
     }
 
-    internal static ScalarType Dtype(string name) => name switch
+    private static ScalarType Dtype(string name) => name switch
     {
         "bfloat16" => bfloat16,
         "float16" => float16,
         _ => float32,
     };
 
-    internal static string Describe(string what, ModelRequest request, Device device)
+    private static string Describe(string what, ModelRequest request, Device device)
     {
         var where = device.type == DeviceType.CPU ? $"cpu, {Words.Threads(get_num_threads())}" : device.ToString();
         return $"{what} · libtorch {torch.__version__} · {where} · {request.Dtype}";

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using TorchKv.Running;
 using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
@@ -66,25 +65,8 @@ internal static class RunnerLoader
     // work without
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static LoadedRunner LoadTorch(
-        ModelRequest request, Checkpoint checkpoint, CancellationToken cancellationToken)
-    {
-        var device = PortModel.Prepare(request);
-        var runner = TorchRunner.Load(
-            checkpoint,
-            new TorchRunnerOptions
-            {
-                Device = device,
-                DType = PortModel.Dtype(request.Dtype),
-                BlockCount = request.Pool.Blocks,
-                PoolBytes = request.Pool.Bytes,
-            },
-            cancellationToken);
-        return new LoadedRunner(
-            runner,
-            runner.Config,
-            PortModel.Describe(request.Directory, request, device),
-            ModelIdentity.OfFolder(request.Directory, runner.Kept));
-    }
+        ModelRequest request, Checkpoint checkpoint, CancellationToken cancellationToken) =>
+        PortModel.LoadRunner(request, checkpoint, cancellationToken);
 
     private static CpuDType CpuDtype(string name) => name switch
     {
