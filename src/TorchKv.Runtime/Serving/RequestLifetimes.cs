@@ -52,6 +52,7 @@ internal sealed class RequestLifetimes
             var (table, keepPrivate) = request.Session is { } session ? _sessions.BeginTurn(session) : (null, false);
             _scheduler.Add(request.Request, table, keepPrivate);
             _drafter.StartRequest(request.Request, request.Options, request.Seed, request.MaxTotalTokens);
+            request.ShowBegin();
         }
         catch (Exception e)
         {
@@ -108,6 +109,7 @@ internal sealed class RequestLifetimes
 
         _drafter.EndRequest(request.Request);
         _scheduler.EndRequest(request.Request);
+        request.ShowEnd(error);
         switch (error)
         {
             case null:
