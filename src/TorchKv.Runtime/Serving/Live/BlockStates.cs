@@ -5,7 +5,7 @@ using TorchKv.Runtime.Scheduling;
 namespace TorchKv.Runtime.Serving.Live;
 
 /// <summary>Reads the state of every block from pool, index and block tables, and tells which have changed.</summary>
-/// <remarks>One pass over the pool and the running sequences' tables for each look; 48 bytes a block.</remarks>
+/// <remarks>One pass over the pool and the running sequences' tables for each look; 60 bytes a block.</remarks>
 internal sealed class BlockStates
 {
     private const int MaxRequests = 8;
@@ -23,6 +23,9 @@ internal sealed class BlockStates
     private readonly int[] _position;
     private readonly int[] _filled;
     private readonly int[] _tenant;
+
+    // The generation that position and tenant are of: they do not change when blocks before this one are evicted.
+    private readonly long[] _placed;
     private readonly double[] _releasedAt;
 
     /// <summary>The states of a pool's blocks, of which none has been taken yet.</summary>
@@ -42,6 +45,8 @@ internal sealed class BlockStates
         _position = new int[count];
         _filled = new int[count];
         _tenant = new int[count];
+        _placed = new long[count];
+        Array.Fill(_placed, -1);
         _releasedAt = new double[count];
         Array.Fill(_position, -1);
 
@@ -139,6 +144,7 @@ internal sealed class BlockStates
                 _position[block] = i;
                 _filled[block] = Math.Clamp(sequence.Table.TokenCount - (i * _blocks.BlockSize), 0, _blocks.BlockSize);
                 _tenant[block] = tenant;
+                _placed[block] = GenerationOf(block);
             }
         }
     }
@@ -161,9 +167,10 @@ internal sealed class BlockStates
         long generation,
         bool isPublished)
     {
-        if (isPublished && _sequence[block] is null)
+        if (isPublished && _placed[block] != generation)
         {
             (_position[block], _tenant[block]) = PlaceOf(block);
+            _placed[block] = generation;
         }
 
         return new LiveBlock

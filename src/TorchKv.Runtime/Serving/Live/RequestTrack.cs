@@ -15,7 +15,6 @@ internal sealed class RequestTrack
     private LivePhase _phase = LivePhase.Queued;
     private double? _firstTokenAt;
     private double? _endedAt;
-    private int _preemptions;
     private int _drafted;
     private int _accepted;
     private int _sentSpans;
@@ -42,11 +41,6 @@ internal sealed class RequestTrack
     public void Waits(double from, double now)
     {
         var phase = _request.CachedTokens < 0 ? LivePhase.Queued : LivePhase.Preempted;
-        if (phase == LivePhase.Preempted && _phase != LivePhase.Preempted)
-        {
-            _preemptions++;
-        }
-
         Extend(phase, from, now, 0);
     }
 
@@ -104,7 +98,7 @@ internal sealed class RequestTrack
             GeneratedTokens = Generated,
             DraftedTokens = _drafted,
             AcceptedDraftTokens = _accepted,
-            Preemptions = _preemptions,
+            Preemptions = _request.Preemptions,
             SubmittedAt = _submittedAt,
             FirstTokenAt = _firstTokenAt,
             EndedAt = _endedAt,
@@ -132,7 +126,7 @@ internal sealed class RequestTrack
     {
         HasChanged = true;
         var isFull = _spans.Count >= MaxSpans;
-        if (_spans.Count > 0 && (isFull || (phase == _phase && (phase != LivePhase.Prefill || _spans[^1].From == from))))
+        if (_spans.Count > 0 && (isFull || (phase == _spans[^1].Phase && (phase != LivePhase.Prefill || _spans[^1].From == from))))
         {
             var last = _spans[^1];
             _spans[^1] = last with { Phase = phase, To = to, Tokens = last.Tokens + tokens };
@@ -142,6 +136,7 @@ internal sealed class RequestTrack
             _spans.Add(new LiveSpan(phase, from, to, tokens));
         }
 
-        _phase = phase;
+        // The step in which a request ends is noted after its end.
+        _phase = HasEnded ? _phase : phase;
     }
 }

@@ -11,10 +11,10 @@ export function drawNumbers(state) {
   $('saved').textContent = format.format(hits);
   $('saved-text').textContent = `of ${format.format(prompts)} prompt tokens were in the cache, so the model did not run for them.`;
   $('rate').textContent = prompts ? `${Math.round(100 * hits / prompts)} %` : '–';
-  const waste = state.waste;
-  if (waste) {
-    $('waste').textContent = format.format(waste.unused_token_slots || 0);
-    $('waste-text').textContent = `token places are held and empty${state.counters.running_sequences ? '' : ', when requests last ran'}. Reserving ${format.format(state.contextLength)} for each sequence would leave ${format.format(waste.unused_if_reserved || 0)} empty.`;
+  const { looks, unused, reserved } = state.waste;
+  if (looks) {
+    $('waste').textContent = format.format(Math.round(unused / looks));
+    $('waste-text').textContent = `token places are held and empty, on average while requests ran. Reserving ${format.format(state.contextLength)} for each sequence would leave ${format.format(Math.round(reserved / looks))} empty.`;
   }
   $('pool').textContent = state.blocks.length
     ? `${format.format(held_blocks)} held, ${format.format(cached_blocks)} cached, ${format.format(free_blocks)} free · ${format.format(evictions)} evicted, ${format.format(preemptions)} preempted`

@@ -18,7 +18,7 @@ export class State {
     this.requests = new Map();  // request number → request, in the order in which they came
     this.steps = [];
     this.counters = {};
-    this.waste = null;          // the counters when sequences last ran
+    this.waste = { looks: 0, unused: 0, reserved: 0 }; // sums over the looks at which sequences ran
     this.changed = [];          // [number, before, after] since the last drawing; null: everything
     this.version = 0;
   }
@@ -52,7 +52,11 @@ export class State {
     for (const step of part.steps || []) if (step.number > last) this.steps.push(step);
     if (this.steps.length > KEPT_STEPS) this.steps.splice(0, this.steps.length - KEPT_STEPS);
     this.counters = part.counters || {};
-    if (this.counters.running_sequences) this.waste = this.counters;
+    if (this.counters.running_sequences) {
+      this.waste.looks++;
+      this.waste.unused += this.counters.unused_token_slots || 0;
+      this.waste.reserved += this.counters.unused_if_reserved || 0;
+    }
   }
 
   #takeBlock(block) {

@@ -46,7 +46,7 @@ export class Strip {
       scales: { x: { time: false, range: (u, low, high) => [Math.min(low, high - 40), high + 1] }, y: { range: (u, low, high) => [0, Math.max(4, high)] }, ms: { range: (u, low, high) => [0, Math.max(1, high)] } },
       axes: [{ ...axis, size: 30 }, { ...axis, label: 'tokens', labelSize: 16, size: 38 }, { ...axis, side: 1, scale: 'ms', label: 'ms', labelSize: 16, size: 40, grid: { show: false } }],
       series: [{}, stack('prompt', '--prefill'), stack('drafts', '--draft'), stack('decode', '--decode'),
-        { label: 'milliseconds', scale: 'ms', stroke: themed('--ink'), width: 1, points: { show: false } }],
+        { label: 'milliseconds', scale: 'ms', stroke: themed('--soft'), width: 1, points: { show: false } }],
     }, data, this.box);
   }
 }

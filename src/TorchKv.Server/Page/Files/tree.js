@@ -3,7 +3,7 @@
 import { html, requestColour, save, svg } from './colours.js';
 import { tenantName } from './state.js';
 
-const ROW = 22, MAX_ROWS = 60, HEAD = 20;
+const ROW = 24, MAX_ROWS = 60, HEAD = 20;
 
 export class Tree {
   constructor(box, line, state) {
@@ -51,7 +51,7 @@ export class Tree {
   /** Draws a run and what continues it; the y after them. */
   #run(picture, run, depth, y, unit, age) {
     const { blocks, children } = run, first = blocks[0], holders = first.holders || 0;
-    const thick = Math.min(ROW - 4, 8 + 3 * holders);
+    const thick = Math.min(ROW - 3, 12 + 2 * holders);
     const bar = svg('rect', {
       x: depth * unit + 1, y: y + (ROW - thick) / 2, width: Math.max(4, blocks.length * unit - 3), height: thick, rx: 2,
       class: holders > 1 ? 'run shared' : holders ? 'run held' : 'run cached',

@@ -26,9 +26,14 @@ export function drawWhy({ report, sentence, texts = [], nearest_texts }) {
   const row = (name, tokens, other) => html('tr', {}, html('th', { scope: 'row' }, name),
     ...tokens.map((text, i) => html('td', { class: i === at ? 'differs' : i < at ? 'same' : '' }, show(text))));
   const hidden = new Array(report.block_size).fill('').map((_, i) => i < at ? texts[i] ?? '' : '•');
-  box.append(html('div', { class: 'rows', tabindex: 0, role: 'group', 'aria-label': 'Both rows of tokens' }, html('table', {},
-    html('caption', {}, `Block ${hits}, tokens ${start} to ${start + report.block_size - 1}`),
-    html('tbody', {}, row('this prompt', texts), row('cached', nearest_texts ?? hidden)))));
+  const name = `Block ${hits}, tokens ${start} to ${start + report.block_size - 1}`;
+  const rows = html('div', { class: 'rows', tabindex: 0, role: 'group', 'aria-label': name }, html('table', {},
+    html('tbody', {}, row('this prompt', texts), row('cached', nearest_texts ?? hidden))));
+  box.append(html('p', { class: 'hint' }, name), rows);
+  requestAnimationFrame(() => {
+    const cell = rows.querySelector('.differs');
+    rows.scrollLeft = cell ? cell.offsetLeft - rows.clientWidth / 2 : 0;
+  });
   if (!nearest_texts) box.append(html('p', { class: 'hint' }, 'The cached tokens are hidden; the server shows them with --page-text.'));
   return box;
 }
