@@ -59,6 +59,13 @@ setup() {
     exec 9>&-
 }
 
+browser() { # the live page's tests drive Debian's chromium; without it they are skipped
+    if command -v chromium >/dev/null || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then return; fi
+    mkdir -p "$state"
+    { apt-get update && apt-get install -y --no-install-recommends chromium; } >"$state/chromium.txt" 2>&1 \
+        || say "run.sh: chromium could not be installed (see .build/chromium.txt); the live page's tests are skipped."
+}
+
 run_tests() { # one program after the other: some tests wait for threads, which several programs on two cores would starve
     local log=$state/tests.txt rc=0 passed failed skipped
     dotnet test --solution TorchKv.slnx -c Release --no-build --max-parallel-test-modules 1 --ignore-exit-code 8 "$@" </dev/null 2>&1 | tee "$log" || rc=$?
@@ -79,7 +86,7 @@ bench() {
 case ${1:-} in
     '') setup; exec "$cli" demo ;;
     setup) setup ;;
-    test) setup; run_tests "${@:2}" ;;
+    test) setup; browser; run_tests "${@:2}" ;;
     bench) setup; bench "${@:2}" ;;
     *) setup; cd "$invoked_from"; exec "$cli" "$@" ;;
 esac

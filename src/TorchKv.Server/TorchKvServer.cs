@@ -190,11 +190,7 @@ public static class TorchKvServer
         }
 
         app.MapTorchKv();
-        if (options.Page)
-        {
-            app.MapTorchKvPage();
-        }
-
+        app.MapTorchKvPage();
         if (app.Environment.IsDevelopment() && options is { ApiKey: null, ApiKeyFile: null })
         {
             // With keys the page could not read the document.

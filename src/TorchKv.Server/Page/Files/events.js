@@ -37,13 +37,15 @@ export class Feed {
   }
 
   async run() {
-    for (let wait = 500; !this.#abort.signal.aborted; wait = Math.min(wait * 2, 5000)) {
+    const { signal } = this.#abort;
+    for (let wait = 500; !signal.aborted; wait = Math.min(wait * 2, 5000)) {
       try {
         const sent = headers(this.#lastId ? { 'Last-Event-ID': this.#lastId } : {});
-        const response = await fetch('live/events', { headers: sent, signal: this.#abort.signal });
+        const response = await fetch('live/events', { headers: sent, signal });
         if (response.ok) {
           this.onStatus('live', 'live');
           for await (const { id, data } of readEvents(response)) {
+            if (signal.aborted) return;
             this.#lastId = id;
             this.onEvent(data);
             wait = 250;
@@ -54,7 +56,7 @@ export class Feed {
           if ([401, 403, 404].includes(response.status)) return;
         }
       } catch (error) {
-        if (this.#abort.signal.aborted) return;
+        if (signal.aborted) return;
       }
       this.onStatus('wait', 'connecting');
       await new Promise(resolve => setTimeout(resolve, wait));
@@ -66,6 +68,7 @@ export class Feed {
     this.#abort.abort();
     this.#abort = new AbortController();
     this.#lastId = null;
+    this.onStatus('wait', 'connecting');
     this.run();
   }
 

@@ -19,7 +19,7 @@ const player = new Player(state, drawControls);
 const grid = new Grid($('grid'), $('block'), state);
 const slow = [new Lanes($('lanes'), state), new Tree($('tree'), $('tree-text'), state), new Strip($('strip'), $('last-step'), state)];
 const feed = new Feed(take, showStatus);
-let record = null, drawnVersion = -1, drawnAt = 0;
+let record = null, drawnVersion = -1, drawnAt = 0, waiting = [];
 
 function take(data) {
   if (record) record.push(data);
@@ -49,10 +49,12 @@ function draw(now) {
   if (state.version !== drawnVersion && now - drawnAt >= SLOW_PARTS_MS) {
     drawnVersion = state.version;
     drawnAt = now;
+    waiting = [...slow];
     $('model').textContent = state.model ?? '';
     drawNumbers(state);
-    slow.forEach(part => part.draw());
     if (document.querySelector('#table details').open) drawTables(state);
+  } else {
+    waiting.shift()?.draw(); // one part a frame, so that none is late
   }
   requestAnimationFrame(draw);
 }
@@ -70,7 +72,11 @@ $('pause').addEventListener('click', () => {
   player.pause(!player.isPaused);
 });
 $('step').addEventListener('click', () => player.step());
-$('seek').addEventListener('input', event => { player.pause(true); player.seek(+event.target.value); });
+$('seek').addEventListener('input', event => {
+  const to = +event.target.value; // pausing draws the slider where it was
+  player.pause(true);
+  player.seek(to);
+});
 $('blocks-png').addEventListener('click', () => grid.savePng());
 $('tree-svg').addEventListener('click', () => slow[1].saveSvg());
 $('table').querySelector('details').addEventListener('toggle', () => drawTables(state));

@@ -3,7 +3,7 @@
 import { html, requestColour, save, svg } from './colours.js';
 import { tenantName } from './state.js';
 
-const ROW = 24, MAX_ROWS = 60, HEAD = 20;
+const ROW = 24, MAX_Y = 1500, HEAD = 20;
 
 export class Tree {
   constructor(box, line, state) {
@@ -18,9 +18,10 @@ export class Tree {
     const unit = Math.max(9, (this.box.clientWidth - 4) / Math.max(8, deepest));
     const oldest = this.#age();
     const picture = svg('svg', { role: 'group', class: 'tree' });
-    let y = 0, left = 0;
+    let y = 0;
+    this.left = 0;
     for (const root of roots) {
-      if (y > MAX_ROWS * ROW) { left++; continue; }
+      if (y > MAX_Y) { this.left += root.runs.length; continue; }
       picture.append(svg('text', { x: 2, y: y + 14, class: 'root', 'data-tenant': root.tenant }, root.tenant ? tenantName(root.tenant) : roots.length > 1 ? 'no tenant' : 'all requests'));
       y += HEAD;
       for (const run of root.runs) y = this.#run(picture, run, 0, y, unit, oldest);
@@ -31,7 +32,7 @@ export class Tree {
     this.box.replaceChildren(roots.length ? picture : html('p', { class: 'empty' }, 'Nothing is cached yet.'));
     const shared = this.state.blocks.filter(block => block?.holders > 1).length;
     this.line.textContent = roots.length
-      ? `${roots.length} root${roots.length > 1 ? 's' : ''}; ${shared} block${shared === 1 ? '' : 's'} shared now. A bar is a run of blocks, its thickness the number of holders; pale bars are cached, the palest goes first.${left ? ` ${left} more tenants are not drawn.` : ''}`
+      ? `${roots.length} root${roots.length > 1 ? 's' : ''}; ${shared} block${shared === 1 ? '' : 's'} shared now. A bar is a run of blocks, its thickness the number of holders; pale bars are cached, the palest goes first.${this.left ? ` ${this.left} more runs are not drawn.` : ''}`
       : 'Blocks that later requests can find appear here.';
   }
 
@@ -50,6 +51,10 @@ export class Tree {
 
   /** Draws a run and what continues it; the y after them. */
   #run(picture, run, depth, y, unit, age) {
+    if (y > MAX_Y) {
+      this.left++;
+      return y;
+    }
     const { blocks, children } = run, first = blocks[0], holders = first.holders || 0;
     const thick = Math.min(ROW - 3, 12 + 2 * holders);
     const bar = svg('rect', {
