@@ -26,7 +26,7 @@ export class Grid {
     canvas.addEventListener('keydown', event => this.#key(event));
     legend(document.querySelector('#grid-legend'), [
       ['held', 'held, colour = request'], ['shared', 'shared by several'], ['cached', 'cached, no holder'], ['free', 'free'],
-      ['hit', 'found again'], ['evict', 'evicted'],
+      ['allocate', 'taken'], ['hit', 'found again'], ['evict', 'evicted'],
     ]);
   }
 

@@ -59,6 +59,7 @@ export class TryIt {
         if (data === '[DONE]') break;
         const chunk = JSON.parse(data);
         if (chunk.error) throw new Error(chunk.error.message);
+        if (chunk.choices.length) usage.textContent = 'generating';
         for (const { index, text: more } of chunk.choices) answers[index] = (answers[index] ?? '') + more;
         answer.textContent = answers.length > 1 ? answers.map((a, i) => `${i + 1}: ${a?.trim() ?? ''}`).join('\n') : answers[0] ?? '';
         if (chunk.usage) {
