@@ -67,6 +67,13 @@ setup() { # cli: what a torchkv command needs; all: the tests, benchmarks and sa
     exec 9>&-
 }
 
+browser() { # the live page's tests drive Debian's chromium; without it they are skipped
+    if command -v chromium >/dev/null || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then return; fi
+    mkdir -p "$state"
+    { apt-get update && apt-get install -y --no-install-recommends chromium; } >"$state/chromium.txt" 2>&1 \
+        || say "run.sh: chromium could not be installed (see .build/chromium.txt); the live page's tests are skipped."
+}
+
 run_tests() { # one program after the other: some tests wait for threads, which several programs on two cores would starve
     local log=$state/tests.txt rc=0 passed failed skipped
     dotnet test --solution TorchKv.slnx -c Release --no-build --max-parallel-test-modules 1 --ignore-exit-code 8 "$@" </dev/null 2>&1 | tee "$log" || rc=$?
@@ -87,7 +94,7 @@ bench() {
 case ${1:-} in
     '') setup cli; exec "$cli" demo ;;
     setup) setup all ;;
-    test) setup all; run_tests "${@:2}" ;;
+    test) setup all; browser; run_tests "${@:2}" ;;
     bench) setup all; bench "${@:2}" ;;
     pack) setup all; exec dotnet msbuild tools/packages/packages.proj -v:q -nologo ;;
     api) setup all; dotnet tool restore >&2; exec dotnet docfx docs/api/docfx.json ;;

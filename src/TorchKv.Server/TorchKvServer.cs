@@ -193,6 +193,7 @@ public static class TorchKvServer
         }
 
         app.MapTorchKv();
+        app.MapTorchKvPage();
         if (app.Environment.IsDevelopment() && options is { ApiKey: null, ApiKeyFile: null })
         {
             // With keys the page could not read the document.

@@ -14,6 +14,7 @@ using TorchKv.Runtime.Text;
 using TorchKv.Server.Answers;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Endpoints;
+using TorchKv.Server.Live;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
@@ -56,6 +57,8 @@ public static class TorchKvServerExtensions
             provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<ILogger<ModelHost>>()));
         services.TryAddSingleton(provider => ApiKeys.Of(provider.GetRequiredService<TorchKvServerOptions>()));
+        services.TryAddSingleton<LiveAccess>();
+        services.TryAddSingleton<LiveFeed>();
         services.TryAddSingleton<HostCheck>();
         services.TryAddSingleton<RateLimits>();
         services.AddMetrics();
@@ -72,6 +75,8 @@ public static class TorchKvServerExtensions
         services.TryAddSingleton<GenerationEndpoints>();
         services.TryAddSingleton<TokenEndpoints>();
         services.TryAddSingleton<StateEndpoints>();
+        services.TryAddSingleton<PageEndpoints>();
+        services.TryAddSingleton<LiveEndpoints>();
         services.AddHostedService(provider => provider.GetRequiredService<ModelHost>());
         services.AddHostedService(provider => provider.GetRequiredService<Drain>());
         services.AddOptions<HostOptions>().Configure<TorchKvServerOptions>((host, options) =>
@@ -108,6 +113,22 @@ public static class TorchKvServerExtensions
         Map(group, Routes.Version, state.VersionAsync);
         Map(group, Routes.Metrics, state.MetricsAsync);
         Map(group, Routes.OpenApi, state.OpenApiAsync);
+        return group;
+    }
+
+    /// <summary>Maps the live page at <c>/</c>, its files and its feed. Who may see them is checked there.</summary>
+    /// <param name="endpoints">The application, or a group of it; the page's URL must end with a slash.</param>
+    /// <returns>The endpoints' group, for more conventions.</returns>
+    public static RouteGroupBuilder MapTorchKvPage(this IEndpointRouteBuilder endpoints)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        var page = endpoints.ServiceProvider.GetRequiredService<PageEndpoints>();
+        var live = endpoints.ServiceProvider.GetRequiredService<LiveEndpoints>();
+        var group = endpoints.MapGroup("");
+        Map(group, Routes.Page, page.IndexAsync);
+        Map(group, Routes.PageFile, page.FileAsync);
+        Map(group, Routes.LiveEvents, live.EventsAsync);
+        Map(group, Routes.LiveExplain, live.ExplainAsync);
         return group;
     }
 

@@ -11,6 +11,7 @@ internal static class FloorTable
     private const string Table = """
         TorchKv.Runtime
             Contracts        :
+            Contracts.Live   :
             Files            : Contracts
             Model            : Contracts
             Configuration    : Contracts, Files
@@ -21,10 +22,11 @@ internal static class FloorTable
             Scheduling       : Contracts, Model, Paging
             Speculation      : Contracts, Model, Sampling, Paging, Scheduling
             Serving.Sessions : Contracts, Files, Model, Paging, Scheduling
-            Serving          : Contracts, Model, Text, Sampling, Paging, Scheduling, Speculation, Serving.Sessions
+            Serving.Live     : Contracts.Live, Paging, Scheduling
+            Serving          : Contracts, Contracts.Live, Model, Text, Sampling, Paging, Scheduling, Speculation, Serving.Sessions, Serving.Live
             Cpu.Kernels      : Configuration
             Cpu              : Contracts, Model, Configuration, Checkpoints, Cpu.Kernels
-            .                : Contracts, Files, Model, Text, Paging, Scheduling, Serving, Serving.Sessions, Cpu
+            .                : Contracts, Contracts.Live, Files, Model, Text, Paging, Scheduling, Serving, Serving.Sessions, Serving.Live, Cpu
         TorchKv
             Caching : Runtime.Contracts
             Models  : Runtime.Contracts, Runtime.Configuration, Runtime.Sampling, Caching
@@ -67,25 +69,27 @@ internal static class FloorTable
             .         : Runtime.Contracts, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Templates, Chat, Hosting
         TorchKv.Server
             Telemetry     :
-            Contracts     :
+            Page          : Runtime.Contracts
+            Contracts     : Runtime.Contracts.Live
             Configuration : Runtime.Contracts
             Errors        : Runtime.Contracts, Contracts
             Models        : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Errors
             Security      : Runtime.Contracts, Configuration, Errors
             Metrics       : Runtime.Contracts, Runtime.Serving, Runtime, Models, Telemetry
+            Live          : Runtime.Contracts, Runtime.Contracts.Live, Runtime.Text, Contracts, Configuration, Errors, Models, Security
             Running       : Configuration, Errors, Models, Security, Metrics
             Requests      : Runtime.Contracts, Runtime.Text, Structured.Contracts, Structured, Extensions.AI.Options, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security
             Answers       : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Metrics, Running, Requests, Telemetry
             OpenApi       : Contracts, Running
-            Endpoints     : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Metrics, Running, Requests, Answers, OpenApi
-            .             : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Running, Requests, Answers, OpenApi, Endpoints, Telemetry
+            Endpoints     : Runtime.Contracts, Runtime.Contracts.Live, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Metrics, Running, Requests, Answers, Live, Page, OpenApi
+            .             : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Live, Running, Requests, Answers, Page, OpenApi, Endpoints, Telemetry
         TorchKv.Cli
             Terminal    : Runtime.Contracts, Runtime.Serving, Runtime
             CommandLine : Runtime.Contracts, Runtime.Files, Terminal
             Plotting    : Runtime.Serving, TorchKv.Plotting, Simulation
             Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
             Chat        : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Terminal, CommandLine, Models
-            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
+            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Server.Page, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
             .           : Runtime.Contracts, Runtime.Files, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints

@@ -211,7 +211,7 @@ public sealed class DisconnectTests
     }
 
     /// <summary>Waits for something that must come; a test that waits for good is stopped from outside.</summary>
-    private static async Task UntilAsync(Func<bool> isSo)
+    internal static async Task UntilAsync(Func<bool> isSo)
     {
         while (!isSo())
         {

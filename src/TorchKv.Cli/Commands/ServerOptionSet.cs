@@ -21,6 +21,9 @@ internal sealed class ServerOptionSet
     private readonly Option<string?> _keyFile = Values.Text(
         "--api-key-file", "FILE", "the keys that may call, one a line: name, key or sha256:HASH");
     private readonly Option<bool> _openMetrics = Values.Flag("--open-metrics", "/metrics needs no key");
+    private readonly Option<bool> _noPage = Values.Flag("--no-page", "there is no live page at /");
+    private readonly Option<bool> _pageText = Values.Flag(
+        "--page-text", "the live page shows the tokens of every caller's prompts and answers");
     private readonly Option<string[]> _hosts = Values.Texts(
         "--allow-host", "NAME", "a Host header to answer to, * for any; may be repeated");
     private readonly Option<string[]> _origins = Values.Texts(
@@ -40,7 +43,7 @@ internal sealed class ServerOptionSet
 
     public IReadOnlyList<Option> Naming => [_modelName, _aliases, _template];
 
-    public IReadOnlyList<Option> Access => [_keyFile, _openMetrics, _hosts, _origins];
+    public IReadOnlyList<Option> Access => [_keyFile, _openMetrics, _hosts, _origins, _noPage, _pageText];
 
     public IReadOnlyList<Option> Limits =>
         [_perMinute, _body, _connections, _requestTimeout, _shutdownTimeout, _strict];
@@ -58,6 +61,8 @@ internal sealed class ServerOptionSet
         options.ChatTemplate = parsed.GetValue(_template) ?? options.ChatTemplate;
         options.ApiKeyFile = parsed.GetValue(_keyFile) ?? options.ApiKeyFile;
         options.OpenMetrics |= parsed.GetValue(_openMetrics);
+        options.Page &= !parsed.GetValue(_noPage);
+        options.PageText |= parsed.GetValue(_pageText);
         options.StrictFields |= parsed.GetValue(_strict);
         options.RequestsPerMinute = parsed.GetValue(_perMinute) ?? options.RequestsPerMinute;
         options.MaxBodyBytes = parsed.GetValue(_body) ?? options.MaxBodyBytes;

@@ -21,7 +21,7 @@ namespace TorchKv.Runtime.Paging;
 /// apart, for first blocks that have one. Not thread-safe.
 /// </para>
 /// </remarks>
-internal sealed class PrefixIndex
+internal sealed partial class PrefixIndex
 {
     private struct Entry
     {
@@ -171,6 +171,11 @@ internal sealed class PrefixIndex
         if ((entry.Generation & 1) == 0)
         {
             throw new InvalidOperationException($"Block {block} is not published.");
+        }
+
+        if (Evictions is not null)
+        {
+            NoteForgotten(block);
         }
 
         ref var link = ref _buckets[Bucket(entry.Fingerprint)];

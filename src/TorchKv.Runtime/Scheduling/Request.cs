@@ -66,6 +66,9 @@ internal sealed class Request
 
     public RequestState State { get; set; }
 
+    /// <summary>How often it lost its blocks to another request.</summary>
+    public int Preemptions { get; set; }
+
     /// <summary>The first sequence that has not ended; null where there is none.</summary>
     public Sequence? Leader
     {

@@ -161,7 +161,9 @@ internal sealed class EngineLoop
             new InvalidOperationException($"it could not be placed in a pool of {_parts.Blocks.Pool.Count} blocks."));
         if (!plan.IsEmpty)
         {
+            _parts.Recorder?.BeginStep(plan);
             _parts.Steps.Run(plan);
+            _parts.Recorder?.EndStep();
         }
     }
 

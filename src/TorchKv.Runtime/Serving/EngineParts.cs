@@ -3,6 +3,7 @@ using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Paging;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
+using TorchKv.Runtime.Serving.Live;
 using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.Runtime.Speculation;
 using TorchKv.Runtime.Text;
@@ -77,6 +78,12 @@ internal sealed class EngineParts : IDisposable
     public RequestLifetimes Lifetimes { get; }
 
     public StepRunner Steps { get; }
+
+    /// <summary>Notes what the engine does; null while nobody watches.</summary>
+    public EngineRecorder? Recorder { get; set; }
+
+    /// <summary>Bytes of a block's keys and values.</summary>
+    public int BytesPerBlock => _runner.BytesPerBlock;
 
     /// <summary>The counters, and where scheduler and pool stand.</summary>
     public EngineStats Stats() => Counters.Snapshot(Scheduler, Blocks.Pool, _runner);

@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Contracts;
+using TorchKv.Runtime.Contracts.Live;
 using TorchKv.Runtime.Sampling;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving.Sessions;
@@ -128,6 +129,18 @@ internal sealed class GenerationRequest : IRequestOutput
             DeadlineAt = ticks < long.MaxValue / 2 ? SubmittedAt + (long)ticks : long.MaxValue;
         }
     }
+
+    /// <summary>Shows the beginning of the request to whoever watches the engine.</summary>
+    public void ShowBegin() => _engine.Recorder?.Begin(Request, SubmittedAt);
+
+    /// <summary>Shows the request's end to whoever watches the engine.</summary>
+    /// <param name="error">What ended it; null: it has its answer.</param>
+    public void ShowEnd(Exception? error) => _engine.Recorder?.End(Request, error switch
+    {
+        null => LivePhase.Done,
+        OperationCanceledException => LivePhase.Cancelled,
+        _ => LivePhase.Failed,
+    });
 
     /// <summary>Whether a token ends the text and is no part of it.</summary>
     public bool IsEnd(int token) => IsEndOfText(token) || (!Options.IncludeStopText && IsStop(token));

@@ -61,6 +61,7 @@ internal sealed class RequestLifetimes
             _scheduler.Add(request.Request, table, keepPrivate);
             _drafter.StartRequest(
                 request.Request, request.Rules, request.Seed, request.MaxTotalTokens, request.Constraints);
+            request.ShowBegin();
         }
         catch (Exception e)
         {
@@ -124,6 +125,7 @@ internal sealed class RequestLifetimes
 
         _drafter.EndRequest(request.Request);
         _scheduler.EndRequest(request.Request);
+        request.ShowEnd(error);
         switch (error)
         {
             case null:

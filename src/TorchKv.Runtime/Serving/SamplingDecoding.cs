@@ -179,6 +179,7 @@ internal sealed class SamplingDecoding : IDecoding
         _engine.Counters.Drafts++;
         _engine.Counters.DraftedTokens += drafted;
         _engine.Counters.AcceptedDraftTokens += accepted;
+        _engine.Recorder?.CountDrafts(_request.Request, drafted, accepted);
     }
 
     /// <summary>Gives a token to the reader; true where the sample ends with it.</summary>

@@ -49,6 +49,21 @@ public sealed class TorchKvServerOptions
     /// </summary>
     public string? ApiKey { get; set; }
 
+    /// <summary>
+    /// The key that sees the live page; it may call too. Null: the page is shown to loopback connections, and only where
+    /// the server has no keys.
+    /// </summary>
+    public string? AdminKey { get; set; }
+
+    /// <summary>Whether the live page is served at <c>/</c>.</summary>
+    public bool Page { get; set; } = true;
+
+    /// <summary>
+    /// Whether the live page shows the tokens of prompts and answers, of every caller. Otherwise it shows their number
+    /// alone.
+    /// </summary>
+    public bool PageText { get; set; }
+
     /// <summary>Whether <c>/metrics</c> needs no key.</summary>
     public bool OpenMetrics { get; set; }
 

@@ -111,8 +111,8 @@ internal static class OpenApiDocument
         }
         else
         {
-            var (media, type) = route == Routes.Metrics ? ("text/plain", "string") : ("application/json", "object");
-            content[media] = new JsonObject { ["schema"] = new JsonObject { ["type"] = type } };
+            var type = route.Media == "application/json" ? "object" : "string";
+            content[route.Media] = new JsonObject { ["schema"] = new JsonObject { ["type"] = type } };
         }
 
         if (route.Event is { } data)

@@ -120,13 +120,50 @@ internal static class Routes
         "GET",
         "/metrics",
         EndpointAccess.Metrics,
-        "What the server counts, in Prometheus' text format.");
+        "What the server counts, in Prometheus' text format.")
+    {
+        Media = "text/plain",
+    };
 
     public static readonly ServedRoute OpenApi = new("GET", "/openapi.json", EndpointAccess.Key, "This document.");
+
+    public static readonly ServedRoute Page = new("GET", "/", EndpointAccess.Page, "The live page.")
+    {
+        Media = "text/html",
+    };
+
+    public static readonly ServedRoute PageFile = new(
+        "GET",
+        "/page/{file}",
+        EndpointAccess.Page,
+        "A script, style or licence of the live page.")
+    {
+        Media = "text/plain",
+    };
+
+    public static readonly ServedRoute LiveEvents = new(
+        "GET",
+        "/live/events",
+        EndpointAccess.Live,
+        "What the engine does, as server-sent events: a snapshot, then what changes.")
+    {
+        Media = "text/event-stream",
+    };
+
+    public static readonly ServedRoute LiveExplain = new(
+        "POST",
+        "/live/explain",
+        EndpointAccess.Live,
+        "Says how much of a prompt is cached, and why no more.")
+    {
+        Body = LiveJson.Default.PrefixQuestion,
+        Answer = LiveJson.Default.PrefixAnswer,
+    };
 
     public static IReadOnlyList<ServedRoute> All { get; } =
     [
         Models, Model, Completions, Chats, Responses, RenderCompletion, RenderChat, Tokenize, Detokenize,
         Health, Ready, Version, Metrics, OpenApi,
+        Page, PageFile, LiveEvents, LiveExplain,
     ];
 }

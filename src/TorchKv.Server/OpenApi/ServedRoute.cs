@@ -16,6 +16,9 @@ internal sealed record ServedRoute(string Method, string Path, EndpointAccess Ac
     /// <summary>The JSON that it answers with; null: text.</summary>
     public JsonTypeInfo? Answer { get; init; }
 
+    /// <summary>The media type of an answer that is no JSON of a known form.</summary>
+    public string Media { get; init; } = "application/json";
+
     /// <summary>The data of its stream's events; null: it has no stream.</summary>
     public JsonTypeInfo? Event { get; init; }
 

@@ -15,6 +15,7 @@ namespace TorchKv.Server.Running;
 internal sealed partial class RequestPipeline(
     TorchKvServerOptions options,
     ApiKeys keys,
+    LiveAccess live,
     HostCheck hosts,
     RateLimits limits,
     Drain drain,
@@ -82,25 +83,19 @@ internal sealed partial class RequestPipeline(
     /// <summary>The caller's key; null where none is needed.</summary>
     private ApiKey? Authenticate(HttpContext context, EndpointAccess access)
     {
-        if (!keys.AreNeeded || access == EndpointAccess.Open || (
-            access == EndpointAccess.Metrics && options.OpenMetrics))
+        switch (access)
         {
-            return null;
+            case EndpointAccess.Open:
+            case EndpointAccess.Metrics when options.OpenMetrics:
+                return null;
+            case EndpointAccess.Page when keys.HasAdmin:
+                return null;
+            case EndpointAccess.Page or EndpointAccess.Live:
+                return live.Check(context);
+            default:
+                return keys.AreNeeded ? keys.Authenticate(context) : null;
         }
-
-        const string Scheme = "Bearer ";
-        var header = context.Request.Headers.Authorization.ToString();
-        var shown = header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? header[Scheme.Length..].Trim() : "";
-        if (shown.Length == 0)
-        {
-            throw Unauthorized("This server needs a key: send it as 'Authorization: Bearer KEY'.");
-        }
-
-        return keys.Find(shown) ?? throw Unauthorized("The key is not known here.");
     }
-
-    private static ApiException Unauthorized(string message)
-        => new(StatusCodes.Status401Unauthorized, ApiException.InvalidRequest, "invalid_api_key", null, message);
 
     private async Task FailAsync(HttpContext context, Call call, Exception e)
     {

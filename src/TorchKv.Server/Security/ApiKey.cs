@@ -26,6 +26,9 @@ internal sealed class ApiKey
 
     public int? RequestsPerMinute { get; }
 
+    /// <summary>Whether it sees the live page.</summary>
+    public bool IsAdmin { get; init; }
+
     /// <summary>
     /// The salt of the key's cached blocks: no caller can name another key's, whatever salt it sends, so that keys
     /// share no blocks and the time of an answer tells nothing of what others asked.

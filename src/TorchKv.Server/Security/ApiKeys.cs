@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Http;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Configuration;
+using TorchKv.Server.Errors;
 
 namespace TorchKv.Server.Security;
 
@@ -15,7 +17,10 @@ internal sealed class ApiKeys
     public ApiKeys(IReadOnlyList<ApiKey> keys) => _keys = keys;
 
     /// <summary>Whether a key is needed at all.</summary>
-    public bool AreNeeded => _keys.Count > 0;
+    public bool AreNeeded => _keys.Any(key => !key.IsAdmin);
+
+    /// <summary>Whether there is an admin's key, which sees the live page.</summary>
+    public bool HasAdmin => _keys.Any(key => key.IsAdmin);
 
     /// <summary>The keys of the options: the one key and those of the file.</summary>
     /// <exception cref="RequestException">
@@ -40,7 +45,27 @@ internal sealed class ApiKeys
             }
         }
 
+        if (!string.IsNullOrEmpty(options.AdminKey))
+        {
+            keys.Add(new ApiKey("admin", HashOf(options.AdminKey), requestsPerMinute: null) { IsAdmin = true });
+        }
+
         return new ApiKeys(keys);
+    }
+
+    /// <summary>The key that a request shows.</summary>
+    /// <exception cref="ApiException">It shows none, or an unknown one.</exception>
+    public ApiKey Authenticate(HttpContext context)
+    {
+        const string Scheme = "Bearer ";
+        var header = context.Request.Headers.Authorization.ToString();
+        var shown = header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? header[Scheme.Length..].Trim() : "";
+        if (shown.Length == 0)
+        {
+            throw Unauthorized("This server needs a key: send it as 'Authorization: Bearer KEY'.");
+        }
+
+        return Find(shown) ?? throw Unauthorized("The key is not known here.");
     }
 
     /// <summary>The key that a caller shows; null where it is none.</summary>
@@ -59,6 +84,9 @@ internal sealed class ApiKeys
 
         return found;
     }
+
+    private static ApiException Unauthorized(string message)
+        => new(StatusCodes.Status401Unauthorized, ApiException.InvalidRequest, "invalid_api_key", null, message);
 
     private static byte[] HashOf(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
