@@ -50,8 +50,8 @@ public sealed class TorchKvServerOptions
     public string? ApiKey { get; set; }
 
     /// <summary>
-    /// The key that sees the live page; it may call too. Null: the page is shown to loopback connections, and only where
-    /// the server has no keys.
+    /// The key that sees the live page; it may call too. Null: the page is shown to loopback connections, and only
+    /// where the server has no keys.
     /// </summary>
     public string? AdminKey { get; set; }
 

@@ -12,7 +12,9 @@ internal enum EndpointAccess
     /// <summary>A key.</summary>
     Key,
 
-    /// <summary>What the live page may be seen with: the admin's key, or without any keys a loopback connection.</summary>
+    /// <summary>
+    /// What the live page may be seen with: the admin's key, or without any keys a loopback connection.
+    /// </summary>
     Live,
 
     /// <summary>

@@ -1,6 +1,8 @@
 namespace TorchKv.Runtime.Contracts.Live;
 
-/// <summary>A view of a running engine, taken between two of its steps. Disposing it ends the engine's extra work.</summary>
+/// <summary>
+/// A view of a running engine, taken between two of its steps. Disposing it ends the engine's extra work.
+/// </summary>
 /// <remarks>One caller at a time.</remarks>
 public interface ILiveWatch : IAsyncDisposable
 {

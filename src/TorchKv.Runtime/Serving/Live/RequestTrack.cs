@@ -121,7 +121,9 @@ internal sealed class RequestTrack
         }
     }
 
-    /// <summary>Adds a span, or makes the last one longer. Pieces of a prompt stay apart as long as there is room.</summary>
+    /// <summary>
+    /// Adds a span, or makes the last one longer. Pieces of a prompt stay apart as long as there is room.
+    /// </summary>
     private void Extend(LivePhase phase, double from, double to, int tokens)
     {
         HasChanged = true;
