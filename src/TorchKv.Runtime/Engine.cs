@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using TorchKv.Runtime.Contracts;
@@ -119,7 +120,7 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         string prompt,
         GenerationOptions? options = null,
         CancellationToken cancellationToken = default)
-        => GenerateAsync(Encode(prompt), options, cancellationToken);
+        => GenerateAsync(Encode(prompt, options), options, cancellationToken);
 
     /// <summary>
     /// Generates from token ids. The request is submitted when reading begins, and ends when reading does.
@@ -139,7 +140,8 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
 
     /// <summary>Submits a request now; it runs whether or not it is read.</summary>
     /// <inheritdoc cref="GenerateAsync(string, GenerationOptions?, CancellationToken)"/>
-    public Generation Submit(string prompt, GenerationOptions? options = null) => Submit(Encode(prompt), options);
+    public Generation Submit(string prompt, GenerationOptions? options = null) =>
+        Submit(Encode(prompt, options), options);
 
     /// <summary>Submits a request now; it runs whether or not it is read.</summary>
     /// <inheritdoc cref="GenerateAsync(IReadOnlyList{int}, GenerationOptions?, CancellationToken)"/>
@@ -170,7 +172,8 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
     /// <inheritdoc cref="Validate(IReadOnlyList{int}, GenerationOptions?)"/>
     /// <param name="prompt">The text; an empty one stands for the model's begin-of-text token.</param>
     /// <param name="options">What to generate; null: 64 tokens, greedy.</param>
-    public void Validate(string prompt, GenerationOptions? options = null) => Validate(Encode(prompt), options);
+    public void Validate(string prompt, GenerationOptions? options = null) =>
+        Validate(Encode(prompt, options), options);
 
     /// <summary>Begins a session: a text that is continued turn by turn and keeps its blocks in between.</summary>
     /// <param name="cacheSalt">
@@ -264,6 +267,14 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
                 "A session's turn is one sequence: no samples, beams or prompt log-probabilities.");
         }
 
+        if (options.GeneratedBefore > promptIds.Count)
+        {
+            throw new OptionException(
+                "generated_before",
+                options.GeneratedBefore.ToString(CultureInfo.InvariantCulture),
+                $"at most the number of the turn's tokens, {promptIds.Count}");
+        }
+
         var state = session.State;
         lock (state)
         {
@@ -278,9 +289,18 @@ public sealed partial class Engine : IGenerator, IAsyncDisposable
         }
     }
 
-    internal IReadOnlyList<int> Encode(string prompt)
+    /// <summary>The ids of a prompt that is a text.</summary>
+    internal IReadOnlyList<int> Encode(string prompt, GenerationOptions? options)
     {
         ArgumentNullException.ThrowIfNull(prompt);
+        if (options is { GeneratedBefore: not 0 })
+        {
+            throw new OptionException(
+                "generated_before",
+                options.GeneratedBefore.ToString(CultureInfo.InvariantCulture),
+                "0 where the prompt is a text: its ids may be others than those generated");
+        }
+
         if (Tokenizer is null)
         {
             throw new RequestException($"{WithoutTokenizer}; give the prompt as token ids.");

@@ -67,7 +67,7 @@ public sealed class Session : IAsyncDisposable
         GenerationOptions? options = null,
         CancellationToken cancellationToken = default)
         => ContinueAsync(
-            text is { Length: 0 } && TokenIds.Count > 0 ? [] : _engine.Encode(text),
+            text is { Length: 0 } && TokenIds.Count > 0 ? [] : _engine.Encode(text, options),
             options,
             cancellationToken);
 

@@ -18,6 +18,7 @@ public sealed partial record GenerationOptions
         Check("deadline", Deadline?.TotalSeconds, Deadline is null || Deadline > TimeSpan.Zero, "above 0 seconds");
         ValidateStop();
         ValidateTokenRules();
+        ValidateGeneratedBefore();
         Speculation?.Validate();
         if (Constraint is not null)
         {
@@ -67,6 +68,26 @@ public sealed partial record GenerationOptions
             {
                 throw new OptionException("stop", stop is null ? "null" : "\"\"", "a text of at least one character");
             }
+        }
+    }
+
+    private void ValidateGeneratedBefore()
+    {
+        Check(
+            "generated_before",
+            GeneratedBefore,
+            GeneratedBefore >= 0 && GeneratedBefore <= Math.Max(0, MaxNewTokens),
+            $"at least 0 and at most max_new_tokens, {MaxNewTokens}");
+        if (GeneratedBefore == 0)
+        {
+            return;
+        }
+
+        Check("generated_before", GeneratedBefore, Beams is null, "0 with beams, whose search starts again");
+        Check("n", Samples, Samples == 1, "1 with generated_before, which counts the tokens of one sample");
+        if (Seed is null && !IsGreedy)
+        {
+            throw new OptionException("seed", "null", "set with generated_before where the choice is random");
         }
     }
 

@@ -52,6 +52,20 @@ public sealed partial record GenerationOptions
     /// </summary>
     public int MaxNewTokens { get; init; } = 64;
 
+    /// <summary>
+    /// How many of the prompt's tokens, from the last, an earlier request with the same options generated before it was
+    /// cut off: the text continues as if it had never stopped. 0: none.
+    /// </summary>
+    /// <remarks>
+    /// These tokens count as generated wherever an option or the usage counts tokens, <see cref="MaxNewTokens"/>
+    /// included. The reader gets what comes after them: new ids, and the text that was held back at the cut. The
+    /// prompt's log-probabilities came with the first token and are not given again. Needs a prompt of token ids, and a
+    /// seed where the choice is random. Not together with beams, nor with several samples: sample i continues alone, as
+    /// a request with one sample and the seed that <c>Sampler.SeedOf(seed, i)</c> gives. <see cref="Deadline"/> counts
+    /// from the new submission.
+    /// </remarks>
+    public int GeneratedBefore { get; init; }
+
     /// <summary>Ids that end the text; null: the model's own; empty: none.</summary>
     public IReadOnlyList<int>? EosTokenIds { get; init; }
 

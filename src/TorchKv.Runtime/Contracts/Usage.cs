@@ -1,9 +1,12 @@
 namespace TorchKv.Runtime.Contracts;
 
 /// <summary>The tokens of one generation.</summary>
-/// <param name="PromptTokens">Tokens of the prompt.</param>
+/// <param name="PromptTokens">
+/// Tokens of the prompt, without those of <see cref="GenerationOptions.GeneratedBefore"/>.
+/// </param>
 /// <param name="CompletionTokens">
-/// Tokens of the text that was generated; a token that ended it and is no part of it does not count.
+/// Tokens of the text that was generated, with those of <see cref="GenerationOptions.GeneratedBefore"/>; a token that
+/// ended it and is no part of it does not count.
 /// </param>
 /// <param name="CachedTokens">
 /// Tokens of the prompt whose keys and values existed already: in the prefix cache, or from earlier turns of the

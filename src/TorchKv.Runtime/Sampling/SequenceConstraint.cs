@@ -31,8 +31,15 @@ internal sealed class SequenceConstraint
     /// <param name="vocabSize">Logits in a row.</param>
     /// <param name="endIds">The ids that end the text.</param>
     /// <param name="allowedIds">The only ids that may be generated, as a <see cref="TokenMask"/>; null: all.</param>
+    /// <param name="before">Tokens that were generated before, none of which ends the text; the matcher takes them.</param>
+    /// <exception cref="ConstraintException">The constraint does not allow one of these tokens.</exception>
     public SequenceConstraint(
-        ITokenMatcher matcher, int matcherTokens, int vocabSize, int[] endIds, ulong[]? allowedIds = null)
+        ITokenMatcher matcher,
+        int matcherTokens,
+        int vocabSize,
+        int[] endIds,
+        ulong[]? allowedIds = null,
+        ReadOnlySpan<int> before = default)
     {
         _matcher = matcher;
         _matcherTokens = matcherTokens;
@@ -40,6 +47,7 @@ internal sealed class SequenceConstraint
         _endIds = endIds;
         _allowedIds = allowedIds;
         _mask = new ulong[TokenMask.Words(Math.Max(vocabSize, matcherTokens))];
+        Take(before);
         _next = WriteMask(_mask);
     }
 
@@ -203,6 +211,21 @@ internal sealed class SequenceConstraint
         }
 
         _drafted = 0;
+    }
+
+    /// <summary>Lets the matcher take tokens that an earlier request generated.</summary>
+    private void Take(ReadOnlySpan<int> before)
+    {
+        foreach (var token in before)
+        {
+            _count++;
+            if (!IsKnown(token) || !_matcher.TryAppend(token))
+            {
+                throw new ConstraintException(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The constraint does not allow token {token}, number {_count} of those generated before."));
+            }
+        }
     }
 
     private bool IsKnown(int token) =>

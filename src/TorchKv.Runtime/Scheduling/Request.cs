@@ -9,7 +9,9 @@ namespace TorchKv.Runtime.Scheduling;
 internal sealed class Request
 {
     /// <summary>A request that was not added to a scheduler yet; any thread may make one.</summary>
-    /// <param name="prompt">The prompt's tokens; never written, so that several requests may share the array.</param>
+    /// <param name="prompt">
+    /// The prompt's tokens, then those generated before; never written, so that several requests may share the array.
+    /// </param>
     /// <param name="output">Receives its logits.</param>
     /// <param name="salt">Keeps its blocks apart from those of other salts.</param>
     public Request(int[] prompt, IRequestOutput output, string? salt = null)
@@ -19,9 +21,14 @@ internal sealed class Request
         Root = PrefixRoot.Of(salt);
     }
 
+    /// <summary>The prompt's tokens, then those generated before.</summary>
     public int[] Prompt { get; }
 
-    public int PromptLength => Prompt.Length;
+    /// <summary>How many of the tokens, from the last, an earlier request generated.</summary>
+    public int GeneratedBefore { get; init; }
+
+    /// <summary>Tokens of the prompt, without those generated before.</summary>
+    public int PromptLength => Prompt.Length - GeneratedBefore;
 
     /// <summary>Receives the request's logits.</summary>
     public IRequestOutput Output { get; }

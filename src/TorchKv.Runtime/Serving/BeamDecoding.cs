@@ -29,6 +29,9 @@ internal sealed class BeamDecoding : IDecoding
     }
 
     /// <inheritdoc/>
+    public bool IsEmpty => false;
+
+    /// <inheritdoc/>
     public void Decode(in PlannedRow row, Span<float> logits, long now)
     {
         var sequences = _request.Request.Sequences;

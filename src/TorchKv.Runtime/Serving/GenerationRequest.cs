@@ -20,7 +20,7 @@ internal sealed class GenerationRequest : IRequestOutput
     private volatile bool _isCancelled;
     private IReadOnlyList<ScoredToken>? _promptScores;
 
-    /// <param name="prompt">The prompt's tokens; never written.</param>
+    /// <param name="prompt">The prompt's tokens, then those generated before; never written.</param>
     /// <param name="options">What to generate; validated, and not shared with the caller.</param>
     /// <param name="session">The session that the request is a turn of; null: none.</param>
     /// <param name="engine">The engine that the request is for.</param>
@@ -34,14 +34,17 @@ internal sealed class GenerationRequest : IRequestOutput
         Session = session;
         _preparation = options.Constraint is null ? null : new CancellationTokenSource();
         Seed = options.Seed ?? Sampler.NewSeed();
-        MaxTotalTokens = (int)Math.Min((long)prompt.Length + options.MaxNewTokens, engine.Model.ContextLength);
         Request = new Request(prompt, this, options.CacheSalt)
         {
+            GeneratedBefore = options.GeneratedBefore,
             Priority = options.Priority,
             SequencesWanted = options.Beams?.NumBeams ?? options.Samples,
             Lockstep = options.Beams is not null,
             ScoresPrompt = options.PromptLogProbs,
         };
+        MaxTotalTokens = (int)Math.Min(
+            (long)Request.PromptLength + options.MaxNewTokens, engine.Model.ContextLength);
+        GeneratedTokens = options.GeneratedBefore;
         Decoding = options.Beams is { } beams
             ? new BeamDecoding(this, engine, beams)
             : new SamplingDecoding(this, engine);
@@ -85,8 +88,11 @@ internal sealed class GenerationRequest : IRequestOutput
     /// <summary>When it ends at the latest, as a timestamp.</summary>
     public long DeadlineAt { get; private set; } = long.MaxValue;
 
-    /// <summary>Tokens that the reader was given, over all samples.</summary>
+    /// <summary>Tokens that the reader was given, over all samples, those generated before included.</summary>
     public int GeneratedTokens { get; set; }
+
+    /// <summary>The tokens that an earlier request generated before it was cut off.</summary>
+    public ReadOnlySpan<int> TokensBefore => Request.Prompt.AsSpan(Request.PromptLength);
 
     /// <summary>Each sample's constraint, or the one that all beams begin with; null where there is none.</summary>
     public SequenceConstraint[]? Constraints { get; private set; }
@@ -105,10 +111,16 @@ internal sealed class GenerationRequest : IRequestOutput
     }
 
     /// <summary>Gives it the matcher of its constraint, before it is queued.</summary>
+    /// <exception cref="ConstraintException">The constraint does not allow the tokens generated before.</exception>
     public void Constrain(ITokenMatcher matcher)
     {
         var first = new SequenceConstraint(
-            matcher, _engine.Tokenizer!.VocabSize, _engine.Model.VocabSize, Rules.EndIds, Rules.Allowed);
+            matcher,
+            _engine.Tokenizer!.VocabSize,
+            _engine.Model.VocabSize,
+            Rules.EndIds,
+            Rules.Allowed,
+            TokensBefore);
         var constraints = new SequenceConstraint[Options.Samples];
         constraints[0] = first;
         for (var i = 1; i < constraints.Length; i++)

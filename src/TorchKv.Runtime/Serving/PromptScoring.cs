@@ -23,6 +23,9 @@ internal sealed class PromptScoring : IDecoding
     }
 
     /// <inheritdoc/>
+    public bool IsEmpty => false;
+
+    /// <inheritdoc/>
     public void Decode(in PlannedRow row, Span<float> logits, long now)
     {
         if (_scores is not null)

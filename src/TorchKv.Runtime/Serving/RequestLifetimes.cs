@@ -51,7 +51,7 @@ internal sealed class RequestLifetimes
                 return;
             }
 
-            if (request.Options is { MaxNewTokens: 0, PromptLogProbs: false })
+            if (request.Decoding.IsEmpty)
             {
                 request.Decoding.EndEmpty();
                 return;

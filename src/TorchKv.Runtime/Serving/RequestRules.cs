@@ -45,7 +45,7 @@ internal sealed class RequestRules
     }
 
     /// <summary>Refuses a request that cannot be served.</summary>
-    /// <param name="prompt">The prompt's tokens.</param>
+    /// <param name="prompt">The prompt's tokens, then those generated before.</param>
     /// <param name="options">What to generate; null: the defaults.</param>
     /// <returns>
     /// The options, with lists of their own: the caller may change its lists afterwards. Bad words are ids in them.
@@ -73,12 +73,19 @@ internal sealed class RequestRules
 
         own = WithBadWordsAsIds(own);
         TokenRules.Check(own, _model.VocabSize);
+        if (own.GeneratedBefore > 0)
+        {
+            // The prompt's log-probabilities came with the first of the tokens generated before.
+            own = own with { PromptLogProbs = false };
+            ResumeRules.Check(prompt[^own.GeneratedBefore..], own, _model, _tokenizer);
+        }
+
         if (own.Constraint is not null)
         {
             CheckConstraint(own);
         }
 
-        CheckRoom(prompt.Length, own);
+        CheckRoom(prompt.Length - own.GeneratedBefore, own);
         return own;
     }
 
@@ -103,9 +110,20 @@ internal sealed class RequestRules
             throw new RequestException("The prompt is empty; at least one token is needed.");
         }
 
-        if (prompt.Length + (options.MaxNewTokens > 0 ? 1L : 0) > _model.ContextLength)
+        var before = options.GeneratedBefore;
+        if (before >= prompt.Length)
         {
-            throw new ContextLengthException(prompt.Length, Math.Min(1, options.MaxNewTokens), _model.ContextLength);
+            throw new OptionException(
+                "generated_before",
+                before.ToString(CultureInfo.InvariantCulture),
+                $"less than the number of the prompt's tokens, {prompt.Length}");
+        }
+
+        var length = prompt.Length - before;
+        var wanted = Math.Max(before, Math.Min(1, options.MaxNewTokens));
+        if ((long)length + wanted > _model.ContextLength)
+        {
+            throw new ContextLengthException(length, wanted, _model.ContextLength);
         }
 
         CheckIds(prompt);

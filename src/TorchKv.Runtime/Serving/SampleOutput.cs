@@ -21,7 +21,7 @@ internal sealed class SampleOutput
     /// <summary>Turns its tokens into text; null where the engine has no vocabulary.</summary>
     public IncrementalDetokenizer? Detokenizer { get; }
 
-    /// <summary>Tokens generated, an end-of-text id not counted.</summary>
+    /// <summary>Tokens generated, those generated before included, an end-of-text id not counted.</summary>
     public int TokenCount { get; set; }
 
     /// <summary>Characters of text that the reader was given.</summary>
@@ -29,4 +29,17 @@ internal sealed class SampleOutput
 
     /// <summary>The time of the last token, as a timestamp; 0 before the first.</summary>
     public long LastTokenAt { get; set; }
+
+    /// <summary>Takes tokens that the reader has, with their text as far as it was not held back.</summary>
+    public void Take(ReadOnlySpan<int> before)
+    {
+        TokenCount += before.Length;
+        if (Detokenizer is not null)
+        {
+            foreach (var token in before)
+            {
+                VisibleCharacters += Detokenizer.Append(token).Length;
+            }
+        }
+    }
 }

@@ -20,15 +20,17 @@ internal sealed class SamplingDecoding : IDecoding
         for (var i = 0; i < _samples.Length; i++)
         {
             var detokenizer = engine.Tokenizer is { } tokenizer
-                ? new IncrementalDetokenizer(
-                    tokenizer,
-                    request.Options.Stop,
-                    includeStop: request.Options.IncludeStopText,
-                    minTokens: request.Options.MinNewTokens)
+                ? ResumeRules.Detokenizer(tokenizer, request.Options)
                 : null;
             _samples[i] = new SampleOutput(i, Sampler.SeedOf(request.Seed, i), detokenizer);
         }
+
+        // A request with tokens generated before has one sample.
+        _samples[0].Take(request.TokensBefore);
     }
+
+    /// <inheritdoc/>
+    public bool IsEmpty => _request.Options.MaxNewTokens == 0 || EndBefore is not null;
 
     /// <inheritdoc/>
     public void Decode(in PlannedRow row, Span<float> logits, long now)
@@ -52,9 +54,10 @@ internal sealed class SamplingDecoding : IDecoding
     /// <inheritdoc/>
     public void EndEmpty()
     {
+        var (reason, stop) = EndBefore ?? (FinishReason.Length, null);
         foreach (var sample in _samples)
         {
-            WriteLast(sample, FinishReason.Length, "", [], null);
+            WriteLast(sample, reason, "", [], null, stop);
         }
 
         _engine.Lifetimes.EndRequest(_request, null);
@@ -213,24 +216,14 @@ internal sealed class SamplingDecoding : IDecoding
         sample.TokenCount++;
         _request.GeneratedTokens++;
         var text = sample.Detokenizer?.Append(token) ?? "";
-        var stop = _request.StopOf(token);
-        if (stop is not null || sample.Detokenizer?.IsStopped == true)
+        if (_request.StopOf(token) is null && sample.Detokenizer?.IsStopped != true)
         {
-            WriteLast(sample, FinishReason.Stop, text, [token], scores, stop);
-            return true;
+            ConstraintOf(sample)?.Append(token);
         }
 
-        var constraint = ConstraintOf(sample);
-        constraint?.Append(token);
-        if (constraint?.IsComplete == true)
+        if (EndAfter(sample, token, length) is { } end)
         {
-            WriteLast(sample, FinishReason.Stop, text, [token], scores);
-            return true;
-        }
-
-        if (length >= _request.MaxTotalTokens)
-        {
-            WriteLast(sample, FinishReason.Length, text, [token], scores);
+            WriteLast(sample, end.Reason, text, [token], scores, end.Stop);
             return true;
         }
 
@@ -244,6 +237,26 @@ internal sealed class SamplingDecoding : IDecoding
         });
         return false;
     }
+
+    /// <summary>Why a sample ends after one of its text's tokens; null where it does not.</summary>
+    /// <param name="sample">The sample; its detokenizer and its constraint have the token.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="length">Tokens of the prompt and the sample.</param>
+    private (FinishReason Reason, StopReason? Stop)? EndAfter(SampleOutput sample, int token, int length)
+    {
+        var stop = _request.StopOf(token);
+        if (stop is not null || sample.Detokenizer?.IsStopped == true || ConstraintOf(sample)?.IsComplete == true)
+        {
+            return (FinishReason.Stop, stop);
+        }
+
+        return length >= _request.MaxTotalTokens ? (FinishReason.Length, null) : null;
+    }
+
+    /// <summary>Why the tokens generated before end the text; null where they do not.</summary>
+    private (FinishReason Reason, StopReason? Stop)? EndBefore => _request.TokensBefore is [.., var last]
+        ? EndAfter(_samples[0], last, _request.Request.Prompt.Length)
+        : null;
 
     private void WriteLast(
         SampleOutput sample,
@@ -280,10 +293,13 @@ internal sealed class SamplingDecoding : IDecoding
     /// <summary>Lets the session continue from the text that the reader saw.</summary>
     private void HideStopText(SampleOutput sample)
     {
-        var sequence = _request.Request.Sequences[sample.Index];
-        var prompt = _request.Request.PromptLength;
-        var visible = VisibleTokens.Of(_engine.Tokenizer!, sequence.Committed[prompt..], sample.VisibleCharacters);
-        _request.SessionTokens = [.. sequence.Committed[..prompt], .. visible];
+        var request = _request.Request;
+
+        // A request that the tokens generated before have ended has no sequence.
+        var tokens = request.Sequences.Count == 0 ? request.Prompt : request.Sequences[sample.Index].Committed;
+        var visible = VisibleTokens.Of(
+            _engine.Tokenizer!, tokens[request.PromptLength..], sample.VisibleCharacters);
+        _request.SessionTokens = [.. tokens[..request.PromptLength], .. visible];
     }
 
     private void Count(SampleOutput sample, long now)

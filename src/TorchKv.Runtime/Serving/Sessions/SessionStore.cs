@@ -56,7 +56,7 @@ internal sealed class SessionStore : IIdleBlocks
             if (turn.State == RequestState.New)
             {
                 // It never had the blocks. A turn that generates nothing has its prompt all the same.
-                session.Tokens = error is null ? turn.Prompt : session.Tokens;
+                session.Tokens = error is null ? tokens ?? turn.Prompt : session.Tokens;
                 return;
             }
 
