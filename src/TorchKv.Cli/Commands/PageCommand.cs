@@ -40,7 +40,8 @@ internal sealed class PageCommand : CliCommand
 
     public override IReadOnlyList<string> Notes =>
     [
-        "'torchkv serve' has the live page at '/'. Its button Record saves what the page shows as a file of JSON lines. docs/page.md explains the page.",
+        "'torchkv serve' has the live page at '/'. Its button Record saves what the page shows as a file of JSON "
+        + "lines. docs/page.md explains the page.",
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)

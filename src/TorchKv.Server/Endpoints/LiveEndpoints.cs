@@ -89,8 +89,8 @@ internal sealed class LiveEndpoints(
         while (true)
         {
             var more = viewer.Events.WaitToReadAsync(stop).AsTask();
-            if (await Task.WhenAny(more, Task.Delay(options.KeepAliveInterval, time, stop)).ConfigureAwait(false) != more
-                && !stop.IsCancellationRequested)
+            var quiet = Task.Delay(options.KeepAliveInterval, time, stop);
+            if (await Task.WhenAny(more, quiet).ConfigureAwait(false) != more && !stop.IsCancellationRequested)
             {
                 await WriteAsync(response, ": keep-alive\n\n"u8.ToArray(), stop).ConfigureAwait(false);
             }

@@ -24,15 +24,18 @@ internal static class PrefixSentences
     {
         PrefixReason.CachingOff => "Prefix caching is switched off.",
         PrefixReason.LessThanOneBlock =>
-            $"What is left has {left} {Tokens(left)}, less than one block of {report.BlockSize}; only full blocks are found again.",
+            $"What is left has {left} {Tokens(left)}, less than one block of {report.BlockSize}; only full blocks are "
+            + "found again.",
         PrefixReason.LastTokenIsComputed =>
-            "The last block is cached too, but the last token is always computed, because its logits give the next token.",
+            "The last block is cached too, but the last token is always computed, because its logits give the next "
+            + "token.",
         PrefixReason.DifferentToken =>
             $"Block {report.MissedBlock} differs from the nearest cached one at token {report.DifferingPosition}.",
         PrefixReason.OtherTenant =>
             $"Block {report.MissedBlock} is cached for another tenant, and tenants never share.",
         PrefixReason.Evicted =>
-            $"Block {report.MissedBlock} was cached, and was evicted {report.EvictedMillisecondsAgo / 1000:0.0} seconds ago.",
+            $"Block {report.MissedBlock} was cached, and was evicted {report.EvictedMillisecondsAgo / 1000:0.0} seconds "
+            + "ago.",
         _ => $"Block {report.MissedBlock} has not been computed before, or was evicted before the page was opened.",
     };
 

@@ -128,7 +128,10 @@ internal sealed class RequestTrack
     {
         HasChanged = true;
         var isFull = _spans.Count >= MaxSpans;
-        if (_spans.Count > 0 && (isFull || (phase == _spans[^1].Phase && (phase != LivePhase.Prefill || _spans[^1].From == from))))
+        var isSame = _spans.Count > 0
+            && phase == _spans[^1].Phase
+            && (phase != LivePhase.Prefill || _spans[^1].From == from);
+        if (_spans.Count > 0 && (isFull || isSame))
         {
             var last = _spans[^1];
             _spans[^1] = last with { Phase = phase, To = to, Tokens = last.Tokens + tokens };
