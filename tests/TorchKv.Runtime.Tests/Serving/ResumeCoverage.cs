@@ -66,8 +66,9 @@ internal sealed class ResumeCoverage
     public void AssertAll()
     {
         var counts = $"{_requests} requests, {_failed} failed, {_constrained} with a constraint, "
-            + $"{_ends} ended by a token, {_limits} by the limit, {_stopTexts} by a stop text, {_stopIds} by a stop id, {_cutCharacters} cuts "
-            + $"within a character, {_cutStops} within a stop text, {_resumedTwice} resumed twice";
+            + $"{_ends} ended by a token, {_limits} by the limit, {_stopTexts} by a stop text, "
+            + $"{_stopIds} by a stop id, {_cutCharacters} cuts within a character, "
+            + $"{_cutStops} within a stop text, {_resumedTwice} resumed twice";
         TestContext.Current.TestOutputHelper?.WriteLine(counts);
         int[] all =
             [_constrained, _ends, _limits, _stopTexts, _stopIds, _cutCharacters, _cutStops, _resumedTwice];
