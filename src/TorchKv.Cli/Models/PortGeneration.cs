@@ -28,6 +28,7 @@ internal static class PortGeneration
         Refuse("deadline", options.Deadline is not null, options.Deadline);
         Refuse("priority", options.Priority != 0, options.Priority);
         Refuse("cache_salt", options.CacheSalt is not null, options.CacheSalt);
+        Refuse("generated_before", options.GeneratedBefore > 0, options.GeneratedBefore);
         Refuse("min_new_tokens", options.MinNewTokens > 0, options.MinNewTokens);
         Refuse("stop_token_ids", options.StopTokenIds.Count > 0, $"{options.StopTokenIds.Count} ids");
         Refuse("include_stop", options.IncludeStopText, "true");

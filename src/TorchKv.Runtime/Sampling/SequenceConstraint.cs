@@ -31,7 +31,9 @@ internal sealed class SequenceConstraint
     /// <param name="vocabSize">Logits in a row.</param>
     /// <param name="endIds">The ids that end the text.</param>
     /// <param name="allowedIds">The only ids that may be generated, as a <see cref="TokenMask"/>; null: all.</param>
-    /// <param name="before">Tokens that were generated before, none of which ends the text; the matcher takes them.</param>
+    /// <param name="before">
+    /// Tokens that were generated before, none of which ends the text; the matcher takes them.
+    /// </param>
     /// <exception cref="ConstraintException">The constraint does not allow one of these tokens.</exception>
     public SequenceConstraint(
         ITokenMatcher matcher,
