@@ -66,6 +66,9 @@ internal sealed class Request
 
     public RequestState State { get; set; }
 
+    /// <summary>How often it was taken out of the running requests.</summary>
+    public int Preemptions { get; set; }
+
     /// <summary>The first sequence that has not ended; null where there is none.</summary>
     public Sequence? Leader
     {

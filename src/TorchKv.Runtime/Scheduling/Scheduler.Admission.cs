@@ -231,6 +231,7 @@ internal sealed partial class Scheduler
 
         request.State = RequestState.Waiting;
         _waiting.Add(request);
+        request.Preemptions++;
         PreemptionCount++;
     }
 

@@ -176,9 +176,7 @@ internal sealed class SamplingDecoding : IDecoding
     private void CountDrafts(Sequence sequence, int position, int drafted, int accepted, int? next)
     {
         _engine.Drafter.Settle(sequence, position, accepted, next);
-        _engine.Counters.Drafts++;
-        _engine.Counters.DraftedTokens += drafted;
-        _engine.Counters.AcceptedDraftTokens += accepted;
+        _engine.Counters.AddDrafts(drafted, accepted);
     }
 
     /// <summary>Gives a token to the reader; true where the sample ends with it.</summary>
@@ -273,6 +271,7 @@ internal sealed class SamplingDecoding : IDecoding
             StopReason = isStopped ? new StopReason(sample.Detokenizer!.FoundStop, null) : stop,
             Usage = _request.UsageOf(sample.TokenCount, hasEndToken),
             QueueTime = _request.QueueTime,
+            Preemptions = _request.Request.Preemptions,
         });
     }
 
