@@ -65,8 +65,8 @@ internal static class ScrapeRows
                 $"tokens/s with a scrape each 50 ms ÷ without, {streams} streams",
                 Statistics.Median(ratios),
                 "≥ 0.99",
-                $"{streams * tokens / scraped:0} ÷ {streams * tokens / quiet:0} tokens/s in the last of {rounds} rounds, "
-                    + $"ratios {ratios.Min():0.000} to {ratios.Max():0.000}; {scrapes} scrapes"),
+                $"{streams * tokens / scraped:0} ÷ {streams * tokens / quiet:0} tokens/s in the last of "
+                    + $"{rounds} rounds, ratios {ratios.Min():0.000} to {ratios.Max():0.000}; {scrapes} scrapes"),
         ];
 
         async Task<double> ReadScraped(int seed)
