@@ -76,7 +76,8 @@ internal sealed class ServerCommand : Command
             ("ratio", () => StreamRows.BehindHttp(
                 parsed.GetValue(_model) ?? FormulaModels.Gpt2(), 16, Size(96, 24), quick ? 2 : 5, threads)),
             ("streams", () => StreamRows.Evenness(text, Size(256, 256), Size(200, 64), threads)),
-            ("scrape", () => StreamRows.Scrape(text, Size(2000, 400))),
+            ("scrape", () => ScrapeRows.Cost(text, Size(2000, 400))),
+            ("scrape", () => ScrapeRows.Throughput(text, 16, Size(400, 100), quick ? 3 : 9, threads)),
             ("aborts", () => FaultRows.Aborts(text, Size(10_000, 2000))),
             ("fuzz", () => FaultRows.Fuzz(text, Size(100_000, 4000))),
             ("drain", () => FaultRows.Drain(text, Size(64, 64), Size(200, 200))),

@@ -43,6 +43,7 @@ internal sealed class ServerProcess : IDisposable
         return new ServerUse(
             answer.GetProperty("cpu_microseconds").GetDouble(),
             answer.GetProperty("kernel_microseconds").GetDouble(),
+            answer.GetProperty("compiled_methods").GetInt64(),
             answer.GetProperty("allocated").GetInt64(),
             answer.GetProperty("managed").GetInt64(),
             answer.GetProperty("resident").GetInt64(),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Runtime;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using TorchKv.Benchmarks.Measuring;
@@ -118,6 +119,7 @@ internal sealed class ServerWorkerCommand : Command
         {
             ["cpu_microseconds"] = Environment.CpuUsage.TotalTime.TotalMicroseconds,
             ["kernel_microseconds"] = Environment.CpuUsage.PrivilegedTime.TotalMicroseconds,
+            ["compiled_methods"] = JitInfo.GetCompiledMethodCount(),
             ["allocated"] = GC.GetTotalAllocatedBytes(precise: true),
             ["managed"] = GC.GetTotalMemory(forceFullCollection: false),
             ["resident"] = collects ? ProcessMemory.Resident() : 0,

@@ -44,4 +44,10 @@ public sealed record GeneratedPiece
     /// On a row's last piece: time from submission until the request was first admitted; null where it ended before.
     /// </summary>
     public TimeSpan? QueueTime { get; init; }
+
+    /// <summary>
+    /// On a row's last piece: how often the request gave its blocks back and was computed again; null where the
+    /// generator does not say.
+    /// </summary>
+    public int? Preemptions { get; init; }
 }

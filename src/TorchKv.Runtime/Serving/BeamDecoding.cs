@@ -97,6 +97,7 @@ internal sealed class BeamDecoding : IDecoding
                 FinishReason = found[i].FinishReason,
                 Usage = _request.UsageOf(ids.Count, found[i].EosTokenId is not null),
                 QueueTime = _request.QueueTime,
+                Preemptions = _request.Request.Preemptions,
             });
         }
     }

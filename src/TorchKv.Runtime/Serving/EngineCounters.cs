@@ -8,6 +8,7 @@ namespace TorchKv.Runtime.Serving;
 internal sealed class EngineCounters
 {
     private StepTokenCounts _stepTokens;
+    private DraftPositionCounts _acceptedPositions;
 
     public long Steps { get; private set; }
 
@@ -15,11 +16,11 @@ internal sealed class EngineCounters
 
     public long GeneratedTokens { get; set; }
 
-    public long Drafts { get; set; }
+    public long Drafts { get; private set; }
 
-    public long DraftedTokens { get; set; }
+    public long DraftedTokens { get; private set; }
 
-    public long AcceptedDraftTokens { get; set; }
+    public long AcceptedDraftTokens { get; private set; }
 
     public long CompletedRequests { get; set; }
 
@@ -38,6 +39,15 @@ internal sealed class EngineCounters
         Steps++;
         ComputedTokens += tokens;
         _stepTokens.Add(tokens);
+    }
+
+    /// <summary>Counts drafts of a sequence that were verified together.</summary>
+    public void AddDrafts(int drafted, int accepted)
+    {
+        Drafts++;
+        DraftedTokens += drafted;
+        AcceptedDraftTokens += accepted;
+        _acceptedPositions.Add(accepted);
     }
 
     /// <summary>The counters, and where scheduler and pool stand.</summary>
@@ -74,6 +84,7 @@ internal sealed class EngineCounters
             Drafts = Drafts,
             DraftedTokens = DraftedTokens,
             AcceptedDraftTokens = AcceptedDraftTokens,
+            AcceptedDraftPositions = _acceptedPositions,
             Preemptions = scheduler.PreemptionCount,
             Evictions = pool.EvictionCount,
             CompletedRequests = CompletedRequests,

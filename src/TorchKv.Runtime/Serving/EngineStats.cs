@@ -62,6 +62,9 @@ public readonly record struct EngineStats
     /// <summary>Of <see cref="DraftedTokens"/>, those that were accepted.</summary>
     public long AcceptedDraftTokens { get; init; }
 
+    /// <summary>The same, by their place among the tokens that were drafted together.</summary>
+    public DraftPositionCounts AcceptedDraftPositions { get; init; }
+
     /// <summary>
     /// How often a running request was preempted: its blocks were released, to be computed again later.
     /// </summary>

@@ -179,9 +179,7 @@ internal sealed class SamplingDecoding : IDecoding
     private void CountDrafts(Sequence sequence, int position, int drafted, int accepted, int? next)
     {
         _engine.Drafter.Settle(sequence, position, accepted, next);
-        _engine.Counters.Drafts++;
-        _engine.Counters.DraftedTokens += drafted;
-        _engine.Counters.AcceptedDraftTokens += accepted;
+        _engine.Counters.AddDrafts(drafted, accepted);
         _engine.Recorder?.CountDrafts(_request.Request, drafted, accepted);
     }
 
@@ -287,6 +285,7 @@ internal sealed class SamplingDecoding : IDecoding
             StopReason = isStopped ? new StopReason(sample.Detokenizer!.FoundStop, null) : stop,
             Usage = _request.UsageOf(sample.TokenCount, hasEndToken),
             QueueTime = _request.QueueTime,
+            Preemptions = _request.Request.Preemptions,
         });
     }
 

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Requests;
@@ -17,7 +16,7 @@ internal static class GenerationRun
     {
         if (plan.Prompts.Count == 1)
         {
-            return One(Generate(plan, 0, cancellationToken), cancellationToken);
+            return new OnePrompt(Generate(plan, 0, cancellationToken));
         }
 
         var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -48,16 +47,6 @@ internal static class GenerationRun
             ids,
             plan.Model.Speculation is { } speculation ? options with { Speculation = speculation } : options,
             cancellationToken);
-    }
-
-    private static async IAsyncEnumerable<PromptPiece> One(
-        IAsyncEnumerable<GeneratedPiece> stream,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await foreach (var piece in stream.WithCancellation(cancellationToken).ConfigureAwait(false))
-        {
-            yield return new PromptPiece(0, piece);
-        }
     }
 
     private static async IAsyncEnumerable<PromptPiece> Several(

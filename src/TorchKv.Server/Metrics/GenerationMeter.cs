@@ -131,6 +131,11 @@ internal sealed class GenerationMeter
         _metrics.PrefillComputedTokens.Observe(usage.PromptTokens - usage.CachedTokens);
         _metrics.GenerationTokens.Observe(meter.Tokens);
         _metrics.MaxGenerationTokens.Observe(meter.LongestAnswer);
+        if (piece.Preemptions is { } preemptions)
+        {
+            _metrics.Preemptions.Observe(preemptions);
+        }
+
         if (meter.FirstTokenAt == 0)
         {
             return;

@@ -40,6 +40,8 @@ internal readonly record struct GeneratorCounters
 
     public long AcceptedDraftTokens { get; private init; }
 
+    public DraftPositionCounts AcceptedDraftPositions { get; private init; }
+
     /// <summary>The counters of this moment.</summary>
     public static GeneratorCounters Of(IGenerator generator)
     {
@@ -72,6 +74,7 @@ internal readonly record struct GeneratorCounters
             Drafts = stats.Drafts,
             DraftedTokens = stats.DraftedTokens,
             AcceptedDraftTokens = stats.AcceptedDraftTokens,
+            AcceptedDraftPositions = stats.AcceptedDraftPositions,
         };
     }
 }

@@ -104,6 +104,21 @@ internal sealed class MetricsPage(ServerMetrics metrics, TimeProvider time)
             "vllm:spec_decode_num_accepted_tokens_total",
             "Guessed tokens that the model chose too.",
             counters.AcceptedDraftTokens);
+        WriteAcceptedPositions(text, counters.AcceptedDraftPositions);
+    }
+
+    /// <summary>
+    /// Writes the positions up to the last that was ever accepted: no later one can be without those before it.
+    /// </summary>
+    private static void WriteAcceptedPositions(PrometheusText text, DraftPositionCounts positions)
+    {
+        const string Name = "vllm:spec_decode_num_accepted_tokens_per_pos_total";
+        text.Family(Name, "counter", "Guessed tokens that the model chose too, by their place in the guess.");
+        text.Sample(Name, "position=\"0\"", positions[0]);
+        for (var i = 1; i < DraftPositionCounts.Length && positions[i] > 0; i++)
+        {
+            text.Sample(Name, string.Create(CultureInfo.InvariantCulture, $"position=\"{i}\""), positions[i]);
+        }
     }
 
     private void WriteRequests(PrometheusText text)
@@ -149,6 +164,10 @@ internal sealed class MetricsPage(ServerMetrics metrics, TimeProvider time)
             "vllm:request_prefill_kv_computed_tokens",
             "Prompt tokens that a request computed.",
             metrics.PrefillComputedTokens);
+        text.Histogram(
+            "vllm:request_num_preemptions",
+            "How often a request gave its blocks back.",
+            metrics.Preemptions);
         text.Histogram("vllm:request_params_n", "Answers that a request asked for.", metrics.ParamsN);
         text.Histogram("vllm:request_params_max_tokens", "Tokens that a request asked for.", metrics.ParamsMaxTokens);
     }

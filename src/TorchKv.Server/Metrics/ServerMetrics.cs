@@ -36,6 +36,8 @@ internal sealed class ServerMetrics
 
     public Histogram ParamsMaxTokens { get; } = new(Buckets.OneTwoFive(100_000));
 
+    public Histogram Preemptions { get; } = new(Buckets.OneTwoFive(1000));
+
     public Histogram ParamsN { get; } = new(Buckets.Samples);
 
     /// <summary>Requests that ended, by reason.</summary>

@@ -15,6 +15,9 @@ internal static class InterfacePage
         page.Title = "TorchKv";
         page.OpenApiRoutePattern = Routes.OpenApi.Path;
         page.DefaultFonts = false;
+
+        // The examples name the address that the page was read from.
+        page.DynamicBaseServerUrl = true;
         page.Telemetry = false;
         page.HideClientButton = true;
         page.ShowDeveloperTools = DeveloperToolsVisibility.Never;

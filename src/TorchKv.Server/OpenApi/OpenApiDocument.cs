@@ -58,7 +58,7 @@ internal static class OpenApiDocument
     {
         var operation = new JsonObject
         {
-            ["summary"] = route.Summary,
+            ["summary"] = route.Summary.TrimEnd('.'),
             ["responses"] = new JsonObject
             {
                 ["200"] = new JsonObject { ["description"] = "The answer.", ["content"] = Content(route, schemas) },

@@ -24,6 +24,9 @@ internal sealed partial class RequestPipeline(
     TimeProvider time,
     ILogger<RequestPipeline> logger)
 {
+    /// <summary>nginx's status for a client that left.</summary>
+    private const int ClientLeft = 499;
+
     /// <summary>An endpoint with all that happens around it.</summary>
     /// <param name="inner">The endpoint.</param>
     /// <param name="access">What a request to it needs.</param>
@@ -34,7 +37,7 @@ internal sealed partial class RequestPipeline(
     private async Task RunAsync(HttpContext context, RequestDelegate inner, EndpointAccess access, string handler)
     {
         var call = Begin(context);
-        var isIn = false;
+        var (isIn, hasLeft) = (false, false);
         try
         {
             hosts.Check(context);
@@ -51,8 +54,9 @@ internal sealed partial class RequestPipeline(
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // The client left, so nothing can be answered. 499 is nginx's status for that; the log shows it.
-            SetStatus(context, 499);
+            // The client left, so nothing can be answered.
+            hasLeft = true;
+            SetStatus(context, ClientLeft);
         }
         catch (Exception e)
         {
@@ -67,7 +71,14 @@ internal sealed partial class RequestPipeline(
 
             var status = context.Response.StatusCode / 100;
             metrics.HttpRequests.Add($"handler=\"{handler}\",method=\"{MethodOf(context)}\",status=\"{status}xx\"");
-            metrics.HttpDuration.Observe(time.GetElapsedTime(call.StartedAt).TotalSeconds);
+            var elapsed = time.GetElapsedTime(call.StartedAt);
+            metrics.HttpDuration.Observe(elapsed.TotalSeconds);
+            LogEnded(
+                logger,
+                call.RequestId,
+                handler,
+                hasLeft ? ClientLeft : context.Response.StatusCode,
+                elapsed.TotalMilliseconds);
         }
     }
 
@@ -135,6 +146,17 @@ internal sealed partial class RequestPipeline(
         "GET" or "POST" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "PATCH" => context.Request.Method,
         _ => "other",
     };
+
+    // Nothing of the body: prompts and answers are their callers'.
+    [LoggerMessage(
+        LogLevel.Information,
+        "Request {RequestId} to {Endpoint} ended with status {Status} after {Milliseconds:0.0} ms.")]
+    private static partial void LogEnded(
+        ILogger logger,
+        string requestId,
+        string endpoint,
+        int status,
+        double milliseconds);
 
     [LoggerMessage(LogLevel.Error, "Request {RequestId} ({TraceIdentifier}) failed.")]
     private static partial void LogFailure(ILogger logger, string requestId, string traceIdentifier, Exception error);

@@ -121,7 +121,9 @@ public class DecodingTests
             var given = Assert.Single(pieces, piece => piece.PromptLogProbs is not null);
             Assert.Same(pieces.First(piece => piece.Row == 0), given);
             Assert.Equal(alone, given.PromptLogProbs!.Select(score => (score.TokenId, score.LogProbability)));
-            preempted += (await engine.SettleAsync()).Preemptions > before ? 1 : 0;
+            var preemptions = (await engine.SettleAsync()).Preemptions - before;
+            Assert.Equal<long?>(preemptions, pieces.Max(piece => piece.Preemptions));
+            preempted += preemptions > 0 ? 1 : 0;
         }
 
         Assert.True(preempted > 8, $"{preempted} of 12 were preempted");

@@ -62,6 +62,13 @@ public class SpeculationTests
         var stats = await engine.SettleAsync();
         Assert.True(stats.AcceptedDraftTokens > 0);
         Assert.True(stats.AcceptedDraftTokens <= stats.DraftedTokens);
+
+        // A draft counts only where all before it were accepted too.
+        var positions = stats.AcceptedDraftPositions;
+        var counts = ((ReadOnlySpan<long>)positions).ToArray();
+        Assert.Equal(stats.AcceptedDraftTokens, counts.Sum());
+        Assert.Equal(counts.OrderDescending(), counts);
+        Assert.True(counts[0] <= stats.Drafts);
         await EngineMixtureTests.AllBlocksAreBack(engine);
     }
 
