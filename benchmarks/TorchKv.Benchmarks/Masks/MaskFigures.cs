@@ -36,10 +36,13 @@ internal sealed class MaskFigures
     /// <summary>Bytes allocated by reading a text again that was just read.</summary>
     public long WarmBytes { get; set; }
 
+    /// <summary>Masks that took long: microseconds, and the entry.</summary>
+    public List<(double Time, string Name)> Slow { get; } = [];
+
     /// <summary>Tokens that were read again.</summary>
     public int WarmTokens { get; set; }
 
-    /// <summary>The largest number of bytes on the managed heap.</summary>
+    /// <summary>The largest number of bytes on the managed heap after a collection.</summary>
     public long MostHeapBytes { get; set; }
 
     /// <summary>The value below which a share of the values lies.</summary>
@@ -74,7 +77,7 @@ internal sealed class MaskFigures
         Row("compile and first mask, p99", Quantile(FirstMasks, 0.99) / 1000, "ms", "<= 30");
         Row("compile and first mask, longest", Quantile(FirstMasks, 1) / 1000, "ms", "<= 1000");
         Row("allocated for a warm token", WarmTokens == 0 ? 0 : (double)WarmBytes / WarmTokens, "B", "0");
-        Row("managed heap, largest", MostHeapBytes / 1e6, "MB", "<= 256");
+        Row("managed heap after a collection, largest", MostHeapBytes / 1e6, "MB", "<= 256");
         Row("process, largest", Process.GetCurrentProcess().PeakWorkingSet64 / 1e6, "MB", "");
         Row($"steps saved by forced tokens, {ForcedTokens}", Share(ForcedTokens, tokens), "%", "reported");
         foreach (var (keyword, count) in Refusals.OrderByDescending(refusal => refusal.Value))

@@ -11,7 +11,12 @@ namespace TorchKv.Benchmarks.Masks;
 /// <summary><c>structured</c>: what constraints cost, over a suite of constraints and texts, on one thread.</summary>
 internal sealed class StructuredCommand : Command
 {
-    private const int WarmUpEntries = 40;
+    private const int WarmUpEntries = 200;
+
+    // Microseconds from which --details names a mask.
+    private const double SlowMask = 1000;
+
+    private const int EntriesPerCollection = 20;
 
     private readonly Option<string> _suite = BenchOption.Required("--suite", "PATH", "a file or a folder: *.json, *.jsonl, *.jsonl.gz");
     private readonly Option<string?> _tokenizer = BenchOption.Text("--tokenizer", "DIR", "a model's folder (GPT-2's vocabulary)");
@@ -56,6 +61,11 @@ internal sealed class StructuredCommand : Command
             if (parsed.GetValue(_details))
             {
                 figures.Details.ForEach(Console.Out.WriteLine);
+                foreach (var slow in figures.Slow.GroupBy(slow => slow.Name).OrderByDescending(slow => slow.Count()))
+                {
+                    Console.Out.WriteLine(
+                        $"masks above {SlowMask} µs: {slow.Count()} of {slow.Key}, the longest {slow.Max().Time:0} µs");
+                }
             }
 
             figures.Print(Console.Out);
@@ -71,6 +81,7 @@ internal sealed class StructuredCommand : Command
         string suite, JsonSchemaOptions options, int count, Gpt2Tokenizer tokenizer, CancellationToken cancellation)
     {
         var figures = new MaskFigures();
+        var entries = 0;
         var mask = new ulong[(tokenizer.VocabSize + 63) / 64];
 
         // The tries are made once for a vocabulary, before any request.
@@ -83,6 +94,7 @@ internal sealed class StructuredCommand : Command
                 var matcher = await entry.Constraint.CompileAsync(tokenizer, cancellation);
                 matcher.WriteMask(mask);
                 figures.FirstMasks.Add(Stopwatch.GetElapsedTime(began).TotalMicroseconds);
+                var masks = figures.Masks.Count;
                 foreach (var text in entry.Texts)
                 {
                     figures.HasSchemas |= entry.IsSchema;
@@ -92,6 +104,9 @@ internal sealed class StructuredCommand : Command
                         figures.ValidWrongInOrder++;
                     }
                 }
+
+                figures.Slow.AddRange(figures.Masks[masks..].Where(time => time > SlowMask)
+                    .Select(time => (time, entry.Name)));
             }
             catch (ConstraintException refusal)
             {
@@ -100,7 +115,10 @@ internal sealed class StructuredCommand : Command
                 figures.Details.Add($"refused {entry.Name}: {refusal.Message}");
             }
 
-            figures.MostHeapBytes = Math.Max(figures.MostHeapBytes, GC.GetTotalMemory(forceFullCollection: false));
+            if (++entries % EntriesPerCollection == 0)
+            {
+                figures.MostHeapBytes = Math.Max(figures.MostHeapBytes, GC.GetTotalMemory(forceFullCollection: true));
+            }
         }
 
         return figures;
