@@ -93,7 +93,7 @@ internal static class FloorTable
             .           : Runtime.Contracts, Runtime.Files, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints
-            Masks     : Runtime.Contracts, Runtime.Text, Structured, Measuring
+            Masks     : Runtime.Contracts, Runtime.Text, Structured.Contracts, Structured, Measuring, Schemas
             Kernels   : Runtime.Model, Runtime.Configuration, Runtime.Cpu, Runtime.Cpu.Kernels, Measuring
             Port      : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Caching, TorchKv.Models, Loading, Running, TorchKv.Plotting, Measuring
             Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Simulation, TorchKv.Plotting, Measuring

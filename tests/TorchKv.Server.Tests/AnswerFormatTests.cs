@@ -60,6 +60,22 @@ public sealed class AnswerFormatTests(Storyteller storyteller)
             """);
         var text = (string)answer["output"]![0]!["content"]![0]!["text"]!;
         Assert.Equal(3, JsonNode.Parse(text)!.AsObject().Count);
+        var format = answer["text"]!["format"]!;
+        Assert.Equal("json_schema", (string?)format["type"]);
+        Assert.Equal("pet", (string?)format["name"]);
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Pet), format["schema"]));
+    }
+
+    [Theory]
+    [InlineData("", "text")]
+    [InlineData(",\"text\":{\"format\":{\"type\":\"text\"}}", "text")]
+    [InlineData(",\"text\":{\"format\":{\"type\":\"json_object\"}}", "json_object")]
+    public async Task AResponseNamesTheFormatThatWasAskedFor(string text, string type)
+    {
+        var answer = await storyteller.Server.AskAsync("/v1/responses", $$"""
+            {"model":"storyteller","input":"A pet","max_output_tokens":3{{text}}}
+            """);
+        Assert.Equal(type, (string?)answer["text"]!["format"]!["type"]);
     }
 
     [Theory]

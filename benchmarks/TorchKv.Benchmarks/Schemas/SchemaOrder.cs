@@ -15,8 +15,12 @@ internal sealed class SchemaOrder(JsonElement root)
 
     private static readonly string[] s_schemas = ["if", "then", "else"];
 
-    /// <summary>The instance in the schema's order.</summary>
-    public JsonNode? Apply(JsonElement data) => Apply(data, [root], 0);
+    /// <summary>The instance in the order of a schema.</summary>
+    public static JsonElement Of(JsonElement schema, JsonElement data)
+    {
+        var ordered = new SchemaOrder(schema).Apply(data, [schema], 0)?.ToJsonString() ?? "null";
+        return JsonDocument.Parse(ordered, new JsonDocumentOptions { MaxDepth = 256 }).RootElement;
+    }
 
     private JsonNode? Apply(JsonElement data, List<JsonElement> schemas, int depth)
     {

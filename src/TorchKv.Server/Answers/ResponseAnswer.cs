@@ -134,6 +134,7 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         Output = [],
         Temperature = request.Temperature ?? plan.Prompts[0].Options.Temperature,
         TopP = request.TopP ?? 1,
+        Text = new ResponseTextSettings { Format = ResponseRequests.TextFormat(request) },
         Truncation = request.Truncation ?? "disabled",
         Metadata = request.Metadata,
         User = request.User,

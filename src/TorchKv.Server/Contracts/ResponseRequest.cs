@@ -37,7 +37,7 @@ internal sealed record ResponseRequest
     [Description("Accepted; nothing is stored.")]
     public bool? Store { get; init; }
 
-    [Description("The format text; others are refused.")]
+    [Description("The form of the answer: format is text, json_object or json_schema.")]
     public JsonElement? Text { get; init; }
 
     [Description("Ignored with tool_choice auto or none.")]

@@ -55,6 +55,26 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
         };
     }
 
+    /// <summary>The form that the answer's text has.</summary>
+    /// <param name="request">A request whose form has been checked.</param>
+    public static ResponseTextFormat TextFormat(ResponseRequest request)
+    {
+        var format = Format(request);
+        return JsonFields.Named(format, "type") is { } type
+            ? new ResponseTextFormat
+            {
+                Type = type,
+                Name = Member("name"),
+                Description = Member("description"),
+                Schema = Member("schema"),
+                Strict = Member("strict"),
+            }
+            : new ResponseTextFormat();
+
+        JsonElement? Member(string name)
+            => type == "json_schema" && format!.Value.TryGetProperty(name, out var value) ? value : null;
+    }
+
     private static JsonElement? Format(ResponseRequest request)
         => request.Text is { ValueKind: JsonValueKind.Object } text && text.TryGetProperty("format", out var format)
             ? format

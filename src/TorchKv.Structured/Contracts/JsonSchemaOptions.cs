@@ -11,6 +11,9 @@ public sealed record JsonSchemaOptions
     /// </summary>
     public bool AssertFormats { get; init; } = true;
 
+    /// <summary>The order of an object's properties. Default: that of the schema.</summary>
+    public JsonPropertyOrder PropertyOrder { get; init; }
+
     /// <summary>The longest schema, in UTF-8 bytes.</summary>
     public int MaxSchemaBytes { get; init; } = 1 << 20;
 

@@ -44,6 +44,14 @@ internal sealed class FlatGrammar
     /// </summary>
     public required int[] LoopMax { get; init; }
 
+    /// <summary>
+    /// The nonterminals whose members come in any order. Their productions are the members where they come first.
+    /// </summary>
+    public required IReadOnlyDictionary<int, AnyOrder> AnyOrders { get; init; }
+
+    /// <summary>For each position in front of a member of <see cref="AnyOrders"/> the member's number.</summary>
+    public required IReadOnlyDictionary<int, int> MemberOf { get; init; }
+
     /// <summary>The nonterminal that a whole text matches.</summary>
     public required int Start { get; init; }
 

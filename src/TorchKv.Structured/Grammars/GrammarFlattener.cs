@@ -15,6 +15,10 @@ internal sealed class GrammarFlattener
     // For each nonterminal its productions; a loop has one, with one symbol.
     private readonly List<List<int[]>> _productions = [];
     private readonly List<(int Min, int Max)> _loops = [];
+
+    // Those of members in any order have two productions for each member, of one symbol: where it comes first, and
+    // behind another one. Members that can match nothing keep their productions and lose the symbols.
+    private readonly Dictionary<int, AnyOrderNode> _anyOrders = [];
     private readonly Queue<(int Nonterminal, GrammarNode Body)> _pending = [];
     private int _size;
 
@@ -107,6 +111,15 @@ internal sealed class GrammarFlattener
                 _loops[nonterminal] = (repeat.Min, repeat.Max);
                 AddProduction(nonterminal, [repeat.Part]);
                 break;
+            case AnyOrderNode anyOrder:
+                _anyOrders.Add(nonterminal, anyOrder);
+                foreach (var member in anyOrder.Members)
+                {
+                    AddProduction(nonterminal, [member.First]);
+                    AddProduction(nonterminal, [member.Later]);
+                }
+
+                break;
             case TerminalNode terminal when _regexes.MatchesNothing(terminal.Regex):
                 break;
             default:
@@ -132,8 +145,9 @@ internal sealed class GrammarFlattener
     {
         var productive = Fixpoint(
             (nonterminal, known) => (IsLoop(nonterminal) && _loops[nonterminal].Min == 0)
-                || _productions[nonterminal].Exists(
-                    production => Array.TrueForAll(production, s => s >= 0 || known[~s])),
+                || (_productions[nonterminal].Exists(
+                    production => Array.TrueForAll(production, s => s >= 0 || known[~s]))
+                    && HasRequired(nonterminal, known)),
             budget);
         if (!productive[start])
         {
@@ -142,8 +156,18 @@ internal sealed class GrammarFlattener
 
         for (var nonterminal = 0; nonterminal < _productions.Count; nonterminal++)
         {
-            _productions[nonterminal].RemoveAll(
-                production => !Array.TrueForAll(production, s => s >= 0 || productive[~s]));
+            var productions = _productions[nonterminal];
+            if (_anyOrders.ContainsKey(nonterminal))
+            {
+                for (var p = 0; p < productions.Count; p++)
+                {
+                    productions[p] = Array.FindAll(productions[p], s => s >= 0 || productive[~s]);
+                }
+
+                continue;
+            }
+
+            productions.RemoveAll(production => !Array.TrueForAll(production, s => s >= 0 || productive[~s]));
             if (IsLoop(nonterminal) && _productions[nonterminal].Count == 0)
             {
                 // A loop over nothing is the empty text, or nothing itself.
@@ -156,12 +180,31 @@ internal sealed class GrammarFlattener
         }
     }
 
+    private bool HasRequired(int nonterminal, bool[] known)
+    {
+        if (!_anyOrders.TryGetValue(nonterminal, out var anyOrder))
+        {
+            return true;
+        }
+
+        for (var i = 0; i < anyOrder.Members.Length; i++)
+        {
+            if (anyOrder.Members[i].IsRequired
+                && !Array.TrueForAll(_productions[nonterminal][2 * i], s => s >= 0 || known[~s]))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private bool[] FindNullable()
     {
         var nullable = Fixpoint(
             (nonterminal, known) => (IsLoop(nonterminal) && _loops[nonterminal].Min == 0)
-                || _productions[nonterminal].Exists(
-                    production => Array.TrueForAll(production, s => s >= 0 ? _terminals[s].IsNullable : known[~s])),
+                || (!_anyOrders.ContainsKey(nonterminal) && _productions[nonterminal].Exists(
+                    production => Array.TrueForAll(production, s => s >= 0 ? _terminals[s].IsNullable : known[~s]))),
             null);
         for (var nonterminal = 0; nonterminal < nullable.Length; nonterminal++)
         {
@@ -186,7 +229,9 @@ internal sealed class GrammarFlattener
         {
             foreach (var production in _productions[owner])
             {
-                Mark(_loops[owner].Max > 1 ? production : production.AsSpan(0, Math.Max(production.Length - 1, 0)));
+                Mark(_loops[owner].Max > 1 || _anyOrders.ContainsKey(owner)
+                    ? production
+                    : production.AsSpan(0, Math.Max(production.Length - 1, 0)));
             }
         }
 
@@ -264,8 +309,16 @@ internal sealed class GrammarFlattener
         var owners = new List<int>(_size);
         var (min, max) = (new List<int>(_size), new List<int>(_size));
         var first = new int[_productions.Count][];
+        var anyOrders = new Dictionary<int, AnyOrder>();
+        var members = new Dictionary<int, int>();
         for (var nonterminal = 0; nonterminal < first.Length; nonterminal++)
         {
+            if (_anyOrders.TryGetValue(nonterminal, out var anyOrder))
+            {
+                first[nonterminal] = LayOutAnyOrder(nonterminal, anyOrder);
+                continue;
+            }
+
             var loop = IsLoop(nonterminal);
             first[nonterminal] = new int[_productions[nonterminal].Count];
             for (var p = 0; p < first[nonterminal].Length; p++)
@@ -297,8 +350,42 @@ internal sealed class GrammarFlattener
             Owners = [.. owners],
             LoopMin = [.. min],
             LoopMax = [.. max],
+            AnyOrders = anyOrders,
+            MemberOf = members,
             Start = start,
         };
+
+        int[] LayOutAnyOrder(int nonterminal, AnyOrderNode node)
+        {
+            var firstPositions = new List<int>();
+            var later = new int[node.Members.Length];
+            Array.Fill(later, -1);
+            for (var i = 0; i < 2 * later.Length; i++)
+            {
+                if (_productions[nonterminal][i] is [var symbol])
+                {
+                    members.Add(symbols.Count, i / 2);
+                    if (i % 2 == 0)
+                    {
+                        firstPositions.Add(symbols.Count);
+                    }
+                    else
+                    {
+                        later[i / 2] = symbols.Count;
+                    }
+
+                    Add(nonterminal, symbol, (0, 0));
+                }
+            }
+
+            anyOrders.Add(nonterminal, new AnyOrder(
+                symbols.Count,
+                later,
+                Array.ConvertAll(node.Members, member => member.IsRequired),
+                Array.ConvertAll(node.Members, member => member.MayRepeat)));
+            Add(nonterminal, FlatGrammar.End, (0, 0));
+            return [.. firstPositions];
+        }
 
         void Add(int owner, int symbol, (int Min, int Max) loop)
         {

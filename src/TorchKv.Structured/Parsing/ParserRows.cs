@@ -24,6 +24,7 @@ internal sealed class ParserRows
 
     // The key of a row: 1 where the text may end, else 0; then its items in order, without those that it begins itself.
     private readonly SequenceTable _keys = new();
+    private readonly MemberSets _members;
     private readonly Dictionary<long, int> _after = [];
     private readonly Dictionary<long, int> _unions = [];
 
@@ -41,7 +42,7 @@ internal sealed class ParserRows
 
     public ParserRows(FlatGrammar grammar, Lexer lexer, WorkLimits limits)
     {
-        (_grammar, _lexer, _limits) = (grammar, lexer, limits);
+        (_grammar, _lexer, _limits, _members) = (grammar, lexer, limits, new MemberSets(limits));
         _predictedIn = new int[grammar.Productions.Length];
         Array.Fill(_predictedIn, -1);
         _mayEnd = grammar.IsNullable[grammar.Start];
@@ -56,7 +57,8 @@ internal sealed class ParserRows
 
     /// <summary>Bytes that the tables take.</summary>
     public long Bytes
-        => _keys.Bytes + (12L * _items.Capacity) + (24L * _rows.Capacity) + (24L * (_after.Count + _unions.Count));
+        => _keys.Bytes + _members.Bytes + (12L * _items.Capacity) + (24L * _rows.Capacity)
+            + (24L * (_after.Count + _unions.Count));
 
     /// <summary>
     /// The lexer's state at the beginning of a row; <see cref="Lexer.Dead"/> where nothing may follow.
@@ -150,12 +152,48 @@ internal sealed class ParserRows
         var max = _grammar.LoopMax[item.Position];
         if (max == 0)
         {
-            return item with { Position = item.Position + 1, Count = 0 };
+            return _grammar.MemberOf.Count > 0 && _grammar.MemberOf.TryGetValue(item.Position, out var member)
+                ? BehindMember(item, member)
+                : item with { Position = item.Position + 1, Count = 0 };
         }
 
         // Without an upper bound, all counts from the least number on are the same.
         var count = item.Count + 1;
         return item with { Count = max == int.MaxValue ? Math.Min(count, _grammar.LoopMin[item.Position]) : count };
+    }
+
+    private ParserItem BehindMember(ParserItem item, int member)
+    {
+        var anyOrder = _grammar.AnyOrders[_grammar.Owners[item.Position]];
+        return item with
+        {
+            Position = anyOrder.Hub,
+            Count = anyOrder.MayRepeat[member] ? item.Count : _members.With(item.Count, member),
+        };
+    }
+
+    // Keeps an item for each member that may come now; ends the rule where all that are required are there.
+    private void CloseHub(ParserItem hub, int nonterminal, AnyOrder anyOrder)
+    {
+        var isComplete = true;
+        for (var member = 0; member < anyOrder.Later.Length; member++)
+        {
+            var isThere = _members.Has(hub.Count, member);
+            isComplete &= isThere || !anyOrder.IsRequired[member];
+            if (anyOrder.Later[member] >= 0 && (!isThere || anyOrder.MayRepeat[member]))
+            {
+                var item = hub with { Position = anyOrder.Later[member] };
+                if (_seen.Add(item))
+                {
+                    _found.Add(item);
+                }
+            }
+        }
+
+        if (isComplete)
+        {
+            Complete(nonterminal, hub.Origin);
+        }
     }
 
     private void Push(ParserItem item)
@@ -175,10 +213,17 @@ internal sealed class ParserRows
         }
 
         var symbol = _grammar.Symbols[item.Position];
+        var owner = _grammar.Owners[item.Position];
+        if (symbol == FlatGrammar.End && _grammar.AnyOrders.TryGetValue(owner, out var anyOrder))
+        {
+            CloseHub(item, owner, anyOrder);
+            return;
+        }
+
         var max = _grammar.LoopMax[item.Position];
         if (symbol == FlatGrammar.End || (max > 0 && item.Count >= _grammar.LoopMin[item.Position]))
         {
-            Complete(_grammar.Owners[item.Position], item.Origin);
+            Complete(owner, item.Origin);
         }
 
         if (symbol == FlatGrammar.End || (max > 0 && item.Count >= max))

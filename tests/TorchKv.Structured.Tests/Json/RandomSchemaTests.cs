@@ -44,7 +44,12 @@ public sealed class RandomSchemaTests
             try
             {
                 start = await TokenConstraint.JsonSchema(
-                    text, new JsonSchemaOptions { Whitespace = (JsonWhitespace)random.Next(2) }).CompileAsync(s_vocabulary);
+                    text,
+                    new JsonSchemaOptions
+                    {
+                        Whitespace = (JsonWhitespace)random.Next(2),
+                        PropertyOrder = (JsonPropertyOrder)random.Next(2),
+                    }).CompileAsync(s_vocabulary);
             }
             catch (ConstraintException exception)
             {

@@ -44,6 +44,71 @@ public sealed class SchemaCompilerTests
         Assert.False(matcher.Allows(refused), refused);
     }
 
+    [Theory]
+    [InlineData("""{"b":1,"a":2}""", true)]
+    [InlineData("""{"a":2,"b":1}""", true)]
+    [InlineData("""{"x":null,"a":2,"y":null,"b":1,"x":null}""", true)]
+    [InlineData("""{"a":2}""", true)]
+    [InlineData("""{"c":{"e":1,"d":2},"a":2}""", true)]
+    [InlineData("""{"c":{"d":1,"e":2},"a":2,"b":0}""", true)]
+    [InlineData("""{"b":1}""", false)]
+    [InlineData("{}", false)]
+    [InlineData("""{"a":2,"b":1,"a":2}""", false)]
+    [InlineData("""{"a":2,"x":1}""", false)]
+    [InlineData("""{"a":2,"f":1}""", false)]
+    [InlineData("""{"c":{"e":1},"a":2}""", false)]
+    [InlineData("""{"a":2,}""", false)]
+    [InlineData("""{,"a":2}""", false)]
+    [InlineData("""{"a":2"b":1}""", false)]
+    public void AnyOrderTakesEachDeclaredPropertyOnce(string text, bool isAllowed)
+    {
+        const string schema = """
+            {
+                "type": "object",
+                "properties": {
+                    "b": {}, "a": {}, "f": false,
+                    "c": {
+                        "properties": { "d": {}, "e": {} }, "required": ["d", "e"], "additionalProperties": false,
+                        "type": "object"
+                    }
+                },
+                "required": ["a"],
+                "additionalProperties": { "type": "null" }
+            }
+            """;
+        SchemaMatcher matcher = SchemaMatcher.Compile(schema, new() { PropertyOrder = JsonPropertyOrder.Any });
+        Assert.Equal(isAllowed, matcher.Allows(text));
+    }
+
+    [Fact]
+    public void AnyOrderKeepsNoOrderOfSixtyProperties()
+    {
+        string[] names = [.. Enumerable.Range(0, 60).Select(i => $"name{i}")];
+        string schema = $$"""
+            {"type":"object","properties":{ {{string.Join(',', names.Select(name => $"\"{name}\":{{}}"))}} },
+             "required":["name7"],"additionalProperties":false}
+            """;
+        SchemaMatcher matcher = SchemaMatcher.Compile(schema, new() { PropertyOrder = JsonPropertyOrder.Any });
+        var random = new Random(1);
+        for (int i = 0; i < 20; i++)
+        {
+            random.Shuffle(names);
+            string[] some = [.. names.Take(random.Next(1, 61))];
+            Assert.Equal(
+                some.Contains("name7"), matcher.Allows("{" + string.Join(',', some.Select(n => $"\"{n}\":1")) + "}"));
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"type":"object","required":["a"],"properties":{"a":false}}""")]
+    [InlineData("""{"type":"object","required":["a"],"properties":{"a":{"$ref":"#"}}}""")]
+    public void AnyOrderOfAnImpossiblePropertyIsRefused(string schema)
+    {
+        var refusal = Assert.Throws<ConstraintException>(
+            () => SchemaMatcher.Compile(schema, new() { PropertyOrder = JsonPropertyOrder.Any }));
+        Assert.Equal("empty language", refusal.Keyword);
+    }
+
     [Fact]
     public void WhitespaceIsBounded()
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using TorchKv.Runtime;
@@ -43,6 +44,25 @@ public sealed class StructuredOutputDocumentTests
         Assert.Matches("^[A-Z][a-z]{1,10}$", record.GetProperty("name").GetString());
         Assert.InRange(record.GetProperty("age").GetInt32(), 1, 12);
         Assert.Contains(record.GetProperty("pet").GetString(), (string[])["cat", "dog", "bird"]);
+    }
+
+    [Fact]
+    public async Task TheGrammarTakesItsExampleAndNotTheOther()
+    {
+        string grammar = Regex.Match(s_text, "(?s)```gbnf\n(.*?)```").Groups[1].Value;
+        Match example = Regex.Match(s_text, "`(.*)` belongs to it; `(.*)` does not\\.");
+        Assert.NotEmpty(grammar);
+        Assert.True(example.Success);
+        var bytes = new ListVocabulary(Enumerable.Range(0, 256).Select(value => new[] { (byte)value }));
+        ITokenMatcher start = await TokenConstraint.Grammar(grammar).CompileAsync(bytes);
+        Assert.True(Takes(example.Groups[1].Value));
+        Assert.False(Takes(example.Groups[2].Value));
+
+        bool Takes(string text)
+        {
+            ITokenMatcher matcher = start.Fork();
+            return Array.TrueForAll(Encoding.UTF8.GetBytes(text), value => matcher.TryAppend(value)) && matcher.CanEnd;
+        }
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using TorchKv.Structured.Automata;
+using TorchKv.Structured.Contracts;
 using TorchKv.Structured.Grammars;
 using TorchKv.Structured.Json.Documents;
 using TorchKv.Structured.Json.Keywords;
@@ -9,7 +10,7 @@ namespace TorchKv.Structured.Json.Writing;
 
 /// <summary>
 /// Writes the objects of one shape as a part of a grammar: the declared properties in their order, then the others in
-/// any order.
+/// any order; or all in any order.
 /// </summary>
 internal sealed class ObjectWriter
 {
@@ -68,6 +69,11 @@ internal sealed class ObjectWriter
         Formula[] values = [.. names.Select(name => _shape.ValueOf(name, Formulas, Texts))];
         bool[] possible = [.. values.Select(value => value != Formulas.None && !_meaning.IsEmpty(value))];
         bool[] required = [.. names.Select(name => _shape.Required.Contains(name, StringComparer.Ordinal))];
+        if (_writer.PropertyOrder == JsonPropertyOrder.Any && _shape.Present.Count == 0 && _min <= 1
+            && _max == int.MaxValue)
+        {
+            return InAnyOrder(names, values, possible, required);
+        }
 
         // The states that can be reached before each declared property, then the parts from the last to the first.
         var reached = new List<HashSet<ObjectState>> { new() { default } };
@@ -115,6 +121,39 @@ internal sealed class ObjectWriter
         }
 
         return after[default];
+    }
+
+    private GrammarNode InAnyOrder(
+        IReadOnlyList<string> names, Formula[] values, bool[] possible, bool[] required)
+    {
+        var members = new List<AnyOrderMember>();
+        for (int i = 0; i < names.Count; i++)
+        {
+            if (possible[i])
+            {
+                GrammarNode member = Property(Texts.Literal(names[i]), values[i]);
+                members.Add(new AnyOrderMember(
+                    member, Builder.Sequence(Tokens.Comma, member), required[i], MayRepeat: false));
+            }
+            else if (required[i])
+            {
+                return Builder.Nothing;
+            }
+        }
+
+        foreach ((RegexNode other, Formula value) in _others)
+        {
+            GrammarNode member = Property(other, value);
+            members.Add(new AnyOrderMember(
+                member, Builder.Sequence(Tokens.Comma, member), IsRequired: false, MayRepeat: true));
+        }
+
+        GrammarNode empty = _min > 0 || required.Contains(true) ? Builder.Nothing : Tokens.EmptyObject;
+        return members.Count == 0
+            ? empty
+            : Builder.Choice(
+                empty,
+                Builder.Sequence(Tokens.OpenObject, new AnyOrderNode([.. members]), Tokens.CloseObject));
     }
 
     // The ways to write a property: each presence rule that it can meet is met by it or not.

@@ -23,6 +23,7 @@ internal sealed class SchemaWriter
         _meaning = meaning;
         Builder = builder;
         Tokens = new JsonTokens(builder, options.Whitespace);
+        PropertyOrder = options.PropertyOrder;
         _maxRules = limits.GrammarPositions;
         _arrays = new ArrayWriter(this, meaning);
     }
@@ -32,6 +33,9 @@ internal sealed class SchemaWriter
 
     /// <summary>The punctuation.</summary>
     public JsonTokens Tokens { get; }
+
+    /// <summary>The order of properties.</summary>
+    public JsonPropertyOrder PropertyOrder { get; }
 
     /// <summary>The grammar of a formula.</summary>
     public Grammar Write(Formula formula)
