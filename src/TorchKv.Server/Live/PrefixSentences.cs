@@ -34,8 +34,8 @@ internal static class PrefixSentences
         PrefixReason.OtherTenant =>
             $"Block {report.MissedBlock} is cached for another tenant, and tenants never share.",
         PrefixReason.Evicted =>
-            $"Block {report.MissedBlock} was cached, and was evicted {report.EvictedMillisecondsAgo / 1000:0.0} seconds "
-            + "ago.",
+            $"Block {report.MissedBlock} was cached, and was evicted {report.EvictedMillisecondsAgo / 1000:0.0} "
+            + "seconds ago.",
         _ => $"Block {report.MissedBlock} has not been computed before, or was evicted before the page was opened.",
     };
 
