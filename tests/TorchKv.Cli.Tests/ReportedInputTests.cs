@@ -76,13 +76,13 @@ public sealed class ReportedInputTests
         "'' is no name of a file",
         [.. arguments.Split(' '), "", .. (string[])(takesModel ? ["--model", s_storyteller] : [])]);
 
-    // But serve, whose output is its log: --log-format json.
+    // But the servers, whose output is where they listen and their log.
     [Fact]
     public void EveryCommandTakesJson()
     {
         var console = new CliConsole(TextWriter.Null, TextWriter.Null, () => Stream.Null);
         Assert.All(
-            CliApplication.CreateRoot(console, null).Subcommands.Where(command => command.Name != "serve"),
+            CliApplication.CreateRoot(console, null).Subcommands.Where(command => command.Name is not ("serve" or "page")),
             command => Assert.Contains(command.Options, option => option.Name == "--json"));
     }
 

@@ -48,6 +48,11 @@ internal sealed class PageCommand : CliCommand
     {
         var recording = parsed.GetValue(_replay)
             ?? throw new UsageException("--replay FILE is missing: the recording to show.");
+        if (recording.Length == 0)
+        {
+            throw new UsageException("--replay takes the name of a file, not ''.");
+        }
+
         var folder = ReplayFolder.Of(recording);
         if (parsed.GetValue(_write) is { } directory)
         {
