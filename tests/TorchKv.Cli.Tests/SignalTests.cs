@@ -37,6 +37,8 @@ public class SignalTests
     public async Task AChatThatIsStoppedKeepsItsTurns(int signal, bool duringATurn)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals to send.");
+        Assert.SkipWhen(
+            signal == HangUp && IsHangUpIgnored(), "These tests run under nohup: their children ignore SIGHUP too.");
         using var folder = new TemporaryFolder();
         string[] chat =
         [
@@ -63,4 +65,15 @@ public class SignalTests
 
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static extern int Kill(int process, int signal);
+
+    /// <summary>Whether this process was started with SIGHUP ignored, which its children inherit.</summary>
+    private static bool IsHangUpIgnored()
+    {
+        const string Status = "/proc/self/status";
+        const string Ignored = "SigIgn:";
+        var mask = File.Exists(Status)
+            ? File.ReadLines(Status).FirstOrDefault(line => line.StartsWith(Ignored, StringComparison.Ordinal))
+            : null;
+        return mask is not null && (Convert.ToUInt64(mask[Ignored.Length..].Trim(), 16) & (1UL << (HangUp - 1))) != 0;
+    }
 }
