@@ -148,7 +148,7 @@ public sealed class ErrorTests(Storyteller storyteller)
 
     [Theory]
     [InlineData("GET", "/v1/nothing", 404, "unknown_url")]
-    [InlineData("GET", "/", 404, "unknown_url")]
+    [InlineData("GET", "/nothing", 404, "unknown_url")]
     [InlineData("GET", "/v1/chat/completions", 405, "method_not_allowed")]
     [InlineData("DELETE", "/v1/models/storyteller", 405, "method_not_allowed")]
     public async Task AnUnknownUrlIsAnError(string method, string path, int status, string code)
