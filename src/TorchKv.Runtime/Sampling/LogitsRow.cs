@@ -15,6 +15,15 @@ internal static class LogitsRow
         }
     }
 
+    /// <summary>Refuses a row of another vocabulary.</summary>
+    public static void CheckLength(ReadOnlySpan<float> logits, int vocabSize)
+    {
+        if (logits.Length != vocabSize)
+        {
+            throw new ArgumentException($"{logits.Length} logits for a vocabulary of {vocabSize}.", nameof(logits));
+        }
+    }
+
     /// <summary>Refuses a row that no token can be chosen from.</summary>
     /// <param name="logits">The row.</param>
     /// <param name="max">The greatest of the logits that are left of it.</param>

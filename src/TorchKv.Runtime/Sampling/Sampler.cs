@@ -17,6 +17,7 @@ public sealed class Sampler
     private const int ChunkSize = 256;
 
     private readonly LogitsProcessors _processors;
+    private readonly LogitsWarpers _warpers;
     private readonly double[] _weights;
     private readonly float[] _raw;
 
@@ -29,6 +30,7 @@ public sealed class Sampler
     public Sampler(int vocabSize)
     {
         _processors = new LogitsProcessors(vocabSize);
+        _warpers = new LogitsWarpers(vocabSize);
         _weights = new double[vocabSize];
         _raw = new float[vocabSize];
         _createRules = options => new TokenRules(options, vocabSize, options.EosTokenIds ?? []);
@@ -96,9 +98,9 @@ public sealed class Sampler
             return Best(logits);
         }
 
-        _processors.Select(logits, options);
-        var ids = _processors.CandidateIds;
-        var kept = _processors.CandidateLogits;
+        _warpers.Select(logits, options);
+        var ids = _warpers.CandidateIds;
+        var kept = _warpers.CandidateLogits;
         LogitsRow.CheckUsable(logits, LogitsRow.Max(kept));
         return ids[Draw(kept, Philox.Uniform(seed, (ulong)step))];
     }

@@ -18,6 +18,7 @@ public class HuggingFaceSamplingTests
         var golden = HuggingFaceCase.Load(name);
         var input = golden.Tensors["warp.input"];
         var processors = new LogitsProcessors(input.Shape[1]);
+        var warpers = new LogitsWarpers(input.Shape[1]);
         var warps = golden.Tensors.Keys.Where(key => key.StartsWith("warp.", StringComparison.Ordinal) && key != "warp.input").ToArray();
         Assert.Equal(9, warps.Length);
         foreach (var warp in warps)
@@ -35,7 +36,7 @@ public class HuggingFaceSamplingTests
                 processors.Process(logits, history, options);
                 if (!options.IsGreedy)
                 {
-                    processors.Warp(logits, options);
+                    warpers.Warp(logits, options);
                 }
 
                 // Every operation on what is kept is one correctly rounded division or product: the same bits.

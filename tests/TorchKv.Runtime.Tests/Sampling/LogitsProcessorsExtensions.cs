@@ -9,18 +9,4 @@ internal static class LogitsProcessorsExtensions
     public static void Process(
         this LogitsProcessors processors, Span<float> logits, ReadOnlySpan<int> history, GenerationOptions options) =>
         processors.Process(logits, history, 0, new TokenRules(options, processors.VocabSize, options.EosTokenIds ?? []));
-
-    /// <summary>
-    /// Applies temperature, top-k, top-p, min-p and typical-p in place, as HuggingFace's warpers do; removed tokens
-    /// become −∞.
-    /// </summary>
-    public static void Warp(this LogitsProcessors processors, Span<float> logits, GenerationOptions options)
-    {
-        processors.Select(logits, options);
-        logits.Fill(float.NegativeInfinity);
-        for (var i = 0; i < processors.CandidateIds.Length; i++)
-        {
-            logits[processors.CandidateIds[i]] = processors.CandidateLogits[i];
-        }
-    }
 }

@@ -12,13 +12,13 @@ public class LogitsProcessorsTests
         for (var round = 0; round < 1_000; round++)
         {
             var vocabSize = random.Next(1, 120);
-            var processors = new LogitsProcessors(vocabSize);
+            var warpers = new LogitsWarpers(vocabSize);
             for (var reuse = 0; reuse < 3; reuse++)
             {
                 var logits = RandomRow(random, vocabSize);
                 var options = RandomOptions(random);
                 var expected = WarpOracle.Warp(logits, options);
-                processors.Warp(logits, options);
+                warpers.Warp(logits, options);
                 Assert.Equal(expected, logits);
             }
         }
@@ -74,7 +74,7 @@ public class LogitsProcessorsTests
     public void TiesWithTheKthStay()
     {
         float[] logits = [1, 2, 2, 3, 2];
-        new LogitsProcessors(5).Warp(logits, new GenerationOptions { TopK = 2 });
+        new LogitsWarpers(5).Warp(logits, new GenerationOptions { TopK = 2 });
         Assert.Equal([float.NegativeInfinity, 2, 2, 3, 2], logits);
     }
 
@@ -84,10 +84,10 @@ public class LogitsProcessorsTests
     public void OneTokenIsAlwaysKept(float topP)
     {
         float[] logits = [1, 5, 2, 5];
-        new LogitsProcessors(4).Warp(logits, new GenerationOptions { TopP = topP });
+        new LogitsWarpers(4).Warp(logits, new GenerationOptions { TopP = topP });
         Assert.Equal([float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, 5], logits);
         float[] others = [1, 5, 2, 4];
-        new LogitsProcessors(4).Warp(others, new GenerationOptions { MinP = 1, TypicalP = 1e-9f });
+        new LogitsWarpers(4).Warp(others, new GenerationOptions { MinP = 1, TypicalP = 1e-9f });
         Assert.Equal([float.NegativeInfinity, 5, float.NegativeInfinity, float.NegativeInfinity], others);
     }
 
@@ -99,13 +99,13 @@ public class LogitsProcessorsTests
         var options = new GenerationOptions { Temperature = 1, TopK = 0, TopP = 1, MinP = 0, TypicalP = 1, RepetitionPenalty = 1, NoRepeatNgramSize = 0 };
         options.Validate();
         processors.Process(logits, [0, 1, 0, 1], options);
-        processors.Warp(logits, options);
+        new LogitsWarpers(4).Warp(logits, options);
         Assert.Equal([1, -5, 2, float.NegativeInfinity], logits);
     }
 
     [Fact]
     public void RowOfAnotherVocabularyIsRefused()
-        => Assert.Throws<ArgumentException>(() => new LogitsProcessors(4).Warp(new float[5], new GenerationOptions { TopK = 1 }));
+        => Assert.Throws<ArgumentException>(() => new LogitsWarpers(4).Warp(new float[5], new GenerationOptions { TopK = 1 }));
 
     internal static float[] RandomRow(Random random, int vocabSize)
     {
