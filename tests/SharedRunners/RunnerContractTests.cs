@@ -32,7 +32,7 @@ public abstract class RunnerContractTests
 
     [Theory]
     [MemberData(nameof(Refusals))]
-    public void AStepThatCannotBeServedIsRefusedBeforeAnythingChanges(string refusal)
+    public void AnImpossibleStepIsRefusedBeforeAnythingChanges(string refusal)
     {
         using var runner = Small();
         var (size, vocabulary) = (runner.BlockSize, runner.Model.VocabSize);
@@ -92,7 +92,7 @@ public abstract class RunnerContractTests
 
     /// <summary>Trap: a position past the context length.</summary>
     [Fact]
-    public void APositionPastTheContextIsRefusedWithUsedRequestedAndCapacity()
+    public void APositionPastTheContextIsRefusedWithAllNumbers()
     {
         using var runner = Make(blocks: 64, maxTokensPerStep: 64);
         var context = runner.Model.ContextLength;
@@ -148,7 +148,7 @@ public abstract class RunnerContractTests
     }
 
     [Fact]
-    public void RowsThatReadTheSameBlocksGetWhatEachGetsAlone()
+    public void RowsOverSharedBlocksGetWhatEachGetsAlone()
     {
         using var runner = Small();
         var (size, vocabulary) = (runner.BlockSize, runner.Model.VocabSize);
@@ -169,7 +169,7 @@ public abstract class RunnerContractTests
     }
 
     [Fact]
-    public void ABlockThatIsCopiedOrWrittenBackHoldsWhatItHeld()
+    public void ABlockCopiedOrWrittenBackKeepsItsContent()
     {
         using var runner = Small();
         var size = runner.BlockSize;
@@ -193,7 +193,7 @@ public abstract class RunnerContractTests
     }
 
     [Fact]
-    public void BlocksThatAreNotThereAndBuffersOfAnotherSizeAreRefused()
+    public void MissingBlocksAndBuffersOfAnotherSizeAreRefused()
     {
         using var runner = Small();
         var bytes = new byte[runner.BytesPerBlock];

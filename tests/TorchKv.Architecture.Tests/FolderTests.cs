@@ -1,13 +1,12 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using TorchKv.TestSupport;
 
 namespace TorchKv.Architecture.Tests;
 
 /// <summary>What the source files themselves must keep to, since compiled code no longer shows it.</summary>
 public sealed partial class FolderTests
 {
-    private static readonly string[] Sources = [.. SourceFiles("src"), .. SourceFiles("benchmarks")];
+    private static readonly string[] Sources = [.. SourceFiles.Under("src"), .. SourceFiles.Under("benchmarks")];
 
     [Fact]
     public void AFolderIsANamespace()
@@ -15,7 +14,7 @@ public sealed partial class FolderTests
         var wrong = Sources
             .Select(path => (Path: path, Expected: NamespaceOfFolder(path), Found: Declared(NamespaceLine(), path).FirstOrDefault()))
             .Where(file => file.Found is not null && file.Found != file.Expected)
-            .Select(file => $"{Relative(file.Path)}: {file.Found}, not {file.Expected}");
+            .Select(file => $"{SourceFiles.Relative(file.Path)}: {file.Found}, not {file.Expected}");
         Mistakes.AssertNone(wrong);
     }
 
@@ -25,28 +24,22 @@ public sealed partial class FolderTests
         var wrong = Sources
             .Select(path => (Path: path, Types: Declared(TypeLine(), path)))
             .Where(file => file.Types.Length > 1)
-            .Select(file => $"{Relative(file.Path)}: {string.Join(", ", file.Types)}");
+            .Select(file => $"{SourceFiles.Relative(file.Path)}: {string.Join(", ", file.Types)}");
         Mistakes.AssertNone(wrong);
     }
 
     [Fact]
     public void NoLineHasMoreThan120Columns()
     {
-        var wrong = SourceFiles("src")
+        var wrong = SourceFiles.Under("src")
             .SelectMany(path => File.ReadLines(path).Select((line, i) => (Path: path, Number: i + 1, line.Length)))
             .Where(line => line.Length > 120)
-            .Select(line => $"{Relative(line.Path)}, line {line.Number}: {line.Length} columns");
+            .Select(line => $"{SourceFiles.Relative(line.Path)}, line {line.Number}: {line.Length} columns");
         Mistakes.AssertNone(wrong);
     }
 
-    private static IEnumerable<string> SourceFiles(string root)
-        => Directory.EnumerateFiles(RepositoryFiles.At(root), "*.cs", SearchOption.AllDirectories)
-            .Where(path => !path.Split(Path.DirectorySeparatorChar).Any(part => part is "obj" or "bin"));
-
     private static string[] Declared(Regex line, string path)
         => [.. line.Matches(File.ReadAllText(path)).Select(match => match.Groups[1].Value).Distinct()];
-
-    private static string Relative(string path) => Path.GetRelativePath(RepositoryFiles.Root, path);
 
     private static string NamespaceOfFolder(string path)
     {

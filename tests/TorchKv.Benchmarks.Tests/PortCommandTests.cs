@@ -26,7 +26,7 @@ public class PortCommandTests
         BenchProgram.RunAsync(["port", .. arguments], "", new PortCommand());
 
     [Fact]
-    public async Task TheWholeCommandRunsOnTheCpuAndWritesItsReport()
+    public async Task TheCommandRunsOnTheCpuAndWritesItsReport()
     {
         using var folder = new TemporaryFolder();
         FormulaCheckpoint.Write(folder["model"], s_config);
@@ -43,7 +43,7 @@ public class PortCommandTests
     }
 
     [Fact]
-    public async Task ADeviceThatIsNotThereIsAFailureInOneLine()
+    public async Task AMissingDeviceIsAFailureInOneLine()
     {
         Assert.SkipWhen(torch.cuda.is_available(), "there is CUDA here");
         using var folder = new TemporaryFolder();

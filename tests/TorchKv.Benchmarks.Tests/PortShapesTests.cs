@@ -23,7 +23,7 @@ public class PortShapesTests
         [.. PortShapes.DTypes.SelectMany(dtype => PortShapes.Caches.Select(cache => (dtype, cache)))];
 
     [Fact]
-    public void AGpuIsMeasuredWithEveryCacheBatchAndDType()
+    public void AGpuIsMeasuredWithEachCacheBatchDType()
     {
         var shapes = PortShapes.Of("cuda");
         Assert.Equal(12, shapes.Distinct().Count());

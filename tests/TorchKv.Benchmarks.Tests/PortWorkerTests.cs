@@ -50,7 +50,7 @@ public class PortWorkerTests
     }
 
     [Fact]
-    public void ALongRunGoesOverManyContextsAndReadsMemoryTenTimes()
+    public void ALongRunSpansContextsAndReadsMemoryTenTimes()
     {
         using var folder = new TemporaryFolder();
         FormulaCheckpoint.Write(folder.Path, s_config);

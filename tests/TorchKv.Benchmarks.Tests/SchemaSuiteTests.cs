@@ -35,7 +35,7 @@ public class SchemaSuiteTests
     }
 
     [Fact]
-    public async Task MostSchemasOfAGivenSuiteCompileAndNoInvalidInstanceIsAllowed()
+    public async Task MostSchemasOfASuiteCompileAndRefuseInvalidInstances()
     {
         var suite = Environment.GetEnvironmentVariable(SuiteVariable);
         Assert.SkipUnless(suite is not null, $"{SuiteVariable} names no suite of schemas.");

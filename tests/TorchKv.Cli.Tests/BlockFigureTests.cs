@@ -54,7 +54,7 @@ public class BlockFigureTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
-    public void EveryBlockIsDrawnOnceWithTheStateTheTokensAndTheHoldersThatItHas(int seed)
+    public void EveryBlockIsDrawnOnceWithStateTokensAndHolders(int seed)
     {
         var workload = SimulatedWorkload.Make(24, 300, seed, (1, 60), (1, 50), sharedTokens: 33, prefixes: 2);
         var options = new SimulationOptions { BlockCount = 24, Scheduling = new SchedulingOptions { MaxTokensPerStep = 48, PrefillTokensBesideDecodes = 20 } };
@@ -106,7 +106,7 @@ public class BlockFigureTests
     }
 
     [Fact]
-    public async Task APreemptedRequestsBlocksAreDrawnAsItLeftThemAndFoundAgain()
+    public async Task APreemptedRequestsBlocksAreDrawnAndFoundAgain()
     {
         var svg = await Draw("preemption", 8, "25,26,41");
         Assert.Equal(["held A", "held A", "held A", "held B", "held B", "held B", "held A", "held B"], States(svg, 25));
@@ -119,7 +119,7 @@ public class BlockFigureTests
     }
 
     [Fact]
-    public async Task ASharedBlockIsInTwoTablesAndOnceInThePool()
+    public async Task TwoTablesHoldASharedBlockThePoolOnce()
     {
         var svg = await Draw("prefix", 12, "11,24");
         Assert.Equal(["shared A B", "shared A B", "held A", "held A", "held B", "free "], States(svg, 11)[..6]);

@@ -11,7 +11,7 @@ public class ChatCommandTests
     private static readonly string s_storyteller = RepositoryFiles.Weights("storyteller");
 
     [Fact]
-    public async Task ASecondTurnEqualsAFreshRunOnTheJoinedTextAndCostsItsNewTokensOnly()
+    public async Task ASecondTurnEqualsAFreshRunAndCostsLess()
     {
         string[] line = ["chat", "--model", s_storyteller, "--max-new-tokens", "40", "--eos-token-id", "none"];
         var chat = await WithInput("Once upon a time, there was a little\nThen a big dog came\n/cache\n", line);
@@ -62,7 +62,7 @@ public class ChatCommandTests
     }
 
     [Fact]
-    public async Task ATurnThatDoesNotFitTheContextLeavesTheConversationAsItWas()
+    public async Task ATurnPastTheContextLeavesTheConversationUnchanged()
     {
         var tooLong = string.Join(' ', Enumerable.Repeat("dog", 600));
         var chat = await WithInput(
@@ -84,7 +84,7 @@ public class ChatCommandTests
     }
 
     [Fact]
-    public async Task SavedKeysAndValuesAreUsedAndDamagedOnesAreComputedAgainWithTheSameText()
+    public async Task SavedKeysAndValuesAreUsedOrRecomputedWhereDamaged()
     {
         using var folder = new TemporaryFolder();
         var file = folder["story.chat"];
@@ -165,7 +165,7 @@ public class ChatCommandTests
     }
 
     [Fact]
-    public async Task WithJsonEveryLineOfInputIsAnsweredByAnObject()
+    public async Task WithJsonEveryInputLineIsAnsweredByAnObject()
     {
         using var folder = new TemporaryFolder();
         var chat = await WithInput(
@@ -208,7 +208,7 @@ public class ChatCommandTests
         RefusesUsage("'' is no name of a file", "chat", "--model", s_storyteller, "--session", "");
 
     [Fact]
-    public Task ASessionInAMissingFolderIsRefusedAtTheStart() =>
+    public Task AMissingFolderForASessionIsRefusedAtOnce() =>
         Fails("/nowhere/at/all", "chat", "--model", s_storyteller, "--session", "/nowhere/at/all/x");
 
     [Fact]

@@ -38,7 +38,7 @@ public class CheckPortCommandTests
     }
 
     [Fact]
-    public async Task TheTableShowsTheNeighbourhoodOfTheFirstDifferenceIn80Columns()
+    public async Task TheTableShowsTheFirstDifferencesNeighbourhoodIn80Columns()
     {
         var run = await Of("check-port", "--trace", Erf, "--article");
 

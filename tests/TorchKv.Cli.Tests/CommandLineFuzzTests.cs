@@ -55,7 +55,7 @@ public sealed class CommandLineFuzzTests
     }
 
     [Fact]
-    public async Task EveryOptionTakesOrRefusesWhatIsOutOfItsRange()
+    public async Task EveryOptionTakesOrRefusesValuesOutOfItsRange()
     {
         string[] values =
         [

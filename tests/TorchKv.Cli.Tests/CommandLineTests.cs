@@ -10,7 +10,7 @@ public class CommandLineTests
     public static TheoryData<string> Commands { get; } = [.. Root().Subcommands.Select(command => command.Name)];
 
     [Fact]
-    public async Task WithoutACommandHelpGoesToStandardErrorAndTheExitCodeIsUsage()
+    public async Task WithoutACommandHelpGoesToStandardErrorWithCode2()
     {
         var run = await Of();
         Assert.Equal(ExitCodes.Usage, run.ExitCode);
@@ -36,7 +36,7 @@ public class CommandLineTests
 
     [Theory]
     [MemberData(nameof(Commands))]
-    public async Task HelpOfACommandFits80ColumnsShowsEveryOptionAndAnExample(string name)
+    public async Task ACommandsHelpFits80ColumnsWithOptionsAndAnExample(string name)
     {
         var run = await Of(name, "--help");
         Assert.Equal(ExitCodes.Done, run.ExitCode);

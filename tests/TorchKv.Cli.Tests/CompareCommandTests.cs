@@ -10,7 +10,7 @@ public class CompareCommandTests
     private static readonly string s_storyteller = RepositoryFiles.Weights("storyteller");
 
     [Fact]
-    public async Task EveryCacheMakesTheSameTokensAndTheJsonHasExactlyItsKeys()
+    public async Task EveryCacheMakesTheSameTokensAndJsonKeys()
     {
         var golden = Storyteller.Golden.GetProperty("prompts")[0];
         var json = (await Of("compare", "--model", s_storyteller, "--prompt", golden.GetProperty("prompt").GetString()!, "--new-tokens", "40", "--json", "--runner", "torch")).Json;
@@ -40,7 +40,7 @@ public class CompareCommandTests
     }
 
     [Fact]
-    public Task TokensPastTheContextAreRefusedBeforeAnythingRunsAndBothAreNamed() =>
+    public Task TokensPastTheContextAreRefusedByNumbersBeforeRunning() =>
         Fails("9 tokens used + 504 requested = 513, but the context holds 512 tokens", "compare", "--model", s_storyteller, "--new-tokens", "504");
 
     [Theory]
@@ -58,7 +58,7 @@ public class CompareCommandTests
     }
 
     [Fact]
-    public void MediansOfTheFirstAndLastTokensLeaveTheFirstTokenOut()
+    public void MediansOfFirstAndLastTokensExcludeTheFirstToken()
     {
         var times = Enumerable.Range(0, 101).Select(i => TimeSpan.FromMilliseconds(i == 0 ? 1000 : i)).ToList();
         var result = new VariantResult("static", new int[105], times, 0);

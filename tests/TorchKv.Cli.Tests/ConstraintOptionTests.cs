@@ -23,7 +23,7 @@ public class ConstraintOptionTests
     }
 
     [Fact]
-    public async Task ARegexAGrammarAndChoicesGiveTextsOfTheirForm()
+    public async Task RegexGrammarAndChoicesGiveTextsOfTheirForm()
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["g.txt"], "root ::= \"<\" [a-c]{2} \">\"");
@@ -41,7 +41,7 @@ public class ConstraintOptionTests
     }
 
     [Fact]
-    public async Task ASchemaThatIsNotSupportedIsRefusedWithItsPlace()
+    public async Task AnUnsupportedSchemaIsRefusedWithItsPlace()
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["s.json"], """{"items":{"uniqueItems":true}}""");

@@ -11,7 +11,7 @@ public sealed class ConversationRescueTests
     private static readonly string s_storyteller = RepositoryFiles.Weights("storyteller");
 
     [Fact]
-    public async Task AConversationWhoseFolderVanishesIsSavedAmongTheTemporaryFiles()
+    public async Task AConversationWhoseFolderVanishesIsSavedInTemporaryFiles()
     {
         using var folder = new TemporaryFolder();
         var sub = Directory.CreateDirectory(folder["sub"]).FullName;
@@ -46,7 +46,7 @@ public sealed class ConversationRescueTests
     }
 
     [Fact]
-    public async Task KeysAndValuesThatCannotBeWrittenDoNotKeepTheTextFromBeingSaved()
+    public async Task TheTextIsSavedWhereKeysAndValuesCannotBe()
     {
         using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder["a.chat.kv"]);
@@ -59,7 +59,7 @@ public sealed class ConversationRescueTests
     }
 
     [Fact]
-    public async Task WhereNoFileCanBeWrittenTheConversationGoesToStandardError()
+    public async Task WithoutWritableFilesTheConversationGoesToStandardError()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The limit of a file's size is set by a POSIX shell.");
         using var folder = new TemporaryFolder();

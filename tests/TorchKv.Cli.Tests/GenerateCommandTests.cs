@@ -82,7 +82,7 @@ public class GenerateCommandTests
     }
 
     [Fact]
-    public async Task InAPipeTheTextIsTheNewTextAloneAndNothingElseIsSaid()
+    public async Task InAPipeOnlyTheNewTextIsWritten()
     {
         var golden = Storyteller.Golden.GetProperty("prompts")[0];
         var run = await WithInput(
@@ -118,7 +118,7 @@ public class GenerateCommandTests
     }
 
     [Fact]
-    public async Task AnEndOfTextIdStopsTheTextAndIsNotInIt()
+    public async Task AnEndOfTextIdStopsTheTextUnseen()
     {
         var golden = HuggingFaceCase.Load("gelu-new").Golden;
         var prompt = Ids(golden.GetProperty("prompt_ids")[0]);
@@ -161,7 +161,7 @@ public class GenerateCommandTests
     [Theory]
     [InlineData("torch")]
     [InlineData("cpu")]
-    public async Task ABatchOfUnequalPromptsIsAnsweredALineEachInOrderAsEachAlone(string runner)
+    public async Task UnequalPromptsAreAnsweredInOrderAsEachAlone(string runner)
     {
         using var folder = new TemporaryFolder();
         var file = folder["prompts.jsonl"];
@@ -241,7 +241,7 @@ public class GenerateCommandTests
     }
 
     [Fact]
-    public async Task ShowingBlocksLeavesTheTextAsItIsAndSaysInAPipeWhatThePoolHolds()
+    public async Task ShowingBlocksKeepsTheTextAndDescribesThePool()
     {
         string[] line =
         [
@@ -273,7 +273,7 @@ public class GenerateCommandTests
     }
 
     [Fact]
-    public Task APromptLongerThanTheContextIsRefusedAndNamesBoth() =>
+    public Task APromptPastTheContextIsRefusedWithBothLengths() =>
         Fails(
             "has 65 tokens, but the context holds 64",
             "generate",
@@ -308,7 +308,7 @@ public class GenerateCommandTests
     }
 
     [Fact]
-    public async Task AskingForCudaWhereThereIsNoneSaysWhatIsMissing()
+    public async Task AskingForAbsentCudaSaysWhatIsMissing()
     {
         Assert.SkipWhen(TorchKv.Cli.Models.TorchFacts.CudaDevices() > 0, "There is a CUDA device here.");
         await Fails(
@@ -374,11 +374,11 @@ public class GenerateCommandTests
     [InlineData("--dtype float16 is served by --runner torch", "--dtype", "float16", "--runner", "cpu")]
     [InlineData("exclude one another", "--prompt-ids", "1")]
     [InlineData("--prompts brings its own prompts", "--prompts", "x.jsonl")]
-    public Task WhatContradictsItselfOrIsOutOfRangeIsRefusedByName(string words, params string[] arguments) =>
+    public Task ContradictionsAndValuesOutOfRangeAreRefusedByName(string words, params string[] arguments) =>
         RefusesUsage(words, ["generate", "--prompt", "a", .. arguments]);
 
     [Fact]
-    public Task WithoutAPromptTheFourWaysToGiveOneAreNamed() =>
+    public Task WithoutAPromptTheFourWaysAreNamed() =>
         RefusesUsage("--prompt TEXT, --prompt-ids 1,2,3, --prompt-file FILE, or -", "generate");
 
     [Fact]

@@ -49,7 +49,7 @@ public class GenerateOptionsTests
 
     [Theory]
     [MemberData(nameof(Runners))]
-    public async Task SamplesAreAnsweredInOrderAndTheFirstIsTheOneDrawnAlone(string runner)
+    public async Task SamplesComeInOrderTheFirstDrawnAsAlone(string runner)
     {
         string[] sampling =
         [
@@ -128,7 +128,7 @@ public class GenerateOptionsTests
 
     [Theory]
     [MemberData(nameof(Runners))]
-    public async Task APoolThatIsTooSmallIsToldWithTheOptionThatMakesItLarger(string runner)
+    public async Task TheRefusalOfASmallPoolNamesTheOption(string runner)
     {
         string[] line =
         [
@@ -148,7 +148,7 @@ public class GenerateOptionsTests
     [Theory]
     [InlineData("cpu")]
     [InlineData("torch")]
-    public async Task ABatchIsRefusedBeforeItsFirstAnswerWhereOnePromptCannotBeServed(string runner)
+    public async Task AnImpossiblePromptsBatchIsRefusedBeforeAnyAnswer(string runner)
     {
         using var folder = new TemporaryFolder();
         File.WriteAllLines(folder["p.jsonl"], ["{\"prompt_ids\": [1]}", $"{{\"prompt_ids\": [{s_forty}]}}"]);
@@ -160,7 +160,7 @@ public class GenerateOptionsTests
 
     [Theory]
     [MemberData(nameof(Runners))]
-    public async Task APromptAsLongAsTheContextEndsAtOnceByLength(string runner)
+    public async Task APromptOfTheContextsLengthEndsAtOnce(string runner)
     {
         var json = await Json(
             runner, "--prompt-ids", string.Join(',', Enumerable.Range(0, 64)), "--max-new-tokens", "5");

@@ -47,7 +47,7 @@ public class LogitsCommandTests
     [InlineData("torch", "5,7,4")]
     [InlineData("cpu", "5,1,1,1,1,1,1,1,1,1,1,1")]
     [InlineData("torch", "5,1,1,1,1,1,1,1,1,1,1,1")]
-    public async Task TheFileHoldsHuggingFacesLogitsAndCacheHoweverThePromptIsCut(string runner, string chunks)
+    public async Task HoweverThePromptIsCutHuggingFacesNumbersAreWritten(string runner, string chunks)
     {
         using var folder = new TemporaryFolder();
         var golden = HuggingFaceCase.Load("gelu-new");

@@ -36,7 +36,7 @@ public class PerplexityCommandTests
     [Theory]
     [InlineData("cpu")]
     [InlineData("torch")]
-    public async Task IdsOfAFileAreScoredAsHuggingFaceScoresThem(string runner)
+    public async Task IdsOfAFileAreScoredAsInHuggingFace(string runner)
     {
         using var folder = new TemporaryFolder();
         var (model, golden) = (HuggingFaceCase.Load("gelu-new").Folder, HuggingFaceCase.Load("gelu-new").Golden);
@@ -59,7 +59,7 @@ public class PerplexityCommandTests
     [InlineData(11, 10, 10, 9)]
     [InlineData(21, 10, 10, 18)]
     [InlineData(5, 1, 1, 0)]
-    public void EachTokenIsScoredOnceInTheFirstWindowThatReachesIt(int tokens, int context, int stride, int expected)
+    public void EachTokenIsScoredOnceInItsFirstWindow(int tokens, int context, int stride, int expected)
     {
         var scored = new HashSet<int>();
         foreach (var (start, length, first) in PerplexityCommand.Windows(tokens, context, stride))
@@ -101,6 +101,6 @@ public class PerplexityCommandTests
             "513");
 
     [Fact]
-    public Task WithoutATextTheTwoWaysToGiveOneAreNamed() =>
+    public Task WithoutATextTheTwoWaysAreNamed() =>
         RefusesUsage("--file TEXT or --ids-file JSON", "perplexity");
 }

@@ -25,7 +25,7 @@ public class PlanCommandTests
     }
 
     [Fact]
-    public async Task AHundredTokensFromTwoTake5049ComputationsWithoutACacheAnd100With()
+    public async Task AHundredTokensTake5049ComputationsWithoutACacheAnd100With()
     {
         var computations = (await Of("plan", "--prompt-tokens", "2", "--new-tokens", "99", "--json")).Json.GetProperty("computations");
         Assert.Equal(5049, computations.GetProperty("without_cache").GetInt64());
@@ -52,7 +52,7 @@ public class PlanCommandTests
     }
 
     [Fact]
-    public async Task WhatFitsIsInTheJsonWhereItWasAskedFor()
+    public async Task WhatFitsIsInTheJsonWhereRequested()
     {
         var json = (await Of("plan", "--layers", "96", "--heads", "96", "--head-dim", "64", "--tokens", "2048", "--dtype", "float16", "--memory", "24GiB", "--json")).Json;
         Assert.Equal(5, json.GetProperty("fits").GetProperty("batch").GetInt64());
@@ -76,7 +76,7 @@ public class PlanCommandTests
     public Task BadValuesAreRefusedByNameWithTheirLimits(string words, params string[] arguments) => RefusesUsage(words, ["plan", .. arguments]);
 
     [Fact]
-    public Task AModelThatIsNotThereIsAFailureNotAUsageError() => Fails("nowhere", "plan", "--model", "nowhere");
+    public Task AMissingModelIsAFailureNotAUsageError() => Fails("nowhere", "plan", "--model", "nowhere");
 
     private static string RepositoryWeights => TorchKv.TestSupport.RepositoryFiles.Weights("storyteller");
 }

@@ -131,7 +131,7 @@ public partial class PoolDrawingTests
     }
 
     [Fact]
-    public void WithoutColourACellIsTheLetterOfThePromptThatHoldsIt()
+    public void WithoutColourACellIsItsPromptsLetter()
     {
         var seen = new HashSet<char>();
         foreach (var (snapshot, prompts) in Run(24, 2))

@@ -17,7 +17,7 @@ public class PortCacheTests
 
     [Theory]
     [MemberData(nameof(Caches))]
-    public async Task RowsOfABatchEndOnTheirOwnAndGetWhatTheyGetFromTheEngine(string cache)
+    public async Task BatchRowsEndSeparatelyWithWhatTheEngineGivesThem(string cache)
     {
         using var folder = new TemporaryFolder();
         var random = new Random(5);
@@ -53,7 +53,7 @@ public class PortCacheTests
     }
 
     [Fact]
-    public async Task AStopTextThatSpansTokensEndsTheTextBeforeIt()
+    public async Task AStopTextAcrossTokensEndsTheTextBeforeIt()
     {
         string[] line =
         [
@@ -68,7 +68,7 @@ public class PortCacheTests
     }
 
     [Fact]
-    public async Task TheModelsOwnEndOfTextEndsATextAndIsNotPartOfIt()
+    public async Task TheModelsEndOfTextEndsATextUnseen()
     {
         var json = (await Of(
             "generate", "--model", s_storyteller, "--prompt", "The end. They lived happily ever after.",

@@ -23,7 +23,7 @@ public sealed class ReportedInputTests
     [InlineData("compare --prompt-ids 1,2 --new-tokens 3 --runner cpu")]
     [InlineData("simulate --synthetic --requests 10")]
     [InlineData("--help")]
-    public async Task OutputThatCannotBeWrittenIsOneLineAndExitCode1(string arguments)
+    public async Task UnwritableOutputIsOneLineAndExitCode1(string arguments)
     {
         var error = new StringWriter { NewLine = "\n" };
         await using var full = new StreamWriter(new FullDevice(), new UTF8Encoding(false), 16) { AutoFlush = false };
@@ -72,7 +72,7 @@ public sealed class ReportedInputTests
     [InlineData("perplexity --ids-file")]
     [InlineData("compare --config", false)]
     [InlineData("simulate --trace", false)]
-    public Task AnEmptyNameOfAFileToReadIsOneSentence(string arguments, bool takesModel = true) => Fails(
+    public Task AnEmptyFileNameIsOneSentence(string arguments, bool takesModel = true) => Fails(
         "'' is no name of a file",
         [.. arguments.Split(' '), "", .. (string[])(takesModel ? ["--model", s_storyteller] : [])]);
 

@@ -13,7 +13,7 @@ public class SignalTests
     [Theory]
     [InlineData("torch")]
     [InlineData("cpu")]
-    public async Task AnInterruptEndsAGenerationAtATokenWithExitCode130(string runner)
+    public async Task AnInterruptEndsGenerationAtATokenWithExitCode130(string runner)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals to send.");
         // Enough work that it cannot be over: the longest prompt's batch, many rows.

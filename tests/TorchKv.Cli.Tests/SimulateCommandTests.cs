@@ -6,7 +6,7 @@ namespace TorchKv.Cli.Tests;
 public class SimulateCommandTests
 {
     [Fact]
-    public async Task EveryPolicyGeneratesEveryTokenAndOneWorkloadAlwaysGivesOneAnswer()
+    public async Task EveryPolicyGeneratesEveryTokenAlwaysWithTheSameAnswer()
     {
         string[] line = ["simulate", "--synthetic", "--requests", "200", "--rate", "1000", "--prompt-tokens", "5,60", "--new-tokens", "1,40", "--shared-prefix", "64", "--blocks", "200", "--json"];
         var first = (await Of(line)).Json;
@@ -72,7 +72,7 @@ public class SimulateCommandTests
     }
 
     [Fact]
-    public async Task AQueueWithALimitRefusesWhatComesWhileItIsFull()
+    public async Task ALimitedQueueRefusesRequestsWhileFull()
     {
         var row = (await Of("simulate", "--synthetic", "--requests", "100", "--rate", "100000", "--max-running", "4", "--max-queued", "10", "--policy", "shortest-first", "--json")).Json.GetProperty("policies")[0];
         Assert.Equal("shortest first", row.GetProperty("policy").GetString());
@@ -90,7 +90,7 @@ public class SimulateCommandTests
         RefusesUsage(words, ["simulate", "--synthetic", .. options]);
 
     [Fact]
-    public async Task AnOptionOfTheOtherWorkloadIsRefusedRatherThanPassedOver()
+    public async Task AnOptionOfTheOtherWorkloadIsRefusedNotIgnored()
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["trace.jsonl"], "{\"arrival\": 0, \"prompt_tokens\": 1, \"new_tokens\": 1}\n");
@@ -98,14 +98,14 @@ public class SimulateCommandTests
     }
 
     [Fact]
-    public Task ARequestThatCannotFitThePoolIsRefusedBeforeAnythingRuns() =>
+    public Task ARequestLargerThanThePoolIsRefusedBeforehand() =>
         Fails("hold 160", "simulate", "--synthetic", "--blocks", "10", "--prompt-tokens", "200");
 
     [Fact]
     public Task AWorkloadIsATraceOrMadeUp() => RefusesUsage("--trace FILE or --synthetic", "simulate");
 
     [Fact]
-    public async Task ThePlotIsADrawingWithALineForEachPolicy()
+    public async Task ThePlotHasALineForEachPolicy()
     {
         using var folder = new TemporaryFolder();
         var run = await Of("simulate", "--synthetic", "--requests", "50", "--plot", folder["waiting.svg"]);

@@ -109,7 +109,7 @@ public class TokenOptionsTests
     [InlineData("--allowed-ids", "x")]
     [InlineData("--min-new-tokens", "65")]
     [InlineData("--bad-words", "")]
-    public async Task AValueThatCannotBeIsAUsageErrorThatNamesItsFlag(string flag, string value)
+    public async Task AnImpossibleValueIsAUsageErrorNamingItsFlag(string flag, string value)
     {
         var run = await Of("generate", "--model", s_small, "--prompt-ids", "1", flag, value);
         Assert.Equal(2, run.ExitCode);

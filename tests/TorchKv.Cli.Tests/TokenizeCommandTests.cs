@@ -44,7 +44,7 @@ public class TokenizeCommandTests
     }
 
     [Fact]
-    public async Task LinesAreSplitAtLineFeedsAloneAndABadOneIsNamed()
+    public async Task LinesEndAtLineFeedsOnlyBadOnesAreNamed()
     {
         byte[] good = [0xEF, 0xBB, 0xBF, .. "{\"text\": \"a\u2028b\"}\r\n\n{\"text\": \"c\"}"u8];
         var run = await WithBytes(good, "tokenize", "--model", s_gpt2, "--lines");
@@ -68,7 +68,7 @@ public class TokenizeCommandTests
     }
 
     [Fact]
-    public async Task LinesAreAnsweredWithHuggingFacesIdsOneJsonObjectEach()
+    public async Task EachLineGetsHuggingFacesIdsAsOneJsonObject()
     {
         var cases = JsonDocument.Parse(File.ReadAllText(RepositoryFiles.Fixture("tokenizer-gpt2.json"))).RootElement;
         var items = (cases.ValueKind == JsonValueKind.Array ? cases : cases.EnumerateObject().First(
@@ -114,7 +114,7 @@ public class TokenizeCommandTests
     public Task AWordWithoutItsOptionIsNoPrompt() => RefusesUsage("goes after --prompt", "tokenize", "Hello");
 
     [Fact]
-    public async Task AFileThatIsNotUtf8IsRefusedByNameAndPlace()
+    public async Task AFileOutsideUtf8IsRefusedByNameAndPlace()
     {
         using var folder = new TemporaryFolder();
         var file = Path.Combine(folder.Path, "latin1.txt");

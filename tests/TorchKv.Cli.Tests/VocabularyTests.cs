@@ -54,7 +54,7 @@ public sealed class VocabularyTests : IDisposable
     [Theory]
     [InlineData("cpu")]
     [InlineData("torch")]
-    public async Task ALineOfAChatWithSuchAnIdIsRefusedAndTheChatGoesOn(string runner)
+    public async Task AChatRefusesSuchAnIdAndContinues(string runner)
     {
         var chat = await WithInput(
             "Once upon a time\n/branches\n", "chat", "--model", _folder.Path, "--runner", runner);

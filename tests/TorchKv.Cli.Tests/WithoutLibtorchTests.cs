@@ -76,7 +76,7 @@ public sealed class WithoutLibtorchTests : IDisposable
     [Theory]
     [InlineData(true, "was not found")]
     [InlineData(false, "TorchSharp.dll is not beside this program")]
-    public async Task TheTorchRunnerFailsWithOneSentenceThatSaysWhatIsMissing(bool torchSharp, string words)
+    public async Task TheTorchRunnerNamesWhatIsMissingInOneSentence(bool torchSharp, string words)
     {
         var run = await Run(torchSharp, "generate", "--model", s_storyteller, "--prompt", "a", "--runner", "torch");
 
@@ -100,7 +100,7 @@ public sealed class WithoutLibtorchTests : IDisposable
     }
 
     [Fact]
-    public async Task ALibraryThatCannotBeLoadedIsNamedWithTheReason()
+    public async Task AnUnloadableLibraryIsNamedWithTheReason()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The message is the Linux loader's.");
         File.WriteAllText(folder["libLibTorchSharp.so"], "not a library");

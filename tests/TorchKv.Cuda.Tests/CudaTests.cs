@@ -96,7 +96,7 @@ public class CudaTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void AModelMovesWithItsCacheToTheCpuAndBack(string kind)
+    public void AModelMovesToTheCpuAndBackWithCache(string kind)
     {
         var golden = HuggingFaceCase.Load("gelu-new");
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"), _device);

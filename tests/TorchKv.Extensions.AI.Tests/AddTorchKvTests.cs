@@ -27,7 +27,7 @@ public sealed class AddTorchKvTests
     }
 
     [Fact]
-    public async Task ATokenizerThatCannotBeUsedIsNamedWhereMessagesAreToBeRead()
+    public async Task AnUnusableTokenizerIsNamedWhereMessagesAreRead()
     {
         var folder = RepositoryFiles.Fixture("reports", "c-wp");
         await using var provider = new ServiceCollection().AddTorchKv(folder).BuildServiceProvider();

@@ -67,7 +67,7 @@ public sealed partial class ReadmeTests(PackedSolution packed)
     }
 
     [Fact]
-    public async Task TheToolTellsAStoryWithoutLibtorchAndWithoutAModelGiven()
+    public async Task TheToolTellsAStoryWithoutLibtorchOrModel()
     {
         var readme = File.ReadAllText(RepositoryFiles.At("README.md"));
         Assert.Contains("\ndotnet tool install --global TorchKv.Tool\n", readme, StringComparison.Ordinal);

@@ -14,7 +14,7 @@ public class AxisTests
     }
 
     [Fact]
-    public void ALinearAxisMapsItsEndsToTheEndsInPixels()
+    public void ALinearAxisMapsItsEndsToPixelEnds()
     {
         var axis = Axis.Linear(3, 9, 5, 100, 300);
         Assert.Equal((100.0, 200.0, 300.0), (axis.At(2), axis.At(6), axis.At(10)));

@@ -93,7 +93,7 @@ public class MistakesInModulesTests
     }
 
     [Fact]
-    public void TheRightModelIsTheSameAsPyTorchsWithAnyCutOfTheIds()
+    public void TheRightModelEqualsPyTorchsWithAnyCut()
     {
         foreach (var trace in new[] { "right", "right-in-chunks", "right-of-two-rows" })
         {
@@ -105,7 +105,7 @@ public class MistakesInModulesTests
     }
 
     [Fact]
-    public void FusedAttentionWithAMaskAlignedToTheEndIsTheSame()
+    public void FusedAttentionWithAnEndAlignedMaskIsTheSame()
     {
         foreach (var trace in new[] { "right", "right-in-chunks" })
         {

@@ -190,7 +190,7 @@ public class MistakesInTracesTests
     }
 
     [Fact]
-    public void TheModuleThatIsCalledTwiceIsNotBlamedForWhatItPassesOn()
+    public void AModuleCalledTwiceIsNotBlamedForItsInput()
     {
         using var right = RecordedTrace.Open(RepositoryFiles.Fixture("trace", "right.safetensors"));
         using var wrong = RecordedTrace.Open(RepositoryFiles.Fixture("trace", "gelu-erf-in-block-1.safetensors"));

@@ -13,7 +13,7 @@ namespace TorchKv.PortChecking.Tests;
 public class ModuleTraceTests
 {
     [Fact]
-    public void EveryModuleIsRecordedWithChildrenBeforeParentsAndTheModelLast()
+    public void ModulesAreRecordedChildrenBeforeParentsAndTheModelLast()
     {
         using var model = FaultyModel.Build(new Fault());
         using var recorder = new ModuleTrace(model);
@@ -35,7 +35,7 @@ public class ModuleTraceTests
     }
 
     [Fact]
-    public void CallsOfOneModuleWithinAStepAreNumberedAndPassOnWhatTheyGot()
+    public void OneModulesCallsWithinAStepAreNumberedAndKept()
     {
         using var model = FaultyModel.Build(new Fault());
         using var recorder = new ModuleTrace(model);
@@ -48,7 +48,7 @@ public class ModuleTraceTests
     }
 
     [Fact]
-    public void AModelRunsAsBeforeWhileItIsTracedAndAfterwards()
+    public void ATracedModelRunsAsBeforeDuringAndAfterwards()
     {
         using var model = FaultyModel.Build(new Fault());
         using var ids = tensor(new long[] { 1, 2, 3 }, [1, 3]);
@@ -88,7 +88,7 @@ public class ModuleTraceTests
     }
 
     [Fact]
-    public void ATraceFromAFileIsSavedWithTheSameTensorsAndMetadata()
+    public void ATraceIsSavedWithTheTensorsAndMetadataRead()
     {
         using var original = MistakesInTracesTests.Open("computed-in-float-16");
         using var folder = new TemporaryFolder();
@@ -165,7 +165,7 @@ public class ModuleTraceTests
     }
 
     [Fact]
-    public void ACallInATestNamesTheModuleAndComparesTheFirstStep()
+    public void ACallInATestComparesTheFirstStep()
     {
         using var original = MistakesInTracesTests.Open("right");
         using var module = FaultyModel.Build(new Fault());

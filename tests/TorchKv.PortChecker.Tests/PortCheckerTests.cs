@@ -11,7 +11,7 @@ namespace TorchKv.PortChecking.Tests;
 public class PortCheckerTests
 {
     [Fact]
-    public void TheFirstInTheOrderOfExecutionIsNamedNotItsParent()
+    public void TheFirstInExecutionOrderIsNamedNotItsParent()
     {
         var report = Compare(
             [Layer("000.a.x", 1), Layer("000.a", 2), Layer("000.b", 3)],
@@ -57,7 +57,7 @@ public class PortCheckerTests
     }
 
     [Fact]
-    public void AModuleThatThePortLacksDoesNotMatterWhereSomethingAfterItIsRight()
+    public void AMissingModuleDoesNotMatterBeforeARightOne()
     {
         var report = Compare(
             [Layer("000.a", 1), Layer("000.drop", 2), Layer("000.logits", 3)],
@@ -69,7 +69,7 @@ public class PortCheckerTests
     }
 
     [Fact]
-    public void AModuleThatThePortLacksAtTheEndIsADifference()
+    public void AModuleMissingAtTheEndIsADifference()
     {
         var report = Compare([Layer("000.a", 1), Layer("000.b", 2)], [Layer("000.a", 1)]);
 
@@ -126,7 +126,7 @@ public class PortCheckerTests
     }
 
     [Fact]
-    public void WhatIsTheSameInAllBatchRowsMayBeComputedOnce()
+    public void WhatAllBatchRowsShareMayBeComputedOnce()
     {
         var one = Layer("000.pos_emb", 1) with { Shape = [1, 6, 24] };
         var two = one with { Shape = [2, 6, 24], Values = [.. one.Values, .. one.Values] };
@@ -161,7 +161,7 @@ public class PortCheckerTests
     }
 
     [Fact]
-    public void InfinityOnBothSidesIsNoDifferenceAndOnOneSideIs()
+    public void InfinityIsADifferenceOnlyOnOneSide()
     {
         var a = Layer("000.scores", 1);
         a.Values[3] = float.NegativeInfinity;
@@ -173,7 +173,7 @@ public class PortCheckerTests
     }
 
     [Fact]
-    public void SmallNoiseWithoutAPatternIsRoundingAndLargeIsNot()
+    public void SmallNoiseWithoutAPatternIsRoundingLargeIsNot()
     {
         var a = Layer("000.tok", 1, 12, 48);
         var random = new Random(5);
@@ -240,7 +240,7 @@ public class PortCheckerTests
     }
 
     [Fact]
-    public void PositionsOfLeftPaddedRowsAreShiftedInTheirRowsOnly()
+    public void LeftPaddedRowsHaveTheirOwnPositionsShiftedOnly()
     {
         var table = Layer("000.a", 1, 40, 24);
         float[] Row(int from) => [.. table.Values.Skip(from * 24).Take(8 * 24)];

@@ -29,7 +29,7 @@ public class PortedModelTests
 
     [Theory]
     [MemberData(nameof(Caches))]
-    public void ThePortIsTheSameWithEveryExactCacheAndAnotherLibtorch(KvCacheKind kind, string trace)
+    public void ThePortIsTheSameWithExactCachesAndLibtorches(KvCacheKind kind, string trace)
     {
         // trace/right was made by PyTorch 2.13, the others by 1.13.
         using var original = Open(trace);
@@ -42,7 +42,7 @@ public class PortedModelTests
     }
 
     [Fact]
-    public void AQuantizedCacheDiffersByRoundingAfterTheFirstStepOnly()
+    public void AQuantizedCacheDiffersByRoundingAfterTheFirstStep()
     {
         manual_seed(8);
         using var model = new GPTModel(new GPTConfig
@@ -77,7 +77,7 @@ public class PortedModelTests
     }
 
     [Fact]
-    public void TheTanhOfThePortIsToldFromTheErfOfTheTrace()
+    public void ThePortsTanhIsToldFromTheTracesErf()
     {
         using var original = Open("trace/gelu-erf-in-block-1");
         using var model = Build(original);
@@ -102,7 +102,7 @@ public class PortedModelTests
     }
 
     [Fact]
-    public void AModelUnderHuggingFacesNamesWithLeftPaddingAndSampledOutputsIsTheSame()
+    public void HuggingFacesNamesLeftPaddingAndSamplingAreTheSame()
     {
         using var original = Open("trace-hf/gelu-new");
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
@@ -174,7 +174,7 @@ public class PortedModelTests
     }
 
     [Fact]
-    public void AHeatMapHasARowForEachModuleAndAColumnForEachStep()
+    public void AHeatMapHasModuleRowsAndStepColumns()
     {
         using var original = Open("trace/gelu-erf-in-block-1");
         using var model = Build(original);

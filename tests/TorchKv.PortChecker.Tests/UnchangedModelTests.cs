@@ -121,7 +121,7 @@ public class UnchangedModelTests
     }
 
     [Fact]
-    public void AModelWithoutAHeadIsComparedUpToItsLastNormalisation()
+    public void AHeadlessModelIsComparedUpToItsLastNormalisation()
     {
         using var original = Open("k-bare");
 
@@ -212,7 +212,7 @@ public class UnchangedModelTests
     [InlineData(7)]
     [InlineData(23)]
     [InlineData(100)]
-    public void TracesThatKeptOtherNumbersAreComparedInThoseOfBoth(int limit)
+    public void TracesAreComparedInTheNumbersThatBothKept(int limit)
     {
         using var original = Open("k-max30");
         using var whole = Open("k-f64");
@@ -233,7 +233,7 @@ public class UnchangedModelTests
     }
 
     [Fact]
-    public void ASampleThatIsNotWhatTheTraceSaysIsRefused()
+    public void ASampleUnlikeTheTracesOwnIsRefused()
     {
         using var original = Open("k-max30");
 
@@ -321,7 +321,7 @@ public class UnchangedModelTests
     [Theory]
     [InlineData("k-two", "001.logits")]
     [InlineData("k-continued-and-new", "002.logits")]
-    public void ACallThatIsNotGivenTheCacheBeginsAtPositionZero(string name, string last)
+    public void ACallWithoutTheCacheBeginsAtPositionZero(string name, string last)
     {
         using var original = Open(name);
 

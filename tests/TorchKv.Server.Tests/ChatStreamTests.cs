@@ -13,7 +13,7 @@ public sealed class ChatStreamTests(Storyteller storyteller)
         + ""","max_tokens":12,"temperature":0,"stream":true""";
 
     [Fact]
-    public async Task AStreamIsRoleThenContentsThenOneReasonThenDone()
+    public async Task AStreamIsRoleContentsOneReasonThenDone()
     {
         var stream = await storyteller.Server.StreamAsync(Path, Hello + "}");
         var first = stream.Events[0]["choices"]![0]!;
@@ -118,7 +118,7 @@ public sealed class ChatStreamTests(Storyteller storyteller)
     }
 
     [Fact]
-    public async Task AnyStopTextEndsAStreamAsItEndsAWholeAnswer()
+    public async Task AnyStopTextEndsStreamsLikeWholeAnswers()
     {
         const string Says = "One fish two fish red fish blue fish, black fish old fish new fish.";
         await using var server = await RunningServer.StartAsync(

@@ -39,7 +39,7 @@ public sealed class ChatTests(Storyteller storyteller)
     }
 
     [Fact]
-    public async Task TheTranscriptsStopEndsAnAnswerAndIsNotPartOfIt()
+    public async Task TheTranscriptsStopEndsAnAnswerUnseen()
     {
         var fake = new FakeGenerator(Storyteller.Tokenizer)
         {

@@ -224,7 +224,7 @@ public sealed class CompletionTests(Storyteller storyteller)
     }
 
     [Fact]
-    public async Task TheContextsEndIsALengthAndNothingIsShiftedOut()
+    public async Task TheContextsEndIsALengthWithoutShifting()
     {
         var prompt = string.Join(",", Enumerable.Repeat(5, 500));
         var answer = await storyteller.Server.AskAsync(

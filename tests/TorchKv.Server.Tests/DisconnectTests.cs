@@ -49,7 +49,7 @@ public sealed class DisconnectTests
     }
 
     [Fact]
-    public async Task AClientThatLeavesBeforeTheFirstTokenEndsTheGeneration()
+    public async Task AClientLeavingBeforeTheFirstTokenEndsTheGeneration()
     {
         var fake = new FakeGenerator(Storyteller.Tokenizer) { IsGated = true };
         await using var server = await RunningServer.StartAsync(fake);

@@ -48,7 +48,7 @@ public sealed class DrainTests
     }
 
     [Fact]
-    public async Task AfterTheTimeOutStreamsEndWithAnErrorAndDone()
+    public async Task AfterTheTimeoutStreamsEndWithErrorAndDone()
     {
         var fake = new FakeGenerator(Storyteller.Tokenizer) { IsGated = true };
         await using var server = await RunningServer.StartAsync(

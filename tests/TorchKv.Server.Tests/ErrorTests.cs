@@ -163,7 +163,7 @@ public sealed class ErrorTests(Storyteller storyteller)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task WhatDoesNotFitTheContextIsRefusedBeforeAnythingIsSent(bool streams)
+    public async Task RequestsPastTheContextAreRefusedBeforeAnythingIsSent(bool streams)
     {
         var stream = streams ? "true" : "false";
         var error = await storyteller.Server.RefusedAsync(
@@ -242,7 +242,7 @@ public sealed class ErrorTests(Storyteller storyteller)
     [InlineData("deadline", "deadline_exceeded", "deadline")]
     [InlineData("failed", null, "error")]
     [InlineData("closed", "unavailable", "error")]
-    public async Task AnErrorInTheMiddleOfAStreamIsAFrame(string kind, string? code, string abort)
+    public async Task AnErrorWithinAStreamIsAFrame(string kind, string? code, string abort)
     {
         foreach (var path in new[] { Chats, Completions })
         {
@@ -261,7 +261,7 @@ public sealed class ErrorTests(Storyteller storyteller)
     }
 
     [Fact]
-    public async Task AFailureInTheMiddleOfAWholeAnswerHasAStatus()
+    public async Task AFailureWithinAWholeAnswerHasAStatus()
     {
         await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer)
         {

@@ -18,7 +18,7 @@ public sealed class FuzzTests(Storyteller storyteller)
         Gen.Int.Select(seed => Fuzzer.Next(new Random(seed)));
 
     [Fact]
-    public async Task AnyBodyGivesAnAnswerOrAnErrorAndLeavesOthersAsTheyWere()
+    public async Task AnyBodyGetsAnAnswerOrErrorWithoutChangingOthers()
     {
         await using var server = await RunningServer.StartAsync(
             new ServedModel("m", storyteller.Engine, Storyteller.Tokenizer, ChatTemplates.Transcript),

@@ -33,7 +33,7 @@ public sealed class MetricsTests(Storyteller storyteller)
     }
 
     [Fact]
-    public async Task TheFamiliesOfTheEndpointPickerAreThereFromTheStart()
+    public async Task TheEndpointPickersFamiliesExistFromTheStart()
     {
         var never = new TaskCompletionSource<ServedModel>().Task;
         await using var server = await RunningServer.StartLoadingAsync(_ => never);

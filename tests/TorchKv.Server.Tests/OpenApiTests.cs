@@ -29,7 +29,7 @@ public sealed class OpenApiTests(Storyteller storyteller)
     }
 
     [Fact]
-    public void EveryReferenceIsThereAndEveryFieldOfARequestIsExplained()
+    public void ReferencesResolveAndEveryRequestFieldIsExplained()
     {
         var document = JsonNode.Parse(OpenApiDocument.Json)!;
         var schemas = document["components"]!["schemas"]!.AsObject();

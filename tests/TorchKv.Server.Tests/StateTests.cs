@@ -12,7 +12,7 @@ namespace TorchKv.Server.Tests;
 public sealed class StateTests(Storyteller storyteller)
 {
     [Fact]
-    public async Task UntilTheModelIsWarmTheServerIsAliveButNotReady()
+    public async Task UntilTheModelIsWarmTheServerIsNotReady()
     {
         var loading = new TaskCompletionSource<ServedModel>();
         await using var server = await RunningServer.StartLoadingAsync(_ => loading.Task);
@@ -43,7 +43,7 @@ public sealed class StateTests(Storyteller storyteller)
     }
 
     [Fact]
-    public async Task AModelThatCannotBeLoadedEndsTheServerWithItsError()
+    public async Task AnUnloadableModelEndsTheServerWithItsError()
     {
         var run = TorchKvServer.RunAsync(
             new TorchKvServerOptions { Port = 0 },

@@ -78,7 +78,7 @@ public sealed class TelemetryTests
     }
 
     [Fact]
-    public async Task SpansAndMetricsGoToTheCollectorThatTheVariablesName()
+    public async Task SpansAndMetricsGoToTheVariablesCollector()
     {
         var seen = new ConcurrentDictionary<string, long>();
         var web = WebApplication.CreateSlimBuilder();

@@ -21,7 +21,7 @@ public class SchedulerSimulationTests
     }
 
     [Fact]
-    public void TenThousandRequestsASecondAreSimulatedAndTheSameSeedGivesTheSameReport()
+    public void TenThousandRequestsASecondGiveOneReportASeed()
     {
         var workload = SimulatedWorkload.Make(10_000, 10_000, 3, (16, 200), (8, 40), sharedTokens: 64, prefixes: 8);
         var options = new SimulationOptions { BlockCount = 20_000, Scheduling = new SchedulingOptions { MaxTokensPerStep = 4096, MaxLogitsPerStep = 1024, MaxRunningSequences = 1024, MaxQueuedRequests = 100_000 } };
@@ -53,7 +53,7 @@ public class SchedulerSimulationTests
     }
 
     [Fact]
-    public void AFullQueueAndAPoolThatIsTooSmallRefuse()
+    public void AFullQueueAndATooSmallPoolRefuse()
     {
         var report = SchedulerSimulation.Run(
             [new SimulatedRequest(0, 1000, 1), .. Enumerable.Range(0, 10).Select(_ => new SimulatedRequest(0, 4, 2))],
@@ -85,7 +85,7 @@ public class SchedulerSimulationTests
     }
 
     [Fact]
-    public void EveryStepLeavesThePoolsBooksBalancedAndOneThatEndsGivesItsBlocksBack()
+    public void StepsKeepTheBooksAndEndedRequestsReturnBlocks()
     {
         var workload = SimulatedWorkload.Make(120, 2000, 9, (1, 120), (1, 60), sharedTokens: 40, prefixes: 3);
         var simulation = new SchedulerSimulation(workload, new SimulationOptions { BlockCount = 40, Scheduling = new SchedulingOptions { MaxTokensPerStep = 64, PrefillTokensBesideDecodes = 24 } });
@@ -130,7 +130,7 @@ public class SchedulerSimulationTests
     }
 
     [Fact]
-    public void AWorkloadOutOfOrderOrOutOfItsLimitsIsRefused()
+    public void AWorkloadOutOfOrderOrLimitsIsRefused()
     {
         Assert.Throws<RequestException>(() => new SchedulerSimulation([new SimulatedRequest(2, 1, 1), new SimulatedRequest(1, 1, 1)], new SimulationOptions()));
         Assert.Throws<RequestException>(() => new SchedulerSimulation([new SimulatedRequest(double.NaN, 1, 1)], new SimulationOptions()));
@@ -157,7 +157,7 @@ public class SchedulerSimulationTests
     [InlineData("{\"arrival\":0,\"prompt_tokens\":4,\"new_tokens\":1,\"priority\":1.5}", "priority is 1.5")]
     [InlineData("[1]", "object")]
     [InlineData("{", "line 2")]
-    public void ATraceThatCannotBeUsedIsRefusedWithFileAndLine(string line, string names)
+    public void AnUnusableTraceIsRefusedWithFileAndLine(string line, string names)
     {
         using var folder = new TemporaryFolder();
         var path = folder["trace.jsonl"];
@@ -171,7 +171,7 @@ public class SchedulerSimulationTests
     }
 
     [Fact]
-    public void ATraceThatIsNoTextIsRefusedAndOneOutOfOrderIsSorted()
+    public void ATraceIsRefusedUnlessTextAndSortedByTime()
     {
         using var folder = new TemporaryFolder();
         var path = folder["trace.jsonl"];
@@ -183,7 +183,7 @@ public class SchedulerSimulationTests
     }
 
     [Fact]
-    public void ALineOfATraceEndsAtALineFeedAlone()
+    public void ATracesLineEndsAtALineFeedAlone()
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(

@@ -54,7 +54,7 @@ public sealed class HostileConstraintTests
     }
 
     [Fact]
-    public void AnErrorLeavesOtherTextsOfTheConstraintAsTheyWere()
+    public void AnErrorLeavesTheConstraintsOtherTextsUnchanged()
     {
         var budget = new WorkBudget(WorkLimits.Default with { ParserRows = 300 });
         var grammar = new GrammarParser("root ::= root root | [ab]+ | \"(\" root \")\"", budget).Parse();

@@ -44,7 +44,7 @@ public class AttentionTests
     }
 
     [Fact]
-    public void TheCausalMaskIsAlignedWithTheFirstKeySoItIsWrongForAWarmCache()
+    public void TheCausalMaskIsAlignedToTheFirstKey()
     {
         using var scope = NewDisposeScope();
         var (q, k, v) = Random(2, 5);

@@ -25,7 +25,7 @@ public class BufferTests
     }
 
     [Fact]
-    public void ReassigningAFieldDoesNotUpdateTheBufferOfThatName()
+    public void ReassigningAFieldDoesNotUpdateItsBuffer()
     {
         using var module = new Holder { kept = zeros(2) };
         module.register_buffer("kept", module.kept);
@@ -37,7 +37,7 @@ public class BufferTests
     }
 
     [Fact]
-    public void APropertyCanKeepTheBufferOfItsNameInStep()
+    public void APropertyCanKeepItsBufferUpToDate()
     {
         using var module = new Conditional { cache_k = zeros(2) };
         Assert.Equal(["cache_k"], module.state_dict().Keys);
@@ -82,7 +82,7 @@ public class BufferTests
     }
 
     [Fact]
-    public void ToMovesABufferDisposesTheOldOneAndSetsTheFieldOfItsName()
+    public void ToReplacesABufferAndSetsItsField()
     {
         using var module = new Holder { kept = arange(3, dtype: ScalarType.Float32) };
         module.register_buffer("kept", module.kept);
@@ -109,7 +109,7 @@ public class BufferTests
     }
 
     [Fact]
-    public void APropertyWithoutASetterThatHasABuffersNameMakesToThrow()
+    public void ToThrowsWhereABuffersPropertyHasNoSetter()
     {
         using var module = new GetterOnly();
 

@@ -31,7 +31,7 @@ public class FactoryTests
     }
 
     [Fact]
-    public void ArangeIsOfIntegersUnlessAFloatIsAmongItsBounds()
+    public void ArangeIsOfIntegersUnlessABoundIsFloat()
     {
         using var scope = NewDisposeScope();
 

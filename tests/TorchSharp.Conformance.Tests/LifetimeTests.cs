@@ -9,7 +9,7 @@ namespace TorchSharp.Conformance;
 public class LifetimeTests
 {
     [Fact]
-    public void AHundredThousandOperationsInScopesLeaveAsManyTensorsAsBefore()
+    public void AHundredThousandOperationsInScopesLeakNoTensors()
     {
         using var input = ones(4);
         Settle();

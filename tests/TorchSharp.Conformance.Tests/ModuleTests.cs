@@ -78,7 +78,7 @@ public class ModuleTests
     }
 
     [Fact]
-    public void LoadingWithoutStrictReportsWhatIsMissingAndWhatIsUnexpected()
+    public void LoadingWithoutStrictReportsMissingAndUnexpectedKeys()
     {
         using var source = new Mixed();
         using var target = new Mixed();
@@ -193,7 +193,7 @@ public class ModuleTests
     }
 
     [Fact]
-    public void TiedWeightsStayListedUnderBothNamesAndSurviveAConversion()
+    public void TiedWeightsKeepBothNamesAndSurviveAConversion()
     {
         using var module = new Tied();
 

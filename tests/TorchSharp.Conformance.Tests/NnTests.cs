@@ -78,7 +78,7 @@ public class NnTests
     }
 
     [Fact]
-    public void DropoutScalesWhatItKeepsInTrainingAndDoesNothingInEvaluation()
+    public void DropoutScalesInTrainingAndDoesNothingInEvaluation()
     {
         torch.random.manual_seed(1);
         using var scope = NewDisposeScope();

@@ -38,7 +38,7 @@ public class OperatorTests
     }
 
     [Fact]
-    public void NumbersDoNotWidenAFloatTensorButPromoteAnIntegerOne()
+    public void NumbersPromoteIntegerTensorsButDoNotWidenFloatOnes()
     {
         using var scope = NewDisposeScope();
 

@@ -35,7 +35,7 @@ public class ScopeTests
     }
 
     [Fact]
-    public void MovedOutOfTheOutermostScopeATensorBelongsToNobody()
+    public void ATensorMovedOutOfAllScopesHasNone()
     {
         Tensor result;
         using (var scope = NewDisposeScope())
@@ -95,7 +95,7 @@ public class ScopeTests
     }
 
     [Fact]
-    public void DisposingATensorByHandTakesItOutOfItsScope()
+    public void ADisposedTensorLeavesItsScope()
     {
         using var scope = NewDisposeScope();
         var tensor = zeros(1);
@@ -166,7 +166,7 @@ public class ScopeTests
     }
 
     [Fact]
-    public void AnInnerScopeOutlivesAnOuterOneThatIsDisposedFirst()
+    public void AnInnerScopeOutlivesAnOuterDisposedFirst()
     {
         var outer = NewDisposeScope();
         var inner = NewDisposeScope();

@@ -89,7 +89,7 @@ public class TensorDataTests
     }
 
     [Fact]
-    public void BFloat16ComputesAndHasBytesButNoDataAsFloats()
+    public void BFloat16ComputesAndHasBytesButNoFloats()
     {
         using var scope = NewDisposeScope();
         var x = tensor([1f, 2.5f, -3f]).to(ScalarType.BFloat16);
@@ -115,7 +115,7 @@ public class TensorDataTests
     }
 
     [Fact]
-    public void ToAlwaysGivesAnotherObjectAndCopiesOnlyWhereItMust()
+    public void ToGivesAnotherObjectCopyingOnlyWhereItMust()
     {
         using var scope = NewDisposeScope();
         var x = zeros(2);

@@ -43,7 +43,7 @@ public sealed class StructuredAnswerTests(StorytellerEngine storyteller)
     }
 
     [Fact]
-    public async Task ASchemaThatIsNotSupportedIsRefusedWithItsPlace()
+    public async Task AnUnsupportedSchemaIsRefusedWithItsPlace()
     {
         var schema = JsonDocument.Parse("""{"type":"array","uniqueItems":true}""").RootElement;
         var error = await Assert.ThrowsAsync<ConstraintException>(() => Task.Run(() => _client.GetResponseAsync(

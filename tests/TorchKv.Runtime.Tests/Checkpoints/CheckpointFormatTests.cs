@@ -21,7 +21,7 @@ public class CheckpointFormatTests
     }
 
     [Fact]
-    public void FieldsOfATensorThatTheFormatDoesNotHaveAreIgnored()
+    public void UnknownFieldsOfATensorAreIgnored()
     {
         using var folder = new TemporaryFolder();
         var nested = new string('[', 100) + new string(']', 100);
@@ -33,7 +33,7 @@ public class CheckpointFormatTests
     }
 
     [Fact]
-    public void AGitLfsPointerIsToldAsOneWithWhatToDo()
+    public void AGitLfsPointerIsNamedWithWhatToDo()
     {
         var folder = RepositoryFiles.Fixture("reports", "c-lfs");
         var error = Assert.Throws<CheckpointException>(() => Checkpoint.Open(folder));
@@ -43,7 +43,7 @@ public class CheckpointFormatTests
     }
 
     [Fact]
-    public void AGitLfsPointerInPlaceOfAnyOtherFileIsToldToo()
+    public void AGitLfsPointerInAnyFilesPlaceIsNamed()
     {
         const string Pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:248dfc39\nsize 548105171\n";
         using var folder = new TemporaryFolder().CopyOf(RepositoryFiles.Fixture("hf", "sharded"));
@@ -69,7 +69,7 @@ public class CheckpointFormatTests
     [InlineData("pytorch_model.fp16.bin")]
     [InlineData("tf_model.h5")]
     [InlineData("flax_model.msgpack")]
-    public void WeightsInAnotherFormatAreNamedWithHowToSaveThem(string file)
+    public void WeightsInAnotherFormatAreNamedWithARemedy(string file)
     {
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder["config.json"], Tiny.ToJson());
@@ -98,7 +98,7 @@ public class CheckpointFormatTests
     }
 
     [Fact]
-    public void AReplacedHeadOfATiedModelIsWrittenAndReadAsNotTied()
+    public void ATiedModelsReplacedHeadIsKeptUntied()
     {
         using var folder = new TemporaryFolder();
         float[] values = [.. Enumerable.Range(0, 44).Select(i => i / 44f)];

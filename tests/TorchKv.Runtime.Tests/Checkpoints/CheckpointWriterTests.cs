@@ -105,7 +105,7 @@ public class CheckpointWriterTests
     }
 
     [Fact]
-    public void WeightsAreSavedThroughALinkAndTheUsersFilesStay()
+    public void SavingThroughALinkLeavesTheUsersFiles()
     {
         var config = new Gpt2Config { VocabSize = 10, ContextLength = 4, EmbeddingSize = 8, LayerCount = 1, HeadCount = 1 };
         using var store = new TemporaryFolder();
@@ -132,7 +132,7 @@ public class CheckpointWriterTests
     }
 
     [Fact]
-    public void WhatIsNotTheModelIsRefusedBeforeAnythingIsWritten()
+    public void WhatIsNoModelIsRefusedBeforeAnythingIsWritten()
     {
         var config = new Gpt2Config { VocabSize = 10, ContextLength = 4, EmbeddingSize = 8, LayerCount = 1, HeadCount = 1 };
         var tensors = FormulaCheckpoint.Tensors(config).ToList();

@@ -102,7 +102,7 @@ public sealed class FetchWeightsTests : IDisposable
     }
 
     [Fact]
-    public void AWholeFileThatWasNotYetCheckedIsNotFetchedAgain()
+    public void AWholeUncheckedFileIsNotFetchedAgain()
     {
         File.Copy(published["model.safetensors"], fetched["model.safetensors.part"]);
 

@@ -31,7 +31,7 @@ public class FormulaCheckpointTests
     [InlineData(TensorDType.Float32)]
     [InlineData(TensorDType.Float16)]
     [InlineData(TensorDType.BFloat16)]
-    public void WhatIsWrittenIsTheFormulaRoundedToTheDType(TensorDType dtype)
+    public void TheWrittenFileIsTheFormulaInTheDType(TensorDType dtype)
     {
         // A vocabulary whose embedding is larger than one piece of the writer.
         var config = new Gpt2Config { VocabSize = 20_011, ContextLength = 16, EmbeddingSize = 60, LayerCount = 2, HeadCount = 3, TieWordEmbeddings = false };

@@ -34,7 +34,7 @@ public class HostileCheckpointTests
     [InlineData("h.0.mlp.extra.weight")]
     [InlineData("lm_head.bias")]
     [InlineData("ln_f")]
-    public void AnUnknownTensorOfTheTransformerOrItsHeadIsRefused(string name) =>
+    public void AnUnknownTensorOfTransformerOrHeadIsRefused(string name) =>
         Refused(tensors => tensors.Add(Zeros(name, 1)), name, "no parameter");
 
     [Fact]
@@ -57,7 +57,7 @@ public class HostileCheckpointTests
         Refused(_ => { }, "lm_head.weight", "missing", Tiny with { TieWordEmbeddings = false });
 
     [Fact]
-    public void AConfigurationOfOtherSizesIsRefusedByTheFirstTensorThatDisagrees() =>
+    public void AConfigurationOfOtherSizesIsRefusedNamingATensor() =>
         Refused(_ => { }, "transformer.wte.weight", "[11, 4], but config.json asks for [12, 4]", Tiny with { VocabSize = 12 });
 
     [Fact]

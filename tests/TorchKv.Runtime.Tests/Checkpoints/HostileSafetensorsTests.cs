@@ -70,7 +70,7 @@ public class HostileSafetensorsTests
     [InlineData(100_000_001UL, "limit")]
     [InlineData(ulong.MaxValue, "limit")]
     [InlineData(0x8000_0000_0000_0000UL, "limit")]
-    public void AHeaderLongerThanTheFileOrTheLimitIsRefused(ulong claimed, string words)
+    public void AHeaderLongerThanFileOrLimitIsRefused(ulong claimed, string words)
     {
         using var folder = new TemporaryFolder();
         SafetensorsBytes.Write(folder["x"], Right, new byte[12], claimed);
@@ -79,7 +79,7 @@ public class HostileSafetensorsTests
     }
 
     [Fact]
-    public void AHeaderOfTheLargestSizeThatIsNoJsonCostsNoManagedMemory()
+    public void TheLargestHeaderWithoutJsonCostsNoManagedMemory()
     {
         using var folder = new TemporaryFolder();
         SafetensorsBytes.Write(folder["x"], "{", [], SafetensorsHeader.LargestHeader);

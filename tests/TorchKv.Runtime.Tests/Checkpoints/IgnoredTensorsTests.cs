@@ -12,7 +12,7 @@ public class IgnoredTensorsTests
         new() { VocabSize = 11, ContextLength = 8, EmbeddingSize = 4, LayerCount = 2, HeadCount = 2 };
 
     [Fact]
-    public void AValueHeadIsSkippedWithAWarningThatNamesIt()
+    public void AValueHeadIsSkippedWithANamedWarning()
     {
         using var checkpoint = Checkpoint.Open(RepositoryFiles.Fixture("reports", "c-vhead"));
         var warning = Assert.Single(checkpoint.Warnings);
@@ -78,7 +78,7 @@ public class IgnoredTensorsTests
     }
 
     [Fact]
-    public void AParameterUnderAWrappersNameIsNamedAsItIsInTheFile()
+    public void AParameterInAWrapperKeepsTheFilesName()
     {
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder["config.json"], Tiny.ToJson());

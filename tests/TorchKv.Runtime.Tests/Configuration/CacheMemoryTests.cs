@@ -15,7 +15,7 @@ public class CacheMemoryTests
     }
 
     [Fact]
-    public void Gpt3sCacheIsWhatTheLiteratureSaysUnderEitherHeadSize()
+    public void Gpt3sCacheIsTheLiteraturesUnderEitherHeadSize()
     {
         Assert.Equal(2_415_919_104, new CacheMemory(96, 96, 64, 8).Bytes(2048));
         Assert.Equal(4_831_838_208, new CacheMemory(96, 96, 64, 16).Bytes(2048));
@@ -41,7 +41,7 @@ public class CacheMemoryTests
     }
 
     [Fact]
-    public void TheLargestBatchAndContextFitAndOneMoreDoesNot()
+    public void TheLargestBatchAndContextFitOneMoreDoesNot()
     {
         var cache = new CacheMemory(12, 12, 64, 16);
         const long memory = 24L << 30;

@@ -90,7 +90,7 @@ public class Gpt2ConfigTests
     [InlineData("""{"n_ctx":128}""", 128)]
     [InlineData("""{"n_ctx":128,"n_positions":256}""", 256)]
     [InlineData("""{"n_positions":256,"n_ctx":128}""", 256)]
-    public void TheOldNameOfTheContextLengthCountsWhereTheNewOneIsAbsent(string json, int expected) =>
+    public void TheContextLengthsOldNameCountsWithoutTheNewOne(string json, int expected) =>
         Assert.Equal(expected, Parse(json).ContextLength);
 
     [Theory]
@@ -98,7 +98,7 @@ public class Gpt2ConfigTests
     [InlineData("[7,9]", new[] { 7, 9 })]
     [InlineData("[]", new int[0])]
     [InlineData("null", new int[0])]
-    public void EndOfTextIsOneIdOrAListOrNone(string value, int[] expected) =>
+    public void EndOfTextIsOneIdSeveralOrNone(string value, int[] expected) =>
         Assert.Equal(expected, Parse($$"""{"eos_token_id":{{value}}}""").EosTokenIds);
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed class BitExactnessTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void APromptInPiecesGivesTheBitsOfAWholePrompt(CpuDType dtype, CpuDType kv, int seed)
+    public void APromptInPiecesGivesAWholePromptsBits(CpuDType dtype, CpuDType kv, int seed)
     {
         using var models = new Models(seed);
         using var runner = models.Load(new CpuRunnerOptions { DType = dtype, KvDType = kv, Threads = 2 });
@@ -52,7 +52,7 @@ public sealed class BitExactnessTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void ASequenceInARandomBatchGivesTheBitsThatItGivesAlone(CpuDType dtype, CpuDType kv, int seed)
+    public void ARandomBatchGivesTheBitsOfEachSequence(CpuDType dtype, CpuDType kv, int seed)
     {
         using var models = new Models(seed);
         var options = new CpuRunnerOptions { DType = dtype, KvDType = kv, BlockCount = 200, MaxTokensPerStep = 130 };
@@ -108,7 +108,7 @@ public sealed class BitExactnessTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void AnyNumberOfThreadsAndAnyVectorWidthGiveTheSameBits(CpuDType dtype, CpuDType kv, int seed)
+    public void AnyThreadCountAndVectorWidthGiveTheSameBits(CpuDType dtype, CpuDType kv, int seed)
     {
         using var models = new Models(seed);
         var options = new CpuRunnerOptions { DType = dtype, KvDType = kv };

@@ -43,7 +43,7 @@ public sealed unsafe class CodedWeightsTests
     [InlineData(127)]
     [InlineData(131)]
     [InlineData(300)]
-    public void AProductIsAChainOverKThatEndsWithTheOutliers(int inputs)
+    public void AProductSumsOverKThenTheOutliers(int inputs)
     {
         foreach (var outliers in new[] { 0, 5, CodedPanel.MaxOutliers })
         {
@@ -87,7 +87,7 @@ public sealed unsafe class CodedWeightsTests
     [InlineData(4)]
     [InlineData(5)]
     [InlineData(131)]
-    public void AnUnderflowingProductHasTheSameSignInOneRowAndInSeveral(int inputs)
+    public void AnUnderflowsSignIsTheSameInManyRows(int inputs)
     {
         var matrix = new PackedMatrix(WeightFormat.CodedBFloat16, inputs, 1, Width);
         using var panel = new NativeBuffer(matrix.MostBytes);
@@ -131,7 +131,7 @@ public sealed unsafe class CodedWeightsTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void AModelInBFloat16GivesTheBitsOfAFloat32ModelWithTheSameWeights(bool wild)
+    public void BFloat16GivesTheBitsOfFloat32WithItsWeights(bool wild)
     {
         // Wild weights have very different exponents, so their matrices need two bytes a weight.
         using var folder = new TemporaryFolder();

@@ -38,7 +38,7 @@ public sealed class CpuRunnerOptionsTests
     [Theory]
     [InlineData(CpuDType.Float32)]
     [InlineData(CpuDType.BFloat16)]
-    public void APoolOfSoManyBytesHasTheBlocksThatFit(CpuDType dtype)
+    public void APoolInBytesHasTheBlocksThatFit(CpuDType dtype)
     {
         using var one = CpuRunner.Load(Folder, new CpuRunnerOptions { KvDType = dtype, BlockCount = 1 });
         var bytes = (5L * one.BytesPerBlock) - 1;
@@ -56,7 +56,7 @@ public sealed class CpuRunnerOptionsTests
     }
 
     [Fact]
-    public void MoreTokensAStepThanAModelOfManyHeadsCanCountAreRefused()
+    public void MoreTokensAStepThanManyHeadsAllowAreRefused()
     {
         using var folder = new TemporaryFolder();
         FormulaCheckpoint.Write(

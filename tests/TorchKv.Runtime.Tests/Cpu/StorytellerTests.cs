@@ -34,7 +34,7 @@ public sealed class StorytellerTests
     }
 
     [Fact]
-    public void HeldOutLossMatchesHuggingFaceAndNarrowWeightsCostLittle()
+    public void HeldOutLossMatchesHuggingFaceNarrowWeightsStayClose()
     {
         var weights = RepositoryFiles.Weights("storyteller");
         var losses = Enum.GetValues<CpuDType>().ToDictionary(dtype => dtype, dtype => HeldOutLoss(dtype, weights));

@@ -29,7 +29,7 @@ public sealed class ThreadTeamTests
     }
 
     [Fact]
-    public void ARunDoesNotWaitForAPreemptedHelperAndDropsItsLateResult()
+    public void ARunDropsAPreemptedHelpersLateResultWithoutWaiting()
     {
         using var team = Team(2);
         using var wake = new ManualResetEventSlim();

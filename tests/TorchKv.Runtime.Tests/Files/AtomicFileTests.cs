@@ -16,7 +16,7 @@ public sealed partial class AtomicFileTests : IDisposable
     ];
 
     [Fact]
-    public void AFileIsMadeOrReplacedAndNothingElseIsLeft()
+    public void AFileIsMadeOrReplacedAndNothingElseRemains()
     {
         AtomicFile.WriteText(_folder["a.txt"], "first and longer");
         AtomicFile.WriteText(_folder["a.txt"], "second ü");
@@ -129,7 +129,7 @@ public sealed partial class AtomicFileTests : IDisposable
     }
 
     [Fact]
-    public void ALinkThroughALinkedFolderIsFollowedAsTheSystemDoes()
+    public void ALinkThroughALinkedFolderIsFollowedAsUsual()
     {
         // folder/link leads to ../target.txt: beside "real", not beside "folder", which is a link itself.
         Directory.CreateDirectory(_folder["inner/real"]);

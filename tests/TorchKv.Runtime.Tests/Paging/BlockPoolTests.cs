@@ -28,7 +28,7 @@ public class BlockPoolTests
     }
 
     [Fact]
-    public void ABlockWithTwoHoldersIsFreeOnlyAfterBothLetGo()
+    public void ABlockWithTwoHoldersNeedsTwoReleases()
     {
         var pool = new BlockPool(1);
         pool.TryAllocate(out var block);
@@ -41,7 +41,7 @@ public class BlockPoolTests
     }
 
     [Fact]
-    public void FreeBlocksGoBeforeCachedOnesAndTheOldestCachedBlockGoesFirst()
+    public void FreeBlocksAreTakenFirstThenTheOldestCachedOnes()
     {
         var (pool, prefixes) = WithIndex(5);
         TakeAll(pool);
@@ -57,7 +57,7 @@ public class BlockPoolTests
     }
 
     [Fact]
-    public void TouchingACachedBlockMovesItToTheEndOfTheEvictionOrder()
+    public void ATouchedCachedBlockMovesToTheEvictionOrdersEnd()
     {
         var (pool, prefixes) = WithIndex(3);
         TakeAll(pool);

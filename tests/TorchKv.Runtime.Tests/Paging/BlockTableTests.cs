@@ -7,7 +7,7 @@ public class BlockTableTests
     private const int BlockSize = 4;
 
     [Fact]
-    public void ATableTakesABlockWhenATokenNeedsOneAndNotBefore()
+    public void ATableTakesBlocksOnlyWhenATokenNeedsOne()
     {
         var pool = new BlockPool(8);
         var table = new BlockTable(pool, BlockSize);
@@ -36,7 +36,7 @@ public class BlockTableTests
     }
 
     [Fact]
-    public void AForkSharesEveryBlockAndTheFirstWriterCopiesTheLast()
+    public void AForkSharesBlocksTheFirstWriterCopiesTheLast()
     {
         var pool = new BlockPool(8);
         var parent = new BlockTable(pool, BlockSize);
@@ -67,7 +67,7 @@ public class BlockTableTests
     }
 
     [Fact]
-    public void ATokenIsNeverWrittenIntoABlockThatTheIndexCanFind()
+    public void NoTokenIsWrittenIntoABlockInTheIndex()
     {
         var prefixes = new PrefixIndex(4, BlockSize);
         var pool = new BlockPool(4, prefixes);
@@ -82,7 +82,7 @@ public class BlockTableTests
     }
 
     [Fact]
-    public void WithNoBlockToSpareAPublishedBlockIsForgottenAndWrittenInPlace()
+    public void WithoutASpareAPublishedBlockIsWrittenInPlace()
     {
         var prefixes = new PrefixIndex(1, BlockSize);
         var pool = new BlockPool(1, prefixes);
@@ -111,7 +111,7 @@ public class BlockTableTests
     }
 
     [Fact]
-    public void ClearedTablesLeaveTheirBlocksCachedWithTheLastToBeEvictedFirst()
+    public void AClearedTablesBlocksStayCachedTheLastEvictedFirst()
     {
         var prefixes = new PrefixIndex(6, BlockSize);
         var pool = new BlockPool(6, prefixes);

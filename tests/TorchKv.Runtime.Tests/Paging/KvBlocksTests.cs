@@ -37,7 +37,7 @@ public class KvBlocksTests
     }
 
     [Fact]
-    public void ASequenceThatSharesAnothersPromptHasDigestsOfItsOwnAfterIt()
+    public void SequencesSharingAPromptHaveTheirOwnDigestsAfterIt()
     {
         var leader = New();
         Compute(leader, [1, 2, 3, 4, 5, 6]);

@@ -15,7 +15,7 @@ public class PagingModelTests
     [InlineData(2, 17, false)]
     [InlineData(3, 17, true)]
     [InlineData(4, 40, true)]
-    public void AMillionOperationsGiveTheBlocksThatASlowModelGives(int seed, int blocks, bool collide)
+    public void AMillionOperationsGiveASlowModelsBlocks(int seed, int blocks, bool collide)
     {
         var random = new Random(seed);
         PrefixHash? hash = collide ? (in BlockDigest parent, ReadOnlySpan<int> tokens) => default : null;
@@ -181,7 +181,7 @@ public class PagingModelTests
     [Theory]
     [InlineData(11, 12)]
     [InlineData(12, 30)]
-    public void ATableReadsBackItsOwnTokensWhateverIsSharedForkedCutOrEvicted(int seed, int blocks)
+    public void SharingForkingCuttingAndEvictingLeaveEachTablesTokens(int seed, int blocks)
     {
         var random = new Random(seed);
         var prefixes = new PrefixIndex(blocks, BlockSize);

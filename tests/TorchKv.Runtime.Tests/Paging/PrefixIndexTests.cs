@@ -65,7 +65,7 @@ public class PrefixIndexTests
     }
 
     [Fact]
-    public void TheFirstBlockWithAContentStaysTheOneThatIsFound()
+    public void TheFirstBlockWithAContentStaysFound()
     {
         var index = new PrefixIndex(8, 2);
         Publish(index, null, [1, 1], 4);
@@ -76,7 +76,7 @@ public class PrefixIndexTests
     }
 
     [Fact]
-    public void AChildOfAnEvictedAndReusedBlockIsNotFound()
+    public void AReusedBlocksOldChildIsNotFound()
     {
         var index = new PrefixIndex(8, 2);
         var chain = Publish(index, null, [1, 1, 7, 7], 0, 1);

@@ -51,7 +51,7 @@ public class BeamSearchTests
     }
 
     [Fact]
-    public void SearchWithABeamForEverySequenceFindsTheBestOfAll()
+    public void ABeamForEverySequenceFindsTheBestOfAll()
     {
         for (var seed = 0; seed < 20; seed++)
         {
@@ -101,7 +101,7 @@ public class BeamSearchTests
     }
 
     [Fact]
-    public void FirstLogitsMayBeOneRowOrOneForEachBeam()
+    public void FirstLogitsMayBeOneRowOrOneABeam()
     {
         var model = new TableModel(6, 30);
         var one = new BeamSearch([1, 2], 30, new BeamSearchOptions { NumBeams = 3 }, [4], 5);
@@ -167,7 +167,7 @@ public class BeamSearchTests
     }
 
     [Fact]
-    public void AShortSequenceBeatsALongOneWhoseScoreIsBelowTheFloor()
+    public void AShortSequenceBeatsALongOneBelowTheFloor()
     {
         // With a penalty of −5 a sequence of n tokens has its log-probability times n⁵.
         var model = new TableModel(9, 30);
@@ -179,7 +179,7 @@ public class BeamSearchTests
     }
 
     [Fact]
-    public void WhereEveryTokenIsBannedWhatHasFinishedIsTheResult()
+    public void WhereEveryTokenIsBannedFinishedBeamsAreReturned()
     {
         // Tokens 0 to 3, 3 ends the text, and no token may appear twice: after three steps nothing is left.
         var banned = new GenerationOptions { NoRepeatNgramSize = 1 };

@@ -62,7 +62,7 @@ public class HuggingFaceSamplingTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void GreedyDecodingOfLeftPaddedRowsIsThatOfTheRowsAlone(string name)
+    public void LeftPaddedRowsDecodeGreedilyAsTheRowsAlone(string name)
     {
         var golden = HuggingFaceCase.Load(name);
         var model = ReferenceGpt2.Load(golden.Folder);

@@ -101,7 +101,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void APrefixHitSharesFullBlocksAndIsCappedOneTokenShortOfThePrompt()
+    public void APrefixHitSharesFullBlocksAndLeavesOneToken()
     {
         var bench = new Bench(16, Budget(64));
         var a = bench.Add("a", Prompt(10, 8));
@@ -117,7 +117,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void APrefixThatManyAskForAtOnceIsComputedOnce()
+    public void APrefixSharedByManyRequestsIsComputedOnce()
     {
         var bench = new Bench(64, Budget(64));
         bench.Add("a", [.. Prompt(10, 16), 1]);
@@ -138,7 +138,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void TheLastInRankIsPreemptedWhenThePoolIsEmptyAndComputesItsTextAgain()
+    public void AnEmptyPoolPreemptsTheLastInRankWhichRecomputes()
     {
         var bench = new Bench(4, Budget(64) with { PrefixCaching = false });
         var a = bench.Add("a", Prompt(10, 4));
@@ -175,7 +175,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void ARequestThatTheIndexSparesAllButOneTokenDecodesAtOnce()
+    public void ARequestCachedButOneTokenDecodesAtOnce()
     {
         var bench = new Bench(9, Budget(64));
         var a = bench.Add("a", Prompt(10, 8), priority: 1);
@@ -188,7 +188,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void ABetterPriorityIsAdmittedFirstAndMayPreemptAWorseOne()
+    public void ABetterPriorityIsAdmittedFirstAndPreemptsAWorse()
     {
         var bench = new Bench(4, Budget(64) with { PrefixCaching = false });
         bench.Add("low", Prompt(10, 12), priority: 5);
@@ -227,7 +227,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void AnAgedRequestIsNotPreemptedByABetterPriorityThatCameLater()
+    public void ALaterBetterPriorityDoesNotPreemptAnAgedRequest()
     {
         var bench = new Bench(4, Budget(64) with { PrefixCaching = false, PriorityAgingSteps = 2 });
         var low = bench.Add("low", Prompt(10, 9), priority: 2);
@@ -264,7 +264,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void ARequestThatDoesNotFitYetHoldsNobodyBlocksAndKeepsItsTurn()
+    public void AWaitingRequestHoldsNoBlocksAndKeepsItsTurn()
     {
         var bench = new Bench(5, Budget(64));
         var a = bench.Add("a", Prompt(10, 12));
@@ -287,7 +287,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void SamplesShareThePromptAndCopyItsLastBlockOnWrite()
+    public void SamplesShareThePromptCopyingItsLastBlockOnWrite()
     {
         var bench = new Bench(16, Budget(64));
         var a = bench.Add("a", Prompt(10, 6), sequences: 3);
@@ -385,7 +385,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void APromptWhosePositionsAreScoredAsksForAllLogitsAndUsesNoCachedBlocks()
+    public void AScoredPromptAsksForAllLogitsWithoutCachedBlocks()
     {
         var bench = new Bench(64, Budget(64) with { MaxLogitsPerStep = 5, MaxRunningSequences = 5 });
         bench.Add("a", Prompt(10, 8));
@@ -399,7 +399,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void DraftsAreVerifiedInOneRowAndRejectedOnesGiveTheirBlocksBack()
+    public void DraftsAreVerifiedInOneRowRejectedOnesFreeBlocks()
     {
         var bench = new Bench(16, Budget(64));
         var a = bench.Add("a", Prompt(10, 4));
@@ -450,7 +450,7 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void IdleSessionsGiveTheirBlocksBackBeforeARequestIsPreempted()
+    public void IdleSessionsReturnBlocksBeforeARequestIsPreempted()
     {
         BlockTable? idle = null;
         var bench = new Bench(4, Budget(64), Reclaim);

@@ -129,7 +129,7 @@ public class ConstraintFaultTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task AFailedPreparationIsTypedAndLeavesASessionAsItWas(bool typed)
+    public async Task AFailedPreparationIsTypedAndLeavesASessionUnchanged(bool typed)
     {
         var constraint = new TokenTrieConstraint(s_sequence)
         {

@@ -77,7 +77,7 @@ public class ConstraintTests
     }
 
     [Fact]
-    public async Task APreemptedSampleGoesOnFromItsPlaceInTheConstraint()
+    public async Task APreemptedSampleKeepsItsPlaceInTheConstraint()
     {
         const int Requests = 6;
         var random = new Random(3);
@@ -130,7 +130,7 @@ public class ConstraintTests
     }
 
     [Fact]
-    public async Task WhereNoTokenMayFollowTheTextEndsWithoutAStep()
+    public async Task WhereNoTokenMayFollowTheTextEndsAtOnce()
     {
         var runner = new FakeRunner(64, vocabulary: Vocabulary);
         await using var engine = Load(runner);

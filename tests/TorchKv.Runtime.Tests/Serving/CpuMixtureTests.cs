@@ -17,7 +17,7 @@ public class CpuMixtureTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
-    public async Task TokensAndLogProbabilitiesInAMixtureAreTheBitsOfTheRequestAlone(int seed)
+    public async Task AMixtureGivesTheBitsOfEachRequestAlone(int seed)
     {
         var random = new Random(seed);
         var folder = HuggingFaceCase.Load(seed % 2 == 0 ? "gelu-new" : "untied-head").Folder;

@@ -43,7 +43,7 @@ public class DecodingTests
     }
 
     [Fact]
-    public async Task ARepetitionPenaltyThatOverflowsIsToldAsTheOptionsFault()
+    public async Task AnOverflowingRepetitionPenaltyIsTheOptionsFault()
     {
         await using var engine = new Engine(new FakeRunner(64));
         var options = new GenerationOptions { RepetitionPenalty = 1e-38f };
@@ -86,7 +86,7 @@ public class DecodingTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public async Task PromptScoresComeOnceAndCompleteHoweverOftenTheRequestIsPreempted(int samples)
+    public async Task PromptScoresComeOnceCompleteDespitePreemptions(int samples)
     {
         var runner = new FakeRunner(14, context: 64);
         await using var engine = new Engine(
@@ -131,7 +131,7 @@ public class DecodingTests
     }
 
     [Fact]
-    public async Task AStopTextThatTheLastCharactersCompleteEndsWithStop()
+    public async Task AStopTextCompletedByTheLastCharactersIsStop()
     {
         // A text that ends in the middle of a character ends with U+FFFD, which comes only when nothing can follow.
         var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Weights("storyteller"));

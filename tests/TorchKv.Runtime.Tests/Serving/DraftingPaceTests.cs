@@ -28,7 +28,7 @@ public class DraftingPaceTests
 
     [Theory]
     [MemberData(nameof(AllMachines))]
-    public void StoriesThatDoNotRepeatThemselvesTakeNoMoreThanThreePercentLonger(string machine)
+    public void UnrepetitiveStoriesTakeAtMostThreePercentLonger(string machine)
     {
         var (plain, withDrafts) = (0.0, 0.0);
         var times = new StepTimes();
@@ -62,7 +62,7 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void WhereEveryTokenCostsAStepNothingIsDraftedOnceThatIsKnown()
+    public void NothingIsDraftedWhereEveryTokenCostsAStep()
     {
         var times = Learned(Machines["bound by arithmetic"]);
         var forecast = new StepForecast(times);
@@ -71,7 +71,7 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void ATileIsFilledAndTheNextOneNotBegunForALittle()
+    public void ATileIsFilledWithoutBeginningAnotherForALittle()
     {
         var times = Learned(Machines["GPT-2 124M, float32"]);
         var forecast = new StepForecast(times);
@@ -81,7 +81,7 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void ADraftIsNotTriedWhereItDelaysOtherSequencesTooMuch()
+    public void NoDraftIsTriedWhereOtherSequencesWaitTooLong()
     {
         // The nineteenth token begins a tile: half a step more for everybody.
         var times = Learned([.. Enumerable.Repeat(1.0, 18), .. Enumerable.Repeat(1.5, 6)]);
@@ -163,7 +163,7 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void ADraftModelThatIsNotWorthItsTimeIsAskedEverMoreRarely()
+    public void AnUnprofitableDraftModelIsAskedEverMoreRarely()
     {
         var pace = new SequenceDrafts(DraftSource.DraftModel);
         var asked = Enumerable.Range(0, 1000).Where(_ => pace.IsDraftDue(isWorthwhile: false)).ToArray();

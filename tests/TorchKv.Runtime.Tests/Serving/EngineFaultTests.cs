@@ -48,7 +48,7 @@ public class EngineFaultTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task RandomFaultsAndCancelsLeaveThePoolFullAndTheOthersRight(int seed)
+    public async Task RandomFaultsAndCancelsLeaveOthersRightAndNoLeak(int seed)
     {
         var faults = new Random(seed);
         var runner = new FakeRunner(80, context: 64)
@@ -104,7 +104,7 @@ public class EngineFaultTests
     }
 
     [Fact]
-    public async Task BlocksAreNotLeakedByAStormOfTenThousandCancelledRequests()
+    public async Task TenThousandCancelledRequestsLeakNoBlocks()
     {
         var runner = new FakeRunner(200);
         await using var engine = new Engine(runner, options: new EngineOptions { Scheduling = new SchedulingOptions { MaxQueuedRequests = 20_000 } });
@@ -200,7 +200,7 @@ public class EngineFaultTests
     }
 
     [Fact]
-    public async Task ADeadlineEndsARequestThatRunsAndOneThatWaits()
+    public async Task ADeadlineEndsARunningAndAWaitingRequest()
     {
         var gate = new ManualResetEventSlim();
         var time = new ManualTime();
@@ -245,7 +245,7 @@ public class EngineFaultTests
     }
 
     [Fact]
-    public async Task ARequestThatIsCancelledBeforeTheEngineTakesItEndsLikeAnyOther()
+    public async Task ARequestCancelledBeforeItsAdmissionEndsLikeAnyOther()
     {
         var runner = new FakeRunner(64);
         await using var engine = new Engine(runner);
@@ -266,7 +266,7 @@ public class EngineFaultTests
     private static bool t_listenerThrows;
 
     [Fact]
-    public async Task AListenerThatThrowsCostsItsMeasurementAndNobodyARequest()
+    public async Task AThrowingListenerCostsItsMeasurementAndNoRequest()
     {
         var thrown = 0;
         using var listener = new MeterListener { InstrumentPublished = (i, l) => { if (i.Meter.Name == "TorchKv.Runtime") { l.EnableMeasurementEvents(i); } } };

@@ -9,7 +9,7 @@ public sealed class EngineLoadingTests
     private static readonly string s_wordPiece = RepositoryFiles.Fixture("reports", "c-wp");
 
     [Fact]
-    public async Task ATokenizerThatCannotBeUsedDoesNotStandInTheWayOfIds()
+    public async Task AnUnusableTokenizerDoesNotPreventIds()
     {
         await using var engine = await Engine.LoadAsync(s_wordPiece);
 

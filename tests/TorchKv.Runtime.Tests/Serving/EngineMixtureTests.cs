@@ -17,7 +17,7 @@ public class EngineMixtureTests
     [InlineData(6)]
     [InlineData(7)]
     [InlineData(8)]
-    public async Task ARequestGetsTheTokensItGetsAloneWhateverElseRuns(int seed)
+    public async Task WhateverElseRunsARequestGetsItsTokensAlone(int seed)
     {
         var random = new Random(seed);
         for (var round = 0; round < 12; round++)

@@ -74,7 +74,7 @@ public class EngineTests
     }
 
     [Fact]
-    public async Task ASecondTurnFindsTheFirstInThePrefixCacheAndSaysSoInItsUsage()
+    public async Task ASecondTurnReportsItsPrefixHitInItsUsage()
     {
         var runner = new FakeRunner(64);
         await using var engine = new Engine(runner);
@@ -119,7 +119,7 @@ public class EngineTests
     }
 
     [Fact]
-    public async Task SamplesDifferAndTheFirstIsWhatOneAloneWouldBe()
+    public async Task SamplesDifferAndTheFirstIsAsAlone()
     {
         var runner = new FakeRunner(64);
         await using var engine = new Engine(runner);
@@ -195,7 +195,7 @@ public class EngineTests
     }
 
     [Fact]
-    public async Task ListsInTheOptionsAreCopiedWhenARequestIsMade()
+    public async Task OptionListsAreCopiedWhenARequestIsMade()
     {
         var runner = new FakeRunner(64, vocabulary: 4096);
         var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Weights("storyteller"));
@@ -214,7 +214,7 @@ public class EngineTests
     }
 
     [Fact]
-    public async Task ListsOfASessionsTurnAndOfBeamsAreCopiedWhenTheyAreAskedFor()
+    public async Task ListsOfTurnsAndBeamsAreCopiedAtTheCall()
     {
         var runner = new FakeRunner(64);
         await using var engine = new Engine(runner);
@@ -233,7 +233,7 @@ public class EngineTests
     }
 
     [Fact]
-    public async Task ValidateRefusesWhatARequestWouldBeRefusedForAndQueuesNothing()
+    public async Task ValidateRefusesWhatARequestWouldAndQueuesNothing()
     {
         await using var engine = new Engine(new FakeRunner(8, context: 64));
         engine.Validate([1, 2, 3], new() { MaxNewTokens = 8 });

@@ -91,7 +91,7 @@ public class ResumeTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task AStopTextThatBeganBeforeTheCutEndsTheText(bool includes)
+    public async Task AStopTextBegunBeforeTheCutEndsTheText(bool includes)
     {
         await using var engine = Engine();
         var options = Spelled("ab🦊cd") with { Stop = ["b🦊c"], IncludeStopText = includes };
@@ -129,7 +129,7 @@ public class ResumeTests
     }
 
     [Fact]
-    public async Task TokensThatEndedTheTextGetTheEndAndNothingIsComputed()
+    public async Task TokensThatEndedTheTextEndItWithoutComputation()
     {
         var runner = new FakeRunner(16, vocabulary: Vocabulary, context: 8);
         await using var engine = new Engine(runner, Tokenizers.Storyteller);

@@ -14,7 +14,7 @@ public class SessionTests
     private static readonly GenerationOptions Ten = new() { MaxNewTokens = 10, EosTokenIds = [] };
 
     [Fact]
-    public async Task ATurnCostsItsNewTokensOnlyAndEqualsAFreshRunOnTheJoinedText()
+    public async Task ATurnEqualsAFreshRunAndComputesOnlyItself()
     {
         // The last sampled token's keys and values were never written in its turn: the next one has to.
         var runner = new FakeRunner(64);
@@ -38,7 +38,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task AnEndOfTextIdIsNotPartOfWhatTheNextTurnContinues()
+    public async Task TheNextTurnContinuesWithoutTheEndOfTextId()
     {
         var runner = new FakeRunner(64, vocabulary: 4);
         await using var engine = new Engine(runner);
@@ -84,7 +84,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task IdleSessionsGiveTheirBlocksBackWhenThePoolRunsShortAndGoOnAllTheSame()
+    public async Task IdleSessionsReturnBlocksToAShortPoolAndContinue()
     {
         var runner = new FakeRunner(12, context: 48);
         await using var engine = new Engine(runner);
@@ -110,7 +110,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task OneTurnAtATimeAndAFailedOneLeavesTheSessionAsItWas()
+    public async Task TurnsRunOneAtATimeFailuresChangeNothing()
     {
         var fail = false;
         var runner = new FakeRunner(64);
@@ -152,7 +152,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task ASavedSessionGoesOnInAnotherEngineWithoutComputingItsPast()
+    public async Task ASavedSessionContinuesElsewhereWithoutComputingItsPast()
     {
         var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
@@ -194,7 +194,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task ACopyThatFailsLeavesNoBlockThatWasNeverFilled()
+    public async Task AFailedCopyLeavesNoUnfilledBlock()
     {
         var runner = new FakeRunner(64);
         await using var engine = new Engine(runner);
@@ -216,7 +216,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task OfSavesToOneFileAtOnceEachIsWholeAndNothingElseIsLeft()
+    public async Task SimultaneousSavesToOneFileAreWholeLeavingNothingElse()
     {
         using var folder = new TemporaryFolder();
         await using var engine = new Engine(new FakeRunner(64), options: new EngineOptions { ModelIdentity = "fake" });
@@ -236,7 +236,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task ASessionIsSavedThroughALinkAndRefusesAFolder()
+    public async Task ASessionIsSavedThroughALinkRefusingAFolder()
     {
         using var folder = new TemporaryFolder();
         await using var engine = new Engine(new FakeRunner(64), options: new EngineOptions { ModelIdentity = "fake" });
@@ -348,7 +348,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task AfterAStopTextASessionContinuesFromWhatTheModelWroteOrTheReaderSaw()
+    public async Task AStoppedSessionContinuesFromWrittenOrShownText()
     {
         var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Weights("storyteller"));
         var runner = new FakeRunner(256, vocabulary: 4096);

@@ -20,7 +20,7 @@ public class SpeculationEndTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task EndOfTextInTheMiddleOfDraftsEndsTheText(bool sampled)
+    public async Task EndOfTextAmongDraftsEndsTheText(bool sampled)
     {
         var runner = new FakeRunner(64, vocabulary: 12);
         await using var engine = Load(runner);
@@ -70,7 +70,7 @@ public class SpeculationEndTests
     }
 
     [Fact]
-    public async Task AStopTextInTheMiddleOfDraftsEndsTheTextWhereItDoesPlainly()
+    public async Task AStopTextAmongDraftsEndsTheTextAsPlainly()
     {
         var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Weights("storyteller"));
         await using var engine = Load(new FakeRunner(64, vocabulary: 4096), tokenizer);
@@ -90,7 +90,7 @@ public class SpeculationEndTests
     [Theory]
     [InlineData(DraftSource.DraftModel)]
     [InlineData(DraftSource.PromptLookup)]
-    public async Task EachOfSeveralSamplesIsTheOneThatIsDrawnWithoutDrafts(DraftSource source)
+    public async Task EachSampleIsTheOneDrawnWithoutDrafts(DraftSource source)
     {
         var runner = new FakeRunner(120, vocabulary: 6, context: 128);
         await using var engine = Load(runner);
@@ -132,7 +132,7 @@ public class SpeculationEndTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task CancelsAmongDraftsLeaveTheOthersRightAndThePoolFull(int seed)
+    public async Task CancelsAmongDraftsLeaveOthersRightAndNoLeak(int seed)
     {
         var random = new Random(seed);
         var runner = new FakeRunner(60, vocabulary: 8, context: 96);

@@ -21,7 +21,7 @@ public class SpeculationTests
     }
 
     [Fact]
-    public void PromptLookupDraftsALoopAsFarAsThereIsRoom()
+    public void PromptLookupDraftsALoopToTheLastRoom()
     {
         Assert.Equal((2, "7,2,3,7,2,3,7,2"), Find([2, 3, 4, 2, 3, 7, 2, 3], 2, 8));
         Assert.Equal((1, "6,1,6,1"), Find([5, 1, 6, 1], 1, 4));
@@ -139,7 +139,7 @@ public class SpeculationTests
     }
 
     [Fact]
-    public async Task ADraftModelIsRefusedWhereThereIsNoneOrItsVocabularyDiffers()
+    public async Task ADraftModelAbsentOrOfAnotherVocabularyIsRefused()
     {
         await using var engine = new Engine(new FakeRunner(8));
         Assert.Throws<RequestException>(

@@ -34,7 +34,7 @@ public class StepCancellationTests
     }
 
     [Fact]
-    public async Task AStepRunsOnWhileOneOfItsRequestsIsWanted()
+    public async Task AStepContinuesWhileOneRequestIsWanted()
     {
         using var step = new HeldStep();
         var runner = new FakeRunner(64);
@@ -104,7 +104,7 @@ public class StepCancellationTests
     }
 
     [Fact]
-    public void ARequestMarkedBeforeItsStepBeginsEndsTheStepAtOnce()
+    public void ARequestMarkedBeforeItsStepEndsItAtOnce()
     {
         var cancellation = new StepCancellation();
         var (wanted, unwanted) = (Row(), Row());

@@ -106,7 +106,7 @@ public class TokenOptionsTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task TheLastPieceNamesTheStopTextThatMayBePartOfTheText(bool includes)
+    public async Task TheLastPieceNamesTheStopTextIncludedOrNot(bool includes)
     {
         var (engine, ids, text) = await TellAsync();
         await using var disposed = engine;
@@ -168,7 +168,7 @@ public class TokenOptionsTests
     }
 
     [Fact]
-    public async Task BadWordsAreBannedAtTheBeginningOfAWordAndWithinOne()
+    public async Task BadWordsAreBannedAtAWordsBeginningAndWithin()
     {
         var tokenizer = Tokenizers.Storyteller;
         var runner = new FakeRunner(64, vocabulary: tokenizer.VocabSize);

@@ -18,7 +18,7 @@ public class TextMatcherTests
     }
 
     [Fact]
-    public void TheLeftmostMatchWinsAndTheLongestOfThoseThatBeginThere()
+    public void TheLeftmostMatchWinsThenTheLongest()
     {
         var matcher = new TextMatcher(["bcde", "ab", "abc", "e"]);
         Assert.Equal([new(0, 3, 2), new(4, 1, 3)], matcher.Find("abcde"));
@@ -43,7 +43,7 @@ public class TextMatcherTests
     }
 
     [Fact]
-    public void TextsThatBeginAlikeAreNotReadAgainAfterEachMatch()
+    public void TextsBeginningAlikeAreNotReadAgainAfterMatches()
     {
         var text = new string('a', 100_000);
         var steps = 0L;

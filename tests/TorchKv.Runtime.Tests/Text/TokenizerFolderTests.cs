@@ -33,7 +33,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void ASpecialTokenNamedOnlyInTheMapGetsTheNextId()
+    public void SpecialTokensOnlyInTheMapGetTheNextId()
     {
         var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Fixture("reports", "t3"));
         Assert.Equal([259, 267, 97], tokenizer.Encode("hello[PAD]a"));
@@ -53,7 +53,7 @@ public sealed class TokenizerFolderTests : IDisposable
     [InlineData("""{"extra_special_tokens": ["<x>"], "model_specific_special_tokens": {"i": "<i>"}}""", "<i><x>")]
     [InlineData("""{"model_specific_special_tokens": ["<l>"]}""", "<l>")]
     [InlineData("""{"audio_token": "<au>", "extra_special_tokens": ["<x>", "<x>"]}""", "<au><x>")]
-    public void SpecialTokensWithoutAnIdGetTheNextOnesInHuggingFacesOrder(string json, string inOrder)
+    public void SpecialTokensWithoutIdsFollowHuggingFacesOrder(string json, string inOrder)
     {
         foreach (var file in new[] { "tokenizer_config.json", "special_tokens_map.json" })
         {
@@ -71,7 +71,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void NewSpecialTokensComeAfterTheAddedTokensOfAllFiles()
+    public void NewSpecialTokensFollowTheAddedTokensOfAllFiles()
     {
         Write("tokenizer.json", OneFile("""{"id": 4, "content": "new", "special": false}"""));
         Write("tokenizer_config.json", """
@@ -82,7 +82,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void TheMapDecidesOverTheConfigurationUnlessThatListsTheAddedTokens()
+    public void TheMapOverrulesAConfigurationWithoutAddedTokens()
     {
         WriteVocabulary();
         Write("special_tokens_map.json", """{"eos_token": "<m>"}""");
@@ -99,7 +99,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void TheEndOfTextThatNoFileNamesTakesItsIdBeforeTheTokensBehindIt()
+    public void AnUnnamedEndOfTextTakesTheFirstFreeId()
     {
         Write("vocab.json", """{"a": 0}""");
         Write("merges.txt", "");
@@ -151,7 +151,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void AnUnknownTokenOutsideTheVocabularyIsRefusedWhereItCouldBeNeeded()
+    public void AnUnknownTokenOutsideTheVocabularyIsRefusedIfNeeded()
     {
         Write("tokenizer.json", OneFile("").Replace("\"type\": \"BPE\"", "\"type\": \"BPE\", \"unk_token\": \"<u>\""));
         var error = Assert.Throws<TokenizerException>(() => Gpt2Tokenizer.Load(_folder.Path));
@@ -216,7 +216,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void ATokenThatTheModelHasNoRowForIsRefusedByName()
+    public void ATokenWithoutARowInTheModelIsRefused()
     {
         var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Fixture("reports", "t3"));
         var model = new ModelShape { VocabSize = 267, ContextLength = 8, LayerCount = 1, HeadCount = 1, HeadDim = 4 };
@@ -229,7 +229,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void AGitLfsPointerInPlaceOfAFileIsToldAsOne()
+    public void AGitLfsPointerInAFilesPlaceIsNamed()
     {
         _folder.CopyOf(RepositoryFiles.Fixture("reports", "t4"));
         Write("tokenizer.json", "version https://git-lfs.github.com/spec/v1\noid sha256:248dfc39\nsize 1355256\n");

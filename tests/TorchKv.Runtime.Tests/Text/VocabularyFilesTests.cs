@@ -225,7 +225,7 @@ public sealed class VocabularyFilesTests : IDisposable
     [InlineData("[\"a b\"]", "[3]", "merge 0")]
     [InlineData("[\"a b\"]", "{}", "model.merges")]
     [InlineData("}}", "}", "not valid JSON")]
-    public void OneFileTokenizerThatIsNotGpt2sIsRefusedByName(string part, string instead, string reason)
+    public void AForeignOneFileTokenizerIsRefusedByName(string part, string instead, string reason)
     {
         var json = Json("\"a b\"");
         Assert.Contains(part, json);

@@ -137,7 +137,7 @@ public sealed class OpenAIClientTests(Storyteller storyteller)
     }
 
     [Fact]
-    public async Task AnErrorInTheMiddleOfAStreamReachesTheReader()
+    public async Task AnErrorWithinAStreamReachesTheReader()
     {
         var fake = new FakeGenerator(Storyteller.Tokenizer)
         {

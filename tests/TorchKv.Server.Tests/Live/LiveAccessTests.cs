@@ -39,7 +39,7 @@ public sealed class LiveAccessTests
     }
 
     [Fact]
-    public async Task AServerWithKeysButNoAdminShowsThePageToNoOne()
+    public async Task WithKeysButNoAdminNoOneSeesThePage()
     {
         await using var tiny = await TinyEngine.StartAsync(options => options.ApiKey = "sk-user");
         Assert.Equal(401, await StatusAsync(tiny.Server, null));
@@ -67,7 +67,7 @@ public sealed class LiveAccessTests
     }
 
     [Fact]
-    public async Task EveryFileOfThePageIsServedUnderAStrictPolicy()
+    public async Task ThePagesFilesAreServedUnderAStrictPolicy()
     {
         await using var server = await RunningServer.StartAsync(new FakeGenerator(Storyteller.Tokenizer));
         var names = PageFiles.Names.Where(name => name != PageFiles.Index).Select(name => "/page/" + name).Prepend("/");

@@ -50,7 +50,7 @@ public sealed class PageTests(Browser browser)
     }
 
     [Fact]
-    public async Task TheBoxSendsBothPromptsAndSaysWhyThereIsNoHit()
+    public async Task TheBoxSendsBothPromptsAndExplainsAMissingHit()
     {
         await using var tiny = await TinyEngine.StartAsync(options => options.PageText = true);
         await using var page = await browser.OpenAsync(tiny.Server.Address);

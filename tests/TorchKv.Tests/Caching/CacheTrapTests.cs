@@ -71,7 +71,7 @@ public class CacheTrapTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void AChunkOnAWarmCacheIsMaskedByAbsolutePositions(string kind)
+    public void AChunkOnAWarmCacheIsMaskedByPositions(string kind)
     {
         // A causal flag aligned top-left would let the chunk's first token see only the cache's first
         model.set_kv_cache(CacheKinds.All[kind]);
@@ -100,7 +100,7 @@ public class CacheTrapTests : IDisposable
     [InlineData(1, 8)]
     [InlineData(3, 9)]
     [InlineData(4, 5)]
-    public void AWindowSmallerThanTheChunkNeitherSeesTheFutureNorLosesAKey(int window, int chunk)
+    public void ASmallWindowNeitherSeesTheFutureNorLosesKeys(int window, int chunk)
     {
         int[] ids = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8];
         var expected = slow.Logits(ids, window);
@@ -112,7 +112,7 @@ public class CacheTrapTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void APositionPastTheContextLengthIsRefusedAndNothingChanges(string kind)
+    public void APositionPastTheContextIsRefusedChangingNothing(string kind)
     {
         model.set_kv_cache(CacheKinds.All[kind]);
         Feed(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
@@ -128,7 +128,7 @@ public class CacheTrapTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void WhatDoesNotFitIsRefusedBeforeTheFirstLayerChangesIt(string kind)
+    public void AnOverflowIsRefusedBeforeTheFirstLayerChanges(string kind)
     {
         model.set_kv_cache(CacheKinds.All[kind]);
         Feed(1, 2, 3);
@@ -145,7 +145,7 @@ public class CacheTrapTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void LeftPaddedRowsCountPositionsFromTheirFirstTokenAndMaskPadKeysOnEveryStep(string kind)
+    public void LeftPaddedRowsCountFromTheirTokensAndMaskPadding(string kind)
     {
         model.set_kv_cache(CacheKinds.All[kind]);
         int[][] rows = [[5, 9, 2, 6, 5, 3, 5], [8, 9, 7]];
@@ -241,7 +241,7 @@ public class CacheTrapTests : IDisposable
     }
 
     [Fact]
-    public void ASlidingWindowKeepsAbsolutePositionsAndStopsAtTheContextsEnd()
+    public void ASlidingWindowKeepsPositionsAndStopsAtTheContext()
     {
         model.set_kv_cache(() => new SlidingWindowKvCache(2));
         for (var t = 0; t < Context; t++)
@@ -255,7 +255,7 @@ public class CacheTrapTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void CroppingARejectedDraftLeavesTheNextTokensAsTheyWere(string kind)
+    public void CroppingARejectedDraftLeavesTheNextTokensUnchanged(string kind)
     {
         model.set_kv_cache(CacheKinds.All[kind]);
         if (model.kv_cache.window < 8)
@@ -272,7 +272,7 @@ public class CacheTrapTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void ASecondTurnEqualsAFreshRunOnTheJoinedText(string kind)
+    public void ASecondTurnEqualsARunOnTheJoinedText(string kind)
     {
         model.set_kv_cache(CacheKinds.All[kind]);
         Feed(1, 2, 3);

@@ -80,7 +80,7 @@ public class KvCacheContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void MoreThanTheCapacityIsRefusedByNameAndNothingChanges(string kind)
+    public void MoreThanTheCapacityIsRefusedChangingNothing(string kind)
     {
         using var cache = CacheKinds.All[kind]();
         var oracle = new CacheOracle(seed: 1, cache);
@@ -102,7 +102,7 @@ public class KvCacheContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void KeysThatDoNotGoWithTheHeldOnesAreRefusedAndNothingChanges(string kind)
+    public void KeysUnlikeTheCachesOwnAreRefusedChangingNothing(string kind)
     {
         using var scope = NewDisposeScope();
         using var cache = CacheKinds.All[kind]();
@@ -172,7 +172,7 @@ public class KvCacheContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void WhatInferenceModeWroteCanBeWrittenAgainOutsideOfIt(string kind)
+    public void WhatInferenceModeWroteCanBeRewrittenOutside(string kind)
     {
         using var scope = NewDisposeScope();
         using var cache = CacheKinds.All[kind]();
@@ -193,7 +193,7 @@ public class KvCacheContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void BuffersOutliveTheScopeThatMadeThemAndLeaveNothingBehind(string kind)
+    public void BuffersOutliveTheirScopeAndLeaveNothingBehind(string kind)
     {
         using var cache = CacheKinds.All[kind]();
         var oracle = new CacheOracle(seed: 4, cache);

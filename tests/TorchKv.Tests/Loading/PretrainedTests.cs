@@ -34,7 +34,7 @@ public class PretrainedTests
     }
 
     [Fact]
-    public void AModelOfTheArticleIsSavedWithZeroBiasesAndComputesTheSame()
+    public void AnArticleModelSavedWithZeroBiasesComputesTheSame()
     {
         using var scope = NewDisposeScope();
         using var no_gradients = no_grad();
@@ -106,7 +106,7 @@ public class PretrainedTests
     }
 
     [Fact]
-    public void AReplacedHeadOfATiedModelIsMovedAndSavedAndGivesTheSameLogits()
+    public void AReplacedHeadMovedAndSavedGivesTheSameLogits()
     {
         using var scope = NewDisposeScope();
         using var no_gradients = no_grad();
@@ -146,7 +146,7 @@ public class PretrainedTests
     }
 
     [Fact]
-    public void ALoadedModelIsInEvaluationModeAndItsHeadIsTheTokenEmbedding()
+    public void ALoadedModelIsInEvaluationModeAndTied()
     {
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
         Assert.False(model.training);
@@ -174,7 +174,7 @@ public class PretrainedTests
     }
 
     [Fact]
-    public void TheEmbeddingOfAMovedModelCanStillBeUsedAndTrained()
+    public void AMovedModelsEmbeddingCanBeUsedAndTrained()
     {
         using var scope = NewDisposeScope();
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
@@ -215,7 +215,7 @@ public class PretrainedTests
     }
 
     [Fact]
-    public void AskingForCudaWhereThereIsNoneSaysWhatIsMissing()
+    public void AskingForAbsentCudaSaysWhatIsMissing()
     {
         if (cuda.is_available())
         {

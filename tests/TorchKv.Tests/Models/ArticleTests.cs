@@ -32,7 +32,7 @@ public class ArticleTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void StateDictHasTheArticlesKeysWhateverIsInTheCache(string name)
+    public void StateDictHasTheArticlesKeysWithAnyCache(string name)
     {
         var golden = ArticleCase.Load(name);
         using var model = Model(golden);
@@ -69,7 +69,7 @@ public class ArticleTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void AWindowGivesTheIdsOfTheArticlesKvWindowSize(string name)
+    public void AWindowGivesTheArticlesIdsForThatSize(string name)
     {
         var golden = ArticleCase.Load(name);
         foreach (var window in golden.Golden.EnumerateObject().Where(property => property.Name.StartsWith("window_", StringComparison.Ordinal)))

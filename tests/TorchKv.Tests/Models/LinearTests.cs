@@ -60,7 +60,7 @@ public class LinearTests
     }
 
     [Fact]
-    public void AnInputThatIsAViewGivesTheProductOfItsCopy()
+    public void AViewGivesTheProductOfItsCopy()
     {
         using var scope = NewDisposeScope();
         var layer = new Linear(6, 4);

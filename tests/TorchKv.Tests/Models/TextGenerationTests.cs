@@ -93,7 +93,7 @@ public sealed class TextGenerationTests : IDisposable
 
     [Theory]
     [MemberData(nameof(ExactCaches))]
-    public void ARowOfABatchGetsWhatItGetsAloneUpToTheContextsEnd(KvCacheKind? cache)
+    public void ABatchRowEqualsItAloneToTheContextsEnd(KvCacheKind? cache)
     {
         using var model = Load();
         int[][] prompts = [Prompt(1, Context - 2), Prompt(2, 45), Prompt(3, 3)];
@@ -110,7 +110,7 @@ public sealed class TextGenerationTests : IDisposable
 
     [Theory]
     [MemberData(nameof(ExactCaches))]
-    public void PastTheContextTheFirstTokensAreCutOffAsInTheArticle(KvCacheKind? cache)
+    public void PastTheContextFirstTokensAreCutLikeTheArticle(KvCacheKind? cache)
     {
         using var model = Load();
         var (idx, _) = left_pad([Prompt(4, 20)]);
@@ -126,7 +126,7 @@ public sealed class TextGenerationTests : IDisposable
 
     [Theory]
     [MemberData(nameof(AllCaches))]
-    public void ASecondTurnEqualsAFreshRunOnTheJoinedText(KvCacheKind? cache)
+    public void ASecondTurnEqualsARunOnTheJoinedText(KvCacheKind? cache)
     {
         using var model = Load();
         using var fresh = Load();
@@ -161,7 +161,7 @@ public sealed class TextGenerationTests : IDisposable
     }
 
     [Fact]
-    public void TheSameSeedGivesTheSameTextAndARowOfABatchGetsWhatItGetsAlone()
+    public void OneSeedGivesOneTextAloneAndInABatch()
     {
         using var model = GPTModel.from_pretrained(RepositoryFiles.Weights("storyteller"));
         var tokenizer = Gpt2Tokenizer.Load(RepositoryFiles.Weights("storyteller"));

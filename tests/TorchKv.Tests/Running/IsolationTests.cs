@@ -133,7 +133,7 @@ public sealed class IsolationTests : IDisposable
 
     [Theory]
     [MemberData(nameof(RunnersAndTokens))]
-    public async Task ASessionRewoundBeforeABadTokenGoesOnAsIfItHadNotBeen(string runner, int token)
+    public async Task ASessionRewoundBeforeABadTokenContinuesUnaffected(string runner, int token)
     {
         await using var engine = Make(runner);
         await using var session = engine.StartSession();
@@ -153,7 +153,7 @@ public sealed class IsolationTests : IDisposable
 
     [Theory]
     [MemberData(nameof(RunnersAndTokens))]
-    public async Task ASessionRestoredFromAFileWithABadTailGoesOnAsIfItHadNotBeen(string runner, int token)
+    public async Task ASessionRestoredBeforeABadTailContinuesUnaffected(string runner, int token)
     {
         await using (var engine = Make(runner))
         {

@@ -19,7 +19,7 @@ public class TorchEngineFaultTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public async Task RandomFaultsAndCancelsLeaveThePoolFullAndTheOthersRight(int seed)
+    public async Task RandomFaultsAndCancelsLeaveOthersRightAndNoLeak(int seed)
     {
         await using var alone = await TorchEngineMixtureTests.AloneAsync(Folder);
         var faults = new Random(seed);

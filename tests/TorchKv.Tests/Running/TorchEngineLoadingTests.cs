@@ -7,7 +7,7 @@ namespace TorchKv.Tests.Running;
 public sealed class TorchEngineLoadingTests
 {
     [Fact]
-    public async Task ATokenizerThatCannotBeUsedDoesNotStandInTheWayOfIds()
+    public async Task AnUnusableTokenizerDoesNotPreventIds()
     {
         await using var engine = await TorchEngine.LoadAsync(RepositoryFiles.Fixture("reports", "c-wp"));
         var ids = new List<int>();

@@ -17,7 +17,7 @@ public class TorchEngineMixtureTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
-    public async Task ARequestsTokensAndLogProbabilitiesAreThoseOfTheRequestAlone(int seed)
+    public async Task ARequestsTokensAndLogProbabilitiesAreAsAlone(int seed)
     {
         var random = new Random(seed);
         var folder = RepositoryFiles.Fixture("hf", seed % 2 == 0 ? "gelu-new" : "untied-head");

@@ -15,7 +15,7 @@ public class TorchEngineSessionTests
     private static readonly GenerationOptions Eight = new() { MaxNewTokens = 8, EosTokenIds = [] };
 
     [Fact]
-    public async Task ATurnCostsItsNewTokensOnlyAndEqualsAFreshRunOnTheJoinedText()
+    public async Task ATurnEqualsAFreshRunAndComputesOnlyItself()
     {
         var options = new EngineOptions { Scheduling = new SchedulingOptions { PrefixCaching = false } };
         await using var engine = await TorchEngine.LoadAsync(Folder, options);
@@ -58,7 +58,7 @@ public class TorchEngineSessionTests
     [Theory]
     [InlineData(ScalarType.Float32)]
     [InlineData(ScalarType.BFloat16)]
-    public async Task ASavedSessionGoesOnInAnotherEngineWithoutComputingItsPast(ScalarType dtype)
+    public async Task ASavedSessionContinuesElsewhereWithoutComputingItsPast(ScalarType dtype)
     {
         using var folder = new TemporaryFolder();
         var torch = new TorchRunnerOptions { DType = dtype };

@@ -17,7 +17,7 @@ public class TorchEngineSoakTests
     private static readonly GenerationOptions Probe = new() { MaxNewTokens = 12, EosTokenIds = [], LogProbs = 1 };
 
     [Fact]
-    public async Task AThousandRequestsOfEveryKindLeaveTheEngineAsItWas()
+    public async Task AThousandRequestsOfEveryKindLeaveTheEngineUnchanged()
     {
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
         var scheduling = new SchedulingOptions

@@ -127,7 +127,7 @@ public class TorchRunnerTests
     [InlineData(ScalarType.Float32, null, 4)]
     [InlineData(ScalarType.Float32, ScalarType.BFloat16, 2)]
     [InlineData(ScalarType.BFloat16, null, 2)]
-    public void KeysAndValuesHaveTheWeightsDtypeOrTheOneAskedFor(ScalarType weights, ScalarType? kv, int elementBytes)
+    public void KeysAndValuesHaveTheWeightsDtypeUnlessAsked(ScalarType weights, ScalarType? kv, int elementBytes)
     {
         var folder = RepositoryFiles.Fixture("hf", "gelu-new");
         var options = new TorchRunnerOptions { BlockCount = 4, DType = weights, KvDType = kv };
@@ -169,7 +169,7 @@ public class TorchRunnerTests
     }
 
     [Fact]
-    public void ACancelledStepEndsBetweenTwoLayersAndLeavesTheOthersAlone()
+    public void ACancelledStepEndsBetweenLayersAndLeavesOthersUnchanged()
     {
         using var model = GPTModel.from_pretrained(RepositoryFiles.Fixture("hf", "gelu-new"));
         using var runner = new TorchRunner(model, blockCount: 8);
@@ -226,7 +226,7 @@ public class TorchRunnerTests
     [Theory]
     [InlineData(ScalarType.Float32)]
     [InlineData(ScalarType.BFloat16)]
-    public void APoolOfSoManyBytesHasTheBlocksThatFit(ScalarType dtype)
+    public void APoolInBytesHasTheBlocksThatFit(ScalarType dtype)
     {
         var folder = RepositoryFiles.Fixture("hf", "gelu-new");
         using var one = TorchRunner.Load(folder, new TorchRunnerOptions { DType = dtype, BlockCount = 1 });
