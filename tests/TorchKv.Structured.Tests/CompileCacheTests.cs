@@ -5,6 +5,7 @@ using TorchKv.Structured.Matching;
 
 namespace TorchKv.Structured.Tests;
 
+[Trait("speed", "fast")]
 public sealed class CompileCacheTests
 {
     private static readonly ListVocabulary Vocabulary = new(["a", "b", "c"]);

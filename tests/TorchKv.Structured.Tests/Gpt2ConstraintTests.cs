@@ -5,6 +5,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Structured.Tests;
 
+[Trait("speed", "fast")]
 public sealed class Gpt2ConstraintTests
 {
     private const string Record = """

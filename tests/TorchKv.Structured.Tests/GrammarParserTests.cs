@@ -6,6 +6,7 @@ using TorchKv.Structured.Matching;
 
 namespace TorchKv.Structured.Tests;
 
+[Trait("speed", "fast")]
 public sealed class GrammarParserTests
 {
     private const string Json = """

@@ -3,6 +3,7 @@ using TorchKv.Structured.Automata;
 
 namespace TorchKv.Structured.Tests;
 
+[Trait("speed", "fast")]
 public sealed class RegexFactoryTests
 {
     private readonly RegexFactory _factory = new();

@@ -7,6 +7,7 @@ using TorchKv.TestSupport;
 namespace TorchKv.Runtime.Tests.Checkpoints;
 
 /// <summary>What the format's own reader accepts, and what a user is told of files that are something else.</summary>
+[Trait("speed", "fast")]
 public class CheckpointFormatTests
 {
     private static readonly Gpt2Config Tiny =

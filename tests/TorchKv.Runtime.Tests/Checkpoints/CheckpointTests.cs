@@ -4,6 +4,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;
 
+[Trait("speed", "fast")]
 public class CheckpointTests
 {
     [Theory]

@@ -6,6 +6,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Checkpoints;
 
+[Trait("speed", "fast")]
 public class CheckpointWriterTests
 {
     [Theory]

@@ -7,6 +7,7 @@ using TorchKv.TestSupport;
 namespace TorchKv.Runtime.Tests.Checkpoints;
 
 /// <summary>Folders whose files are each valid and together are not the model that config.json describes.</summary>
+[Trait("speed", "fast")]
 public class HostileCheckpointTests
 {
     private static readonly Gpt2Config Tiny = new() { VocabSize = 11, ContextLength = 8, EmbeddingSize = 4, LayerCount = 2, HeadCount = 2, BosTokenId = 10, EosTokenIds = [10] };

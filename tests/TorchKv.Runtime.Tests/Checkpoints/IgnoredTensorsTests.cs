@@ -6,6 +6,7 @@ using TorchKv.TestSupport;
 namespace TorchKv.Runtime.Tests.Checkpoints;
 
 /// <summary>Tensors that HuggingFace's <c>GPT2LMHeadModel</c> does not have: it skips them with one warning.</summary>
+[Trait("speed", "fast")]
 public class IgnoredTensorsTests
 {
     private static readonly Gpt2Config Tiny =

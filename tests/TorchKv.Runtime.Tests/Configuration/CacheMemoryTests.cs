@@ -2,6 +2,7 @@ using TorchKv.Runtime.Configuration;
 
 namespace TorchKv.Runtime.Tests.Configuration;
 
+[Trait("speed", "fast")]
 public class CacheMemoryTests
 {
     [Fact]

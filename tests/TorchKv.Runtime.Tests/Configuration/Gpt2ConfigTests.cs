@@ -5,6 +5,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Configuration;
 
+[Trait("speed", "fast")]
 public class Gpt2ConfigTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
+[Trait("speed", "fast")]
 public sealed unsafe class ActivationTests
 {
     public static TheoryData<Gpt2Activation> All => [.. Enum.GetValues<Gpt2Activation>()];

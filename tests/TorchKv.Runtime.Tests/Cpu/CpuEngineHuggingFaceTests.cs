@@ -4,6 +4,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
+[Trait("speed", "fast")]
 public sealed class CpuEngineHuggingFaceTests : EngineHuggingFaceTests
 {
     protected override Task<Engine> LoadAsync(string folder, EngineOptions options, int blocks) =>

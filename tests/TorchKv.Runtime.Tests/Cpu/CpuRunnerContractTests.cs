@@ -5,6 +5,7 @@ using TorchKv.TestSupport;
 namespace TorchKv.Runtime.Tests.Cpu;
 
 /// <summary>The CPU runner keeps the runners' contract, bit for bit.</summary>
+[Trait("speed", "fast")]
 public sealed class CpuRunnerContractTests : RunnerContractTests
 {
     protected override double Tolerance => 0;

@@ -7,6 +7,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
+[Trait("speed", "fast")]
 public sealed class CpuRunnerOptionsTests
 {
     private static readonly string Folder = RepositoryFiles.Fixture("hf", "gelu-new");

@@ -4,6 +4,7 @@ using TorchKv.TestSupport;
 namespace TorchKv.Runtime.Tests.Cpu;
 
 /// <summary>Logits in float32 match the recorded HuggingFace fixtures, for every configuration.</summary>
+[Trait("speed", "fast")]
 public sealed class HuggingFaceParityTests
 {
     public static TheoryData<string> Cases => [.. HuggingFaceCase.Names];

@@ -2,6 +2,7 @@ using TorchKv.Runtime.Cpu.Kernels;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
+[Trait("speed", "fast")]
 public unsafe class IntegerKernelTests
 {
     private const int Inputs = 192;

@@ -5,6 +5,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Files;
 
+[Trait("speed", "fast")]
 public sealed partial class AtomicFileTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

@@ -4,6 +4,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Paging;
 
+[Trait("speed", "fast")]
 public class BlockPoolTests
 {
     [Fact]

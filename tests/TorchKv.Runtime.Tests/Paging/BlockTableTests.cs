@@ -2,6 +2,7 @@ using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Tests.Paging;
 
+[Trait("speed", "fast")]
 public class BlockTableTests
 {
     private const int BlockSize = 4;

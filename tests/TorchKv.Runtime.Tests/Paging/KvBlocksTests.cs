@@ -4,6 +4,7 @@ using TorchKv.Testing;
 namespace TorchKv.Runtime.Tests.Paging;
 
 /// <summary>What sequences hold, share and publish, through the one door that the scheduler uses.</summary>
+[Trait("speed", "fast")]
 public class KvBlocksTests
 {
     private const int BlockSize = 2;

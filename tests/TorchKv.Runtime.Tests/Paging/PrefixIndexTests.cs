@@ -4,6 +4,7 @@ using TorchKv.Runtime.Paging;
 
 namespace TorchKv.Runtime.Tests.Paging;
 
+[Trait("speed", "fast")]
 public class PrefixIndexTests
 {
     private static readonly PrefixHash AlwaysTheSame = (in BlockDigest _, ReadOnlySpan<int> _) => default;

@@ -4,6 +4,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 
+[Trait("speed", "fast")]
 public class BeamSearchTests
 {
     [Fact]

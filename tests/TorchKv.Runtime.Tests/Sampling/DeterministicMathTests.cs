@@ -2,6 +2,7 @@ using TorchKv.Runtime.Sampling;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 
+[Trait("speed", "fast")]
 public class DeterministicMathTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using TorchKv.Runtime.Sampling;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 
+[Trait("speed", "fast")]
 public class LogitsProcessorsTests
 {
     [Fact]

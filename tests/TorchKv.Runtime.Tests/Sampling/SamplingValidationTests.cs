@@ -2,6 +2,7 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Runtime.Tests.Sampling;
 
+[Trait("speed", "fast")]
 public class SamplingValidationTests
 {
     public static TheoryData<string, GenerationOptions> Bad => new()

@@ -6,6 +6,7 @@ using TorchKv.Testing;
 namespace TorchKv.Runtime.Tests.Scheduling;
 
 /// <summary>The scheduler step by step: integer tokens, tiny pools, exact rows and block ids.</summary>
+[Trait("speed", "fast")]
 public class SchedulerTests
 {
     private const int BlockSize = 4;

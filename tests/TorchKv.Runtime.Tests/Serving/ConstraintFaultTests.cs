@@ -8,6 +8,7 @@ using TorchKv.TestSupport;
 namespace TorchKv.Runtime.Tests.Serving;
 
 /// <summary>What a constraint that fails, or takes its time, does to its own request and to no other.</summary>
+[Trait("speed", "fast")]
 public class ConstraintFaultTests
 {
     private static readonly int[] s_prompt = [5, 6, 7];

@@ -8,6 +8,7 @@ using TorchKv.TestSupport;
 namespace TorchKv.Runtime.Tests.Serving;
 
 /// <summary>Which tokens a constraint leaves, however a request is decoded.</summary>
+[Trait("speed", "fast")]
 public class ConstraintTests
 {
     private const int Vocabulary = 70;

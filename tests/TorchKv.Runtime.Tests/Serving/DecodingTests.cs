@@ -10,6 +10,7 @@ namespace TorchKv.Runtime.Tests.Serving;
 /// <summary>
 /// What an engine makes of logits: prompt scores, stop texts, beams, and refusals of logits that cannot be used.
 /// </summary>
+[Trait("speed", "fast")]
 public class DecodingTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -10,6 +10,7 @@ namespace TorchKv.Runtime.Tests.Serving;
 /// How many tokens to draft: by the cost of steps and the share of drafts that is accepted, in a time that is counted,
 /// not measured.
 /// </summary>
+[Trait("speed", "fast")]
 public class DraftingPaceTests
 {
     /// <summary>

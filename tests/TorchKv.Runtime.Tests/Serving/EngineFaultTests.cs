@@ -8,6 +8,7 @@ namespace TorchKv.Runtime.Tests.Serving;
 /// <summary>
 /// Whatever fails or is called off: the pool is full again, nothing hangs, every reader gets an end or an error.
 /// </summary>
+[Trait("speed", "fast")]
 public class EngineFaultTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -4,6 +4,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
+[Trait("speed", "fast")]
 public sealed class EngineLoadingTests
 {
     private static readonly string s_wordPiece = RepositoryFiles.Fixture("reports", "c-wp");

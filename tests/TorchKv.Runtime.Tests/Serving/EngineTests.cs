@@ -7,6 +7,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
+[Trait("speed", "fast")]
 public class EngineTests
 {
     [Fact]

@@ -6,6 +6,7 @@ namespace TorchKv.Runtime.Tests.Serving;
 /// <summary>
 /// The tests' own runner keeps the contract too, so that what the engine does with it holds for the others.
 /// </summary>
+[Trait("speed", "fast")]
 public sealed class FakeRunnerContractTests : RunnerContractTests
 {
     protected override double Tolerance => 0;

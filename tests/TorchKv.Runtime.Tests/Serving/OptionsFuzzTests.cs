@@ -4,6 +4,7 @@ using TorchKv.Runtime.Serving;
 namespace TorchKv.Runtime.Tests.Serving;
 
 /// <summary>Random options, extremes among them: each request is answered or refused by a typed error, and no block is lost.</summary>
+[Trait("speed", "fast")]
 public class OptionsFuzzTests
 {
     private static readonly float[] Reals = [0, -1, 1e-38f, 1e-6f, 0.5f, 1, 1.5f, 100, 1e38f, float.NaN, float.PositiveInfinity];

@@ -6,6 +6,7 @@ using TorchKv.Runtime.Serving;
 namespace TorchKv.Runtime.Tests.Serving;
 
 /// <summary>Why a prompt is not cached, in blocks of 4 tokens.</summary>
+[Trait("speed", "fast")]
 public sealed class PrefixReportTests
 {
     private static readonly int[] Prompt = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];

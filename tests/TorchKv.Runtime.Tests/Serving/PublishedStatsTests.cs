@@ -2,6 +2,7 @@ using TorchKv.Runtime.Serving;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
+[Trait("speed", "fast")]
 public sealed class PublishedStatsTests
 {
     [Fact]

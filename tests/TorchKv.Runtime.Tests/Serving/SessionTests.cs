@@ -9,6 +9,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
+[Trait("speed", "fast")]
 public class SessionTests
 {
     private static readonly GenerationOptions Ten = new() { MaxNewTokens = 10, EosTokenIds = [] };

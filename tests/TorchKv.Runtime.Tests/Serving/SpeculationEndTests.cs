@@ -11,6 +11,7 @@ namespace TorchKv.Runtime.Tests.Serving;
 /// Whatever ends a text in the middle of accepted drafts, it ends where plain decoding ends it. The draft
 /// model is the model itself, so that every draft is accepted and each step gives many tokens.
 /// </summary>
+[Trait("speed", "fast")]
 public class SpeculationEndTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -7,6 +7,7 @@ using TorchKv.Runtime.Serving;
 namespace TorchKv.Runtime.Tests.Serving;
 
 /// <summary>A cancellation ends the running step where no other request loses work by it.</summary>
+[Trait("speed", "fast")]
 public class StepCancellationTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -10,6 +10,7 @@ using TorchKv.TestSupport;
 namespace TorchKv.Runtime.Tests.Serving;
 
 /// <summary>Options that name tokens, and stops, through the engine.</summary>
+[Trait("speed", "fast")]
 public class TokenOptionsTests
 {
     private const int Vocabulary = 10;

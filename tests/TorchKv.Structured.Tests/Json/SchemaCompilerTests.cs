@@ -4,6 +4,7 @@ using TorchKv.Structured.Contracts;
 
 namespace TorchKv.Structured.Tests.Json;
 
+[Trait("speed", "fast")]
 public sealed class SchemaCompilerTests
 {
     [Theory]

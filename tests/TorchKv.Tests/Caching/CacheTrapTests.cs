@@ -10,6 +10,7 @@ using static TorchSharp.torch;
 namespace TorchKv.Tests.Caching;
 
 /// <summary>The places where KV caches go wrong, each by a whole model against a recompute in loops of doubles.</summary>
+[Trait("speed", "fast")]
 public class CacheTrapTests : IDisposable
 {
     private const int Context = 12;

@@ -8,6 +8,7 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Loading;
 
+[Trait("speed", "fast")]
 public class PretrainedTests
 {
     public static TheoryData<string> Cases => [.. HuggingFaceCase.Names];

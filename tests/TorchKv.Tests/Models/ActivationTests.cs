@@ -4,6 +4,7 @@ using static TorchSharp.torch;
 
 namespace TorchKv.Tests.Models;
 
+[Trait("speed", "fast")]
 public class ActivationTests
 {
     public static TheoryData<Gpt2Activation> All => [.. Enum.GetValues<Gpt2Activation>()];

@@ -3,6 +3,7 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Tests.Models;
 
+[Trait("speed", "fast")]
 public class GPTConfigTests
 {
     [Fact]

@@ -8,6 +8,7 @@ using Linear = TorchKv.Models.Linear;
 namespace TorchKv.Tests.Models;
 
 [Collection(nameof(TorchGenerator))]
+[Trait("speed", "fast")]
 public class LinearTests
 {
     [Fact]

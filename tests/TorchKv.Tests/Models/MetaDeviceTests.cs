@@ -9,6 +9,7 @@ namespace TorchKv.Tests.Models;
 /// The whole forward on the meta device, where a tensor has a shape and no data: arithmetic with a CPU tensor among
 /// its inputs, or an operation that reads a value on the host, cannot run there.
 /// </summary>
+[Trait("speed", "fast")]
 public class MetaDeviceTests
 {
     private static readonly GPTConfig Cfg = new() { vocab_size = 31, context_length = 64, emb_dim = 16, n_heads = 2, n_layers = 2, qkv_bias = true };

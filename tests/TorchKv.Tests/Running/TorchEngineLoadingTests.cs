@@ -4,6 +4,7 @@ using TorchKv.TestSupport;
 
 namespace TorchKv.Tests.Running;
 
+[Trait("speed", "fast")]
 public sealed class TorchEngineLoadingTests
 {
     [Fact]

@@ -5,6 +5,7 @@ using TorchKv.TestSupport;
 namespace TorchKv.Tests.Running;
 
 /// <summary>The runner over the port keeps the runners' contract, within rounding.</summary>
+[Trait("speed", "fast")]
 public sealed class TorchRunnerContractTests : RunnerContractTests
 {
     protected override double Tolerance => 1e-4;
