@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace TorchKv.Runtime.Cpu;
+namespace TorchKv.Runtime.Cpu.Memory;
 
 /// <summary>
 /// Zeroed memory outside the managed heap, aligned to a page. Buffers of 4 MiB and more ask the system for huge pages.

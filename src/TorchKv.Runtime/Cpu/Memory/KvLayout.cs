@@ -1,4 +1,4 @@
-namespace TorchKv.Runtime.Cpu.Kernels;
+namespace TorchKv.Runtime.Cpu.Memory;
 
 /// <summary>
 /// Where the keys and values of one layer lie in a block of 16 tokens.

@@ -1,4 +1,4 @@
-namespace TorchKv.Runtime.Cpu.Kernels;
+namespace TorchKv.Runtime.Cpu.Packing;
 
 /// <summary>
 /// A weight matrix and its bias. The weights are packed in panels of 32 outputs; a panel is a sequence of groups of
@@ -110,15 +110,16 @@ internal sealed unsafe class PackedMatrix
     /// <summary>The first byte of a panel.</summary>
     public byte* Panel(int panel) => _panels + (panel * PanelBytes);
 
-    /// <summary>
-    /// The outputs of a panel: their part, the first one within that part, and their number, at most 32.
-    /// </summary>
-    public (int Part, int Output, int Count) Outputs(int panel)
+    /// <summary>The outputs of a panel.</summary>
+    public PanelOutputs Outputs(int panel)
     {
         var part = panel / PartPanels;
         var output = (panel - (part * PartPanels)) * PanelWidth;
-        return (part, output, Math.Min(PanelWidth, PartOutputs - output));
+        return new PanelOutputs(part, output, Math.Min(PanelWidth, PartOutputs - output));
     }
+
+    private static (int Group, int Offset, int GroupBytes) Integers(int group, int offset, int quadBytes) =>
+        (group, offset, IntegerPanel.GroupBytes(group, quadBytes));
 
     private void SetFormat(WeightFormat format)
     {
@@ -128,9 +129,9 @@ internal sealed unsafe class PackedMatrix
             WeightFormat.Float32 => (1, 0, PanelWidth * sizeof(float)),
             WeightFormat.BFloat16 => (1, 0, PanelWidth * sizeof(ushort)),
             WeightFormat.CodedBFloat16 => (CodedPanel.Stretch, 0, CodedPanel.StretchBytes),
-            WeightFormat.Int8 => (Int8Elements.Group, Int8Elements.Offset, QuantizedMatMul.GroupBytes<Int8Elements>()),
-            WeightFormat.Int6 => (Int6Elements.Group, Int6Elements.Offset, QuantizedMatMul.GroupBytes<Int6Elements>()),
-            WeightFormat.Int4 => (Int4Elements.Group, Int4Elements.Offset, QuantizedMatMul.GroupBytes<Int4Elements>()),
+            WeightFormat.Int8 => Integers(IntegerPanel.Int8Group, IntegerPanel.Int8Offset, IntegerPanel.Int8QuadBytes),
+            WeightFormat.Int6 => Integers(IntegerPanel.Int6Group, IntegerPanel.Int6Offset, IntegerPanel.Int6QuadBytes),
+            WeightFormat.Int4 => Integers(IntegerPanel.Int4Group, IntegerPanel.Int4Offset, IntegerPanel.Int4QuadBytes),
             _ => throw new ArgumentOutOfRangeException(nameof(format), format, "not a format"),
         };
         Groups = (Inputs + Group - 1) / Group;

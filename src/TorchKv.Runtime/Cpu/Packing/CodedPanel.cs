@@ -1,4 +1,4 @@
-namespace TorchKv.Runtime.Cpu.Kernels;
+namespace TorchKv.Runtime.Cpu.Packing;
 
 /// <summary>
 /// The memory layout of a panel of bfloat16 weights in 12 bits each. Nothing is lost.

@@ -1,4 +1,4 @@
-namespace TorchKv.Runtime.Cpu.Kernels;
+namespace TorchKv.Runtime.Cpu.Packing;
 
 /// <summary>The storage format of a matrix's weights.</summary>
 internal enum WeightFormat
@@ -12,14 +12,14 @@ internal enum WeightFormat
     /// <summary>bfloat16 in 12 bits a weight, without loss; see <see cref="CodedPanel"/>.</summary>
     CodedBFloat16,
 
-    /// <summary>Eight bits a weight and a scale for every 64; see <see cref="Int8Elements"/>.</summary>
+    /// <summary>Eight bits a weight and a scale for every 64; see <see cref="IntegerPanel"/>.</summary>
     Int8,
 
     /// <summary>
-    /// Six bits a weight and a scale for every 64, for the head of an int4 model; see <see cref="Int6Elements"/>.
+    /// Six bits a weight and a scale for every 64, for the head of an int4 model; see <see cref="IntegerPanel"/>.
     /// </summary>
     Int6,
 
-    /// <summary>Four bits a weight and a scale for every 32; see <see cref="Int4Elements"/>.</summary>
+    /// <summary>Four bits a weight and a scale for every 32; see <see cref="IntegerPanel"/>.</summary>
     Int4,
 }

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using TorchKv.Runtime.Configuration;
-using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Cpu.Packing;
 
-namespace TorchKv.Runtime.Cpu;
+namespace TorchKv.Runtime.Cpu.Memory;
 
 /// <summary>
 /// The blocks of keys and values: (layers, blocks, <see cref="KvLayout.Bytes"/>). A block takes memory when it is first
@@ -13,9 +13,12 @@ internal sealed unsafe class KvPool : IDisposable
     private readonly NativeBuffer _memory;
     private readonly int _layers;
 
-    public KvPool(Gpt2Config config, CpuDType dtype, int blockCount)
+    /// <param name="config">The model.</param>
+    /// <param name="elementBytes">4: keys and values are float32; 2: bfloat16.</param>
+    /// <param name="blockCount">Blocks in the pool.</param>
+    public KvPool(Gpt2Config config, int elementBytes, int blockCount)
     {
-        Layout = new KvLayout(config.HeadCount, config.HeadDim, dtype == CpuDType.Float32 ? 4 : 2);
+        Layout = new KvLayout(config.HeadCount, config.HeadDim, elementBytes);
         _layers = config.LayerCount;
         BlockCount = blockCount;
         _memory = new NativeBuffer((long)_layers * blockCount * Layout.Bytes);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using TorchKv.Runtime.Cpu.Steps;
 
-namespace TorchKv.Runtime.Cpu;
+namespace TorchKv.Runtime.Cpu.Threads;
 
 /// <summary>
 /// Runs phased work on the calling thread and on helper threads. It does not wait for a thread that the operating
@@ -54,9 +55,7 @@ internal sealed class ThreadTeam : IDisposable
     // task of the range is claimed.
     private readonly long[] _claims;
 
-    private IPhasedWork? _work;
-    private long _firstSerial;
-    private long _endSerial;
+    private readonly RunRegister _runs;
     private int _sleeping;
     private volatile bool _stopping;
     private volatile bool _abandoned;
@@ -78,6 +77,7 @@ internal sealed class ThreadTeam : IDisposable
             _workspaces[i] = workspace();
         }
 
+        _runs = new RunRegister(threads);
         _helpers = new Thread[threads - 1];
         for (var i = 0; i < _helpers.Length; i++)
         {
@@ -93,21 +93,22 @@ internal sealed class ThreadTeam : IDisposable
     /// <summary>The number of helpers, which tests compare with <see cref="Sleeping"/>.</summary>
     internal int Helpers => _helpers.Length;
 
+    /// <summary>
+    /// Whether a late helper may still work on an earlier run of this work, which must not change then. At most as many
+    /// works as there are helpers are in use. It must not be called during a run.
+    /// </summary>
+    public bool IsInUse(IPhasedWork work) => _runs.IsInUse(work);
+
     /// <summary>Runs all phases. After it has thrown, no task is published.</summary>
+    /// <param name="work">The work, which must not be in use.</param>
+    /// <param name="cancellationToken">Ends the run.</param>
     /// <exception cref="OperationCanceledException">
     /// The token was cancelled, or <see cref="Abandon"/> was called, before the end of the last phase.
     /// </exception>
-    public void Run(IPhasedWork phases, CancellationToken cancellationToken)
+    public void Run(IPhasedWork work, CancellationToken cancellationToken)
     {
-        var serial = Volatile.Read(ref _state) + 1;
-        var end = serial + phases.PhaseCount;
-        _work = phases;
-
-        // These are written in this order and read in the reverse order. So no thread takes the last run's state for a
-        // phase of this run.
-        Volatile.Write(ref _firstSerial, serial);
-        Volatile.Write(ref _endSerial, end);
-        Interlocked.Exchange(ref _state, serial);
+        var run = _runs.Begin(work, Volatile.Read(ref _state) + 1);
+        Interlocked.Exchange(ref _state, run.First);
         if (Volatile.Read(ref _sleeping) > 0)
         {
             lock (_gate)
@@ -116,10 +117,17 @@ internal sealed class ThreadTeam : IDisposable
             }
         }
 
-        Work(0, cancellationToken);
-        if (Ended(cancellationToken) && Seal(end))
+        try
         {
-            throw new OperationCanceledException(cancellationToken);
+            Work(run, 0, cancellationToken);
+            if (Ended(cancellationToken) && Seal(run))
+            {
+                throw new OperationCanceledException(cancellationToken);
+            }
+        }
+        finally
+        {
+            _runs.End();
         }
     }
 
@@ -148,24 +156,14 @@ internal sealed class ThreadTeam : IDisposable
 
     private bool Ended(CancellationToken cancellationToken) => _abandoned || cancellationToken.IsCancellationRequested;
 
-    /// <summary>Whether a serial number belongs to the run in progress, and to which of its phases.</summary>
-    private bool Running(long serial, out int phase)
-    {
-        var end = Volatile.Read(ref _endSerial);
-        var first = Volatile.Read(ref _firstSerial);
-        phase = (int)(serial - first);
-        return serial >= first && serial < end;
-    }
-
-    private bool Running() => !_abandoned && Running(Volatile.Read(ref _state), out _);
-
     private void Help(int thread)
     {
+        // The last serial number that the helper has seen.
+        var seen = 1L;
+        var spins = 0;
         while (!_stopping)
         {
-            Work(thread, CancellationToken.None);
-            var spins = 0;
-            while (!_stopping && !Running())
+            if (IsIdle(seen))
             {
                 if (++spins < SpinsBeforeSleep)
                 {
@@ -177,41 +175,52 @@ internal sealed class ThreadTeam : IDisposable
                 {
                     _sleeping++;
                     Interlocked.MemoryBarrier();
-                    if (!_stopping && !Running())
+                    if (!_stopping && IsIdle(seen))
                     {
                         Monitor.Wait(_gate);
                     }
 
                     _sleeping--;
                 }
+            }
 
-                spins = 0;
+            spins = 0;
+            seen = Volatile.Read(ref _state);
+            if (_runs.Enter(thread) is { } run)
+            {
+                seen = Work(run, thread, CancellationToken.None);
+                _runs.Leave(thread);
             }
         }
     }
 
+    private bool IsIdle(long seen) => _abandoned || Volatile.Read(ref _state) == seen;
+
     /// <summary>Claims and computes tasks until the run is complete or cancelled.</summary>
-    private void Work(int thread, CancellationToken cancellationToken)
+    /// <returns>The last serial number seen.</returns>
+    private long Work(PhasedRun run, int thread, CancellationToken cancellationToken)
     {
+        var work = run.Work;
         var workspace = _workspaces[thread];
         long timed = -1, taskTime = 0;
-        while (!_abandoned && !cancellationToken.IsCancellationRequested)
+        while (true)
         {
             var serial = Volatile.Read(ref _state);
-            if (!Running(serial, out var phase) || _work is not { } current || phase >= current.PhaseCount)
+            if (!run.Has(serial) || Ended(cancellationToken))
             {
-                return;
+                return serial;
             }
 
-            var count = current.TaskCount(phase);
+            var phase = (int)(serial - run.First);
+            var count = work.TaskCount(phase);
             if (!TryClaim(serial, thread, count, out var task))
             {
-                Finish(current, serial, phase, count, timed == serial ? 2 * taskTime : 0, thread, cancellationToken);
+                Finish(work, serial, phase, count, timed == serial ? 2 * taskTime : 0, thread, cancellationToken);
                 continue;
             }
 
             var began = Stopwatch.GetTimestamp();
-            Execute(current, serial, phase, task, workspace);
+            Execute(work, serial, phase, task, workspace);
             taskTime = Stopwatch.GetTimestamp() - began;
             timed = serial;
         }
@@ -259,12 +268,12 @@ internal sealed class ThreadTeam : IDisposable
     /// <summary>The first task of a thread's range.</summary>
     internal static int FirstTask(int thread, int threads, int count) => (int)((long)thread * count / threads);
 
-    private void Execute(IPhasedWork current, long serial, int phase, int task, Workspace workspace)
+    private void Execute(IPhasedWork work, long serial, int phase, int task, Workspace workspace)
     {
-        current.Compute(phase, task, workspace);
+        work.Compute(phase, task, workspace);
         if (TakeRight(serial, task))
         {
-            current.Publish(phase, task, workspace);
+            work.Publish(phase, task, workspace);
             Volatile.Write(ref _published[task], 2 * serial);
         }
     }
@@ -280,7 +289,7 @@ internal sealed class ThreadTeam : IDisposable
     /// <summary>
     /// Waits until every task of the phase is published, computes overdue tasks, and starts the next phase.
     /// </summary>
-    /// <param name="current">The work.</param>
+    /// <param name="work">The work.</param>
     /// <param name="serial">The serial number of the phase.</param>
     /// <param name="phase">The phase.</param>
     /// <param name="count">Its number of tasks.</param>
@@ -290,7 +299,7 @@ internal sealed class ThreadTeam : IDisposable
     /// <param name="thread">The number of the calling thread.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     private void Finish(
-        IPhasedWork current,
+        IPhasedWork work,
         long serial,
         int phase,
         int count,
@@ -300,7 +309,7 @@ internal sealed class ThreadTeam : IDisposable
     {
         var calls = 0;
         long began = 0;
-        current.Anticipate(phase, thread, _workspaces.Length, calls++);
+        work.Anticipate(phase, thread, _workspaces.Length, calls++);
         wait = Math.Max(wait, ShortestWait);
         for (var task = 0; task < count; task++)
         {
@@ -311,7 +320,7 @@ internal sealed class ThreadTeam : IDisposable
                     return;
                 }
 
-                current.Anticipate(phase, thread, _workspaces.Length, calls++);
+                work.Anticipate(phase, thread, _workspaces.Length, calls++);
                 Thread.SpinWait(1);
                 if (spins % 16 != 0)
                 {
@@ -327,7 +336,7 @@ internal sealed class ThreadTeam : IDisposable
 
                 if (Volatile.Read(ref _published[task]) < (2 * serial) - 1)
                 {
-                    Execute(current, serial, phase, task, _workspaces[thread]);
+                    Execute(work, serial, phase, task, _workspaces[thread]);
                 }
                 else
                 {
@@ -344,19 +353,19 @@ internal sealed class ThreadTeam : IDisposable
     /// Ends a cancelled run: takes the right to publish of every unpublished task, so that no thread publishes any
     /// more. False if the run was complete.
     /// </summary>
-    private bool Seal(long end)
+    private bool Seal(PhasedRun run)
     {
         var sealedAny = false;
         while (true)
         {
             var serial = Volatile.Read(ref _state);
-            if (serial >= end)
+            if (serial >= run.End)
             {
                 return sealedAny;
             }
 
             sealedAny = true;
-            var count = _work!.TaskCount((int)(serial - _firstSerial));
+            var count = run.Work.TaskCount((int)(serial - run.First));
             for (var task = 0; task < count; task++)
             {
                 if (TakeRight(serial, task))
@@ -375,7 +384,7 @@ internal sealed class ThreadTeam : IDisposable
             }
 
             // Skip the remaining phases. If a helper has started the next phase meanwhile, the loop seals that one.
-            Interlocked.CompareExchange(ref _state, end, serial);
+            Interlocked.CompareExchange(ref _state, run.End, serial);
         }
     }
 }

@@ -1,10 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace TorchKv.Runtime.Cpu.Kernels;
+namespace TorchKv.Runtime.Cpu.Packing;
 
 /// <summary>Conversions between float32 and bfloat16, which is the upper half of a float32.</summary>
-/// <remarks>Whole vectors are widened by <see cref="IFloatLanes{V}.LoadBFloat16"/>.</remarks>
+/// <remarks>Kernels widen whole vectors themselves.</remarks>
 internal static class BFloat16
 {
     /// <summary>Rounds to the nearest bfloat16, ties to even. A NaN stays a NaN.</summary>

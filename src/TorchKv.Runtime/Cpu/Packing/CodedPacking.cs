@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
-using TorchKv.Runtime.Cpu.Kernels;
 
-namespace TorchKv.Runtime.Cpu;
+namespace TorchKv.Runtime.Cpu.Packing;
 
 /// <summary>
 /// Packs float32 weights into stretches of a <see cref="CodedPanel"/>, rounded to bfloat16, and unpacks them.

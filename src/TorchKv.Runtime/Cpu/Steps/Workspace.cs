@@ -1,7 +1,9 @@
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Cpu.Memory;
+using TorchKv.Runtime.Cpu.Packing;
 
-namespace TorchKv.Runtime.Cpu;
+namespace TorchKv.Runtime.Cpu.Steps;
 
 /// <summary>The scratch memory of one thread. It holds the result of a task until it is published.</summary>
 internal sealed unsafe class Workspace : IDisposable
@@ -28,11 +30,11 @@ internal sealed unsafe class Workspace : IDisposable
 
     public Workspace(Gpt2Config config)
     {
-        var widest = Scratch.Stride(Math.Max(config.EmbeddingSize, config.InnerSize));
+        var widest = Activations.Stride(Math.Max(config.EmbeddingSize, config.InnerSize));
         var valueStride = new KvLayout(config.HeadCount, config.HeadDim, 4).ValueStride;
-        ScoreStride = Scratch.Stride(config.ContextLength);
+        ScoreStride = Activations.Stride(config.ContextLength);
         var tile = Math.Max(TileFloats, Math.Max(Queries * valueStride, Rows * widest));
-        var groups = widest / Int4Elements.Group;
+        var groups = widest / IntegerPanel.Int4Group;
         var words = tile + ((long)Tiles.Rows * ScoreStride) + (2L * Rows * groups);
         _memory = new NativeBuffer((words * 4) + (Rows * widest));
         Tile = (float*)_memory.Pointer;

@@ -1,8 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using TorchKv.Runtime.Cpu.Kernels;
 
-namespace TorchKv.Runtime.Cpu;
+namespace TorchKv.Runtime.Cpu.Packing;
 
 /// <summary>
 /// Quantizes groups of weights to integers and a bfloat16 scale each, eight outputs at a time. It uses additions,
@@ -12,6 +11,11 @@ internal static unsafe class WeightQuantizer
 {
     /// <summary>Outputs that are quantized together.</summary>
     public const int Outputs = 8;
+
+    /// <summary>
+    /// 1.5 · 2²³. Adding and subtracting it rounds a float of magnitude below 2²² to an integer, ties to even.
+    /// </summary>
+    private const float Rounder = 12582912f;
 
     /// <summary>Quantizes to −127 … 127. The scale is max|w| / 127, rounded up to a bfloat16.</summary>
     /// <param name="values">(count, 8).</param>
@@ -126,7 +130,7 @@ internal static unsafe class WeightQuantizer
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Nearest(Vector256<float> value, Vector256<float> inverse, int least, int most)
     {
-        var rounder = Vector256.Create(Functions.Rounder);
+        var rounder = Vector256.Create(Rounder);
         var clamped = Vector256.Min(
             Vector256.Max(value * inverse, Vector256.Create((float)least)),
             Vector256.Create((float)most));

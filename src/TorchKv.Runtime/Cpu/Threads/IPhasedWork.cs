@@ -1,8 +1,11 @@
-namespace TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Steps;
+
+namespace TorchKv.Runtime.Cpu.Threads;
 
 /// <summary>
 /// Work for a <see cref="ThreadTeam"/>: phases in order, each of numbered tasks. The tasks of a phase may run at the
-/// same time. A phase begins when every task of the phase before is published.
+/// same time. A phase begins when every task of the phase before is published. Phases and tasks must not change while
+/// <see cref="ThreadTeam.IsInUse"/> says that a thread may still work on them.
 /// </summary>
 internal interface IPhasedWork
 {
@@ -17,9 +20,9 @@ internal interface IPhasedWork
     /// threads may compute the same task, and must get the same bits.
     /// </summary>
     /// <remarks>
-    /// The operating system may preempt a thread in this method until the phase, or even the step, is over. Such a late
-    /// thread reads data that other threads are changing. Its result is dropped, but it must not leave its buffers,
-    /// whatever values it reads.
+    /// The operating system may preempt a thread in this method until the phase, or even the run, is over. Such a late
+    /// thread computes with activations, keys and values that other threads are changing, and its result is dropped.
+    /// So these numbers may decide no address.
     /// </remarks>
     void Compute(int phase, int task, Workspace workspace);
 
