@@ -4,7 +4,7 @@ using TorchKv.Runtime.Speculation;
 using TorchKv.Runtime.Text;
 using TorchKv.TestSupport;
 
-namespace TorchKv.Runtime.Tests.Serving;
+namespace TorchKv.Runtime.Tests.Speculation;
 
 /// <summary>
 /// How many tokens to draft: by the cost of steps and the share of drafts that is accepted, in a time that is counted,
@@ -62,34 +62,55 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void WhereEveryTokenCostsAStepNothingIsDraftedOnceThatIsKnown()
-    {
-        var times = Learned(Machines["bound by arithmetic"]);
-        var forecast = new StepForecast(times);
-        forecast.Begin(1);
-        Assert.Equal(0, forecast.AddWorthwhile([0.9, 0.8, 0.7]));
-    }
+    public void WhereEveryTokenCostsAStepNothingIsDraftedOnceThatIsKnown() =>
+        Assert.Equal([0], Granted(Machines["bound by arithmetic"], decodes: 1, new FixedDrafts(0.9).Sequence(8)));
 
     [Fact]
-    public void ATileIsFilledAndTheNextOneNotBegunForALittle()
+    public void ATileIsFilledAndTheNextOneNotBegunForALittle() =>
+        Assert.Equal([5], Granted(Machines["GPT-2 124M, float32"], decodes: 1, new FixedDrafts(0.6).Sequence(8)));
+
+    [Fact]
+    public void AStepThatCostsMoreAtFirstAndNothingAfterIsFilled()
     {
-        var times = Learned(Machines["GPT-2 124M, float32"]);
-        var forecast = new StepForecast(times);
-        forecast.Begin(1);
-        Assert.Equal(5, forecast.AddWorthwhile([0.8, 0.6, 0.45, 0.3, 0.2, 0.12, 0.06, 0.03]));
-        Assert.Equal(6, forecast.Computed);
+        // The second token costs as much as it is expected to give; the next fifteen cost nothing.
+        double[] machine = [1, .. Enumerable.Repeat(1.75, 16)];
+        Assert.Equal([16], Granted(machine, decodes: 1, new FixedDrafts(0.75).Sequence(16)));
+        Assert.Equal([0], Granted(machine, decodes: 1, new FixedDrafts(0.75).Sequence(1)));
     }
 
     [Fact]
     public void ADraftIsNotTriedWhereItDelaysOtherSequencesTooMuch()
     {
         // The nineteenth token begins a tile: half a step more for everybody.
-        var times = Learned([.. Enumerable.Repeat(1.0, 18), .. Enumerable.Repeat(1.5, 6)]);
-        var forecast = new StepForecast(times);
-        forecast.Begin(1);
-        Assert.Equal(1, forecast.AddWorthwhile([0.4]));
-        forecast.Begin(18);
-        Assert.Equal(0, forecast.AddWorthwhile([0.4]));
+        double[] machine = [.. Enumerable.Repeat(1.0, 18), .. Enumerable.Repeat(1.5, 6)];
+        Assert.Equal([1], Granted(machine, decodes: 1, new FixedDrafts(0.4).Sequence(1)));
+        Assert.Equal([0], Granted(machine, decodes: 18, new FixedDrafts(0.4).Sequence(1)));
+    }
+
+    [Fact]
+    public void TheSequenceWhoseDraftsAreAcceptedMoreOftenGetsTheRoom()
+    {
+        double[] machine = [.. Enumerable.Repeat(1.0, 8), .. Enumerable.Repeat(9.0, 16)];
+        var likely = new FixedDrafts(0.9).Sequence(16);
+        var unlikely = new FixedDrafts(0.5).Sequence(16);
+
+        // Six tokens fit beside the two that are decoded: 0.9, 0.81, 0.73, 0.66, 0.59, 0.53 before 0.5.
+        Assert.Equal([6, 0], Granted(machine, decodes: 2, likely, unlikely));
+    }
+
+    [Fact]
+    public void DraftsAreNotMadeWhereMakingThemTakesTooLong()
+    {
+        double[] machine = [1, .. Enumerable.Repeat(1.1, 16)];
+        foreach (var (seconds, isMade) in new[] { (0.05, true), (0.9, false) })
+        {
+            var times = new StepTimes();
+            times.Record(1, seconds);
+            Assert.Equal(isMade, Granted(machine, decodes: 1, new FixedDrafts(0.7, times).Sequence(8))[0] > 0);
+        }
+
+        // Until it is known how long it takes, it is tried.
+        Assert.True(Granted(machine, decodes: 1, new FixedDrafts(0.7, new StepTimes()).Sequence(8))[0] > 0);
     }
 
     [Fact]
@@ -121,7 +142,7 @@ public class DraftingPaceTests
         var times = Learned([1, 5]);
         for (var i = 0; i < 2100; i++)
         {
-            times.Tick(again: true);
+            times.Tick();
             times.Record(1, 1);
         }
 
@@ -131,45 +152,52 @@ public class DraftingPaceTests
     [Fact]
     public void DraftsThatWereNotVerifiedAreComparedWithTheText()
     {
-        var pace = new SequenceDrafts(DraftSource.PromptLookup);
-        var before = Probability();
+        var source = new FixedDrafts(0.1);
+        var drafts = source.Sequence(offered: 1);
+        Assert.Equal(0.1, drafts.Acceptance, 1e-9);
         for (var i = 0; i < 20; i++)
         {
-            pace.Begin(10 + i);
-            pace.Add(7, SequenceDrafts.KindOfMatch(2));
-            pace.Settle(10 + i, accepted: 0, next: 7);
+            source.Begin(drafts, offered: 1, position: 10 + i);
+            drafts.Settle(10 + i, accepted: 0, next: 7);
         }
 
-        Assert.True(Probability() > 0.7);
-        Assert.True(before < 0.3);
-
-        double Probability()
-        {
-            pace.Begin(1);
-            pace.Add(7, SequenceDrafts.KindOfMatch(2));
-            return pace.AllAccepted;
-        }
+        Assert.True(drafts.Acceptance > 0.7);
     }
 
     [Fact]
     public void DraftsForAnotherPlaceInTheTextAreNotCounted()
     {
-        var pace = new SequenceDrafts(DraftSource.DraftModel);
-        pace.Begin(10);
-        pace.Add(7, 0);
-        var before = pace.FirstAccepted;
-        pace.Settle(11, accepted: 0, next: 8);
-        Assert.Equal(before, pace.FirstAccepted);
+        var drafts = new FixedDrafts(0.5).Sequence(offered: 1, position: 10);
+        drafts.Settle(11, accepted: 0, next: 8);
+        Assert.Equal(0.5, drafts.Acceptance);
     }
 
     [Fact]
-    public void ADraftModelThatIsNotWorthItsTimeIsAskedEverMoreRarely()
+    public void ASourceThatWasGivenUpIsTriedAgainLater()
     {
-        var pace = new SequenceDrafts(DraftSource.DraftModel);
-        var asked = Enumerable.Range(0, 1000).Where(_ => pace.IsDraftDue(isWorthwhile: false)).ToArray();
-        Assert.Equal([127, 383, 895], asked);
-        Assert.True(pace.IsDraftDue(isWorthwhile: true));
-        Assert.Equal(127, Enumerable.Range(0, 200).First(_ => pace.IsDraftDue(isWorthwhile: false)));
+        var source = new FixedDrafts(0.7, new StepTimes());
+        var drafts = source.Sequence(offered: 3);
+        for (var i = 0; i < 20; i++)
+        {
+            source.Begin(drafts, offered: 1, position: 10);
+            drafts.Add(8);
+            drafts.Settle(10, accepted: 0, next: 7);
+        }
+
+        Assert.True(drafts.Acceptance < 0.2);
+        for (var i = 0; i < 200; i++)
+        {
+            source.Begin(drafts, offered: 1, position: 10);
+            drafts.Settle(10, accepted: 0, next: 7);
+        }
+
+        Assert.InRange(drafts.Acceptance, 0.65, 0.7);
+    }
+
+    private static int[] Granted(double[] machine, int decodes, params DraftedSequence[] sequences)
+    {
+        new DraftBudget(Learned(machine)).Grant(decodes, sequences);
+        return [.. sequences.Select(sequence => sequence.Granted)];
     }
 
     private static StepTimes Learned(double[] machine)
@@ -196,24 +224,24 @@ public class DraftingPaceTests
         double[] machine,
         StepTimes times)
     {
-        var pace = new SequenceDrafts(DraftSource.PromptLookup);
-        var forecast = new StepForecast(times);
+        var source = new PromptLookup();
+        var options = new GenerationOptions { Speculation = new SpeculationOptions() };
+        var drafts = new DraftedSequence(FixedDrafts.Rules(options), null, 0);
+        var budget = new DraftBudget(times);
         var (time, drafted) = (0.0, 0);
         for (var at = prompt + 1; at < text.Length;)
         {
-            times.Tick(again: true);
-            forecast.Begin(1);
-            pace.Begin(at);
-            var drafts = new int[Math.Min(16, text.Length - at - 1)];
-            var match = drafts.Length == 0 ? 0 : PromptLookup.Find(text.AsSpan(0, at), 2, drafts);
-            for (var i = 0; match > 0 && i < drafts.Length; i++)
+            times.Tick();
+            drafts.Begin(FixedDrafts.Tokens(text[..at]));
+            var tried = 0;
+            if (text.Length - at - 1 > 0 && drafts.TryUse(source, Math.Min(16, text.Length - at - 1)))
             {
-                pace.Add(drafts[i], SequenceDrafts.KindOfMatch(match + i));
+                budget.Grant(1, [drafts]);
+                tried = drafts.Granted;
             }
 
-            var tried = forecast.AddWorthwhile(pace.Chain);
             var accepted = 0;
-            while (accepted < tried && drafts[accepted] == text[at + accepted])
+            while (accepted < tried && drafts.Tokens[accepted] == text[at + accepted])
             {
                 accepted++;
             }
@@ -222,7 +250,7 @@ public class DraftingPaceTests
             times.Record(1 + tried, cost);
             time += cost;
             drafted += tried;
-            pace.Settle(at, accepted, text[at + accepted]);
+            drafts.Settle(at, accepted, text[at + accepted]);
             at += accepted + 1;
         }
 
