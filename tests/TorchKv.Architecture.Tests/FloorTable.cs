@@ -24,8 +24,14 @@ internal static class FloorTable
             Serving.Sessions : Contracts, Files, Model, Paging, Scheduling
             Serving.Live     : Contracts.Live, Paging, Scheduling
             Serving          : Contracts, Contracts.Live, Model, Text, Sampling, Paging, Scheduling, Speculation, Serving.Sessions, Serving.Live
-            Cpu.Kernels      : Configuration
-            Cpu              : Contracts, Model, Configuration, Checkpoints, Cpu.Kernels
+            Cpu.Packing      :
+            Cpu.Memory       : Configuration, Cpu.Packing
+            Cpu.Kernels      : Configuration, Cpu.Packing, Cpu.Memory
+            Cpu.Weights      : Configuration, Checkpoints, Cpu.Packing, Cpu.Memory
+            Cpu.Steps        : Contracts, Model, Configuration, Cpu.Packing, Cpu.Memory, Cpu.Kernels
+            Cpu.Threads      : Cpu.Steps
+            Cpu.Phases       : Configuration, Cpu.Packing, Cpu.Memory, Cpu.Kernels, Cpu.Weights, Cpu.Steps, Cpu.Threads
+            Cpu              : Contracts, Model, Configuration, Checkpoints, Cpu.Packing, Cpu.Memory, Cpu.Kernels, Cpu.Weights, Cpu.Steps, Cpu.Threads, Cpu.Phases
             .                : Contracts, Contracts.Live, Files, Model, Text, Paging, Scheduling, Serving, Serving.Sessions, Serving.Live, Cpu
         TorchKv
             Caching : Runtime.Contracts
@@ -94,7 +100,7 @@ internal static class FloorTable
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints
             Masks     : Runtime.Contracts, Runtime.Text, Structured.Contracts, Structured, Measuring, Schemas
-            Kernels   : Runtime.Model, Runtime.Configuration, Runtime.Cpu, Runtime.Cpu.Kernels, Measuring
+            Kernels   : Runtime.Model, Runtime.Configuration, Runtime.Cpu, Runtime.Cpu.Packing, Runtime.Cpu.Memory, Runtime.Cpu.Kernels, Runtime.Cpu.Steps, Runtime.Cpu.Threads, Measuring
             Port      : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Caching, TorchKv.Models, Loading, Running, TorchKv.Plotting, Measuring
             Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Simulation, TorchKv.Plotting, Measuring
             Http      : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Measuring, Serving

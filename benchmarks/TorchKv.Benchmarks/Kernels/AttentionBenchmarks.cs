@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Cpu.Memory;
 
 namespace TorchKv.Benchmarks.Kernels;
 

@@ -1,6 +1,8 @@
 using BenchmarkDotNet.Attributes;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Cpu.Memory;
+using TorchKv.Runtime.Cpu.Packing;
 
 namespace TorchKv.Benchmarks.Kernels;
 
@@ -32,7 +34,7 @@ public unsafe class ProductBenchmarks
     {
         var sizes = Shape.Split('x').Select(int.Parse).ToArray();
         var (inputs, outputs) = (sizes[0], sizes[1]);
-        _matrix = new PackedMatrix(Weights.FormatOf(DType), inputs, 1, outputs);
+        _matrix = new PackedMatrix(DType.WeightFormat(), inputs, 1, outputs);
         var rows = Tiles.PaddedRows(Rows);
         var floats = (inputs * 32L) + (rows * (long)inputs) + (rows * 32L) + (2L * rows * _matrix.Groups);
         _memory = new NativeBuffer(_matrix.Bytes + 4096 + (floats * 4) + (rows * (long)_matrix.Groups * _matrix.Group));

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Steps;
 using TorchKv.Runtime.Model;
 
 namespace TorchKv.Benchmarks.Kernels;
@@ -25,7 +26,7 @@ internal sealed class StepTasks
     public static StepTasks Measure(CpuRunner runner, RunnerRow[] rows, double bytes, int rounds)
     {
         runner.Step(rows, new float[rows.Length * runner.Config.VocabSize]);
-        var work = runner.Work;
+        var work = runner.LastStep;
         using var workspace = new Workspace(runner.Config);
         var times = new double[work.PhaseCount][][];
         for (var round = 0; round < rounds; round++)

@@ -3,6 +3,11 @@ using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Cpu.Memory;
+using TorchKv.Runtime.Cpu.Phases;
+using TorchKv.Runtime.Cpu.Steps;
+using TorchKv.Runtime.Cpu.Threads;
+using TorchKv.Runtime.Cpu.Weights;
 using TorchKv.Runtime.Model;
 
 namespace TorchKv.Runtime.Cpu;
@@ -21,26 +26,35 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
     private const int MostThreads = 1024;
     private const int MostTokensPerStep = 65_536;
 
-    private readonly Weights _weights;
-    private readonly Scratch _scratch;
+    private readonly Gpt2Weights _weights;
+    private readonly Activations _activations;
     private readonly KvPool _pool;
-    private readonly StepWork _work;
     private readonly ThreadTeam _team;
+
+    // One for each helper to be late with, and one more.
+    private readonly PhasedStep[] _steps;
     private readonly object _gate = new();
 
     private readonly StepRules _rules;
     private volatile bool _disposed;
 
-    private CpuRunner(Weights weights, CpuRunnerOptions options, int threads)
+    private CpuRunner(Gpt2Weights weights, CpuRunnerOptions options, int threads)
     {
         _weights = weights;
         Options = options with { Threads = threads, KvDType = options.KeptKvDType };
         var config = weights.Config;
-        _pool = new KvPool(config, options.KeptKvDType, BlocksOf(options, config));
-        _scratch = new Scratch(config, options.MaxTokensPerStep);
+        _pool = new KvPool(config, ElementBytes(options), BlocksOf(options, config));
+        _activations = new Activations(config, options.MaxTokensPerStep);
         var kernels = KernelSet.For(options.VectorWidth ?? KernelSet.Widest);
-        _work = new StepWork(weights, _scratch, _pool, kernels, threads);
-        _team = new ThreadTeam(threads, _work.MostTasks, () => new Workspace(config));
+        var phases = new Gpt2Forward(weights, _activations, _pool, kernels, threads).Phases;
+        _team = new ThreadTeam(threads, phases.MostTasks(options.MaxTokensPerStep), () => new Workspace(config));
+        _steps = new PhasedStep[threads];
+        for (var i = 0; i < threads; i++)
+        {
+            _steps[i] = new PhasedStep(phases, new StepShape(config, options.MaxTokensPerStep));
+        }
+
+        LastStep = _steps[0];
         Model = config.Shape;
         _rules = new StepRules(this);
     }
@@ -66,7 +80,7 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
     public int BytesPerBlock => _pool.BytesPerBlock;
 
     /// <inheritdoc/>
-    public int MaxTokensPerStep => _scratch.MaxTokens;
+    public int MaxTokensPerStep => Options.MaxTokensPerStep;
 
     /// <summary>Bytes of weights that a decode step reads: every matrix once.</summary>
     public long WeightBytesPerStep => _weights.BytesPerPass;
@@ -74,7 +88,7 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
     /// <summary>
     /// Bytes of memory that are kept for the weights; bfloat16 ones in 12 bits leave a quarter of it untouched.
     /// </summary>
-    public long WeightBytes => _weights.Bytes;
+    public long WeightBytes => _weights.Memory.Bytes;
 
     /// <summary>How keys and values come about, for <c>ModelIdentity.OfFolder</c>.</summary>
     public string Kept => $"cpu {Options.DType} {Options.KvDType}";
@@ -82,8 +96,8 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
     /// <summary>The threads.</summary>
     internal ThreadTeam Team => _team;
 
-    /// <summary>The phases and tasks of the step that was laid out last.</summary>
-    internal IPhasedWork Work => _work;
+    /// <summary>The phases and tasks of the last step.</summary>
+    internal IPhasedWork LastStep { get; private set; }
 
     /// <summary>Reads and packs a checkpoint in HuggingFace's layout.</summary>
     /// <param name="directory">The checkpoint's folder.</param>
@@ -114,7 +128,7 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
         CheckSteps(options, checkpoint.Config);
         BlocksOf(options, checkpoint.Config);
         var threads = options.Threads == 0 ? Math.Min(MostThreads, Environment.ProcessorCount) : options.Threads;
-        var weights = Weights.Load(checkpoint, options.DType, threads, cancellationToken);
+        var weights = WeightLoader.Load(checkpoint, options.DType.WeightFormat(), threads, cancellationToken);
         return new CpuRunner(weights, options, threads);
     }
 
@@ -133,14 +147,16 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
                 return;
             }
 
-            Lay(rows);
+            var step = FreeStep();
             try
             {
                 fixed (float* destination = logits)
                 {
-                    _work.Begin(destination);
-                    _team.Run(_work, cancellationToken);
+                    step.Shape.Lay(rows, destination);
+                    _team.Run(step, cancellationToken);
                 }
+
+                LastStep = step;
             }
             catch (OperationCanceledException) when (_disposed)
             {
@@ -205,7 +221,12 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
         lock (_gate)
         {
             _team.Dispose();
-            _scratch.Dispose();
+            _activations.Dispose();
+            foreach (var step in _steps)
+            {
+                step.Shape.Dispose();
+            }
+
             _pool.Dispose();
             _weights.Dispose();
         }
@@ -262,8 +283,8 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
                 : 8 * BlockMath.BlocksFor(config.ContextLength, KvLayout.BlockSize);
         }
 
-        var elementBytes = options.KeptKvDType == CpuDType.Float32 ? sizeof(float) : sizeof(ushort);
-        var blockBytes = (long)config.LayerCount * new KvLayout(config.HeadCount, config.HeadDim, elementBytes).Bytes;
+        var layout = new KvLayout(config.HeadCount, config.HeadDim, ElementBytes(options));
+        var blockBytes = (long)config.LayerCount * layout.Bytes;
         return bytes >= blockBytes
             ? (int)Math.Min(bytes / blockBytes, MostBlocks)
             : throw new OptionException(
@@ -281,44 +302,19 @@ public sealed unsafe class CpuRunner : IModelRunner, IKvReader
         }
     }
 
-    /// <summary>Lays the rows out in the scratch arrays.</summary>
-    private void Lay(ReadOnlySpan<RunnerRow> rows)
+    /// <summary>Bytes of an element of keys and values.</summary>
+    private static int ElementBytes(CpuRunnerOptions options) =>
+        options.KeptKvDType == CpuDType.Float32 ? sizeof(float) : sizeof(ushort);
+
+    /// <summary>A step that no late thread works on any more.</summary>
+    private PhasedStep FreeStep()
     {
-        int tokens = 0, wanted = 0, chunks = 0;
-        for (var i = 0; i < rows.Length; i++)
+        var free = 0;
+        while (_team.IsInUse(_steps[free]))
         {
-            var row = rows[i];
-            var ids = row.Tokens.Span;
-            var table = i * _scratch.BlocksPerSequence;
-            var used = row.UsedBlocks(BlockSize);
-            row.BlockTable.Span[..used].CopyTo(_scratch.Tables.AsSpan(table));
-            _scratch.Rows[i] = new Scratch.Row(tokens, row.Position, table);
-
-            // The last queries have the most keys: they go first, so that no long task is left for the end.
-            var last = (ids.Length - 1) / Workspace.Queries * Workspace.Queries;
-            for (var start = last; start >= 0; start -= Workspace.Queries)
-            {
-                _scratch.Chunks[chunks++] = new Scratch.Chunk(
-                    i, start, Math.Min(Workspace.Queries, ids.Length - start));
-            }
-
-            for (var j = 0; j < ids.Length; j++)
-            {
-                var position = row.Position + j;
-                _scratch.Tokens[tokens] = ids[j];
-                _scratch.Positions[tokens] = position;
-                _scratch.Blocks[tokens] = _scratch.Tables[table + (position / BlockSize)];
-                if (row.Logits == LogitsWanted.All || (row.Logits == LogitsWanted.Last && j == ids.Length - 1))
-                {
-                    _scratch.Wanted[wanted++] = tokens;
-                }
-
-                tokens++;
-            }
+            free++;
         }
 
-        _scratch.TokenCount = tokens;
-        _scratch.WantedCount = wanted;
-        _scratch.ChunkCount = chunks;
+        return _steps[free];
     }
 }

@@ -7,18 +7,21 @@ using TorchKv.Runtime.Scheduling;
 namespace TorchKv.Runtime.Speculation;
 
 /// <summary>
-/// Drafts tokens for the sequences that decode, where their request asks for it: as many as are expected to raise
-/// tokens per second. It never decides which token is chosen.
+/// Drafts tokens for the sequences that decode, where their request asks for it. Sources offer drafts, and
+/// <see cref="DraftBudget"/> says how many of them a step verifies. It never decides which token is chosen.
 /// </summary>
 internal sealed class Drafter : IDisposable
 {
     // The limits of drafts of a request that asks for none and has a constraint.
     private static readonly SpeculationOptions s_forcedOnly = new();
 
+    private readonly ForcedTokens _forced = new();
+    private readonly PromptLookup _lookup = new();
     private readonly DraftModel? _model;
     private readonly StepTimes _times = new();
-    private readonly StepForecast _forecast;
-    private readonly Dictionary<Request, Drafting> _requests = [];
+    private readonly DraftBudget _budget;
+    private readonly Dictionary<Request, DraftedRequest> _requests = [];
+    private readonly List<DraftedSequence> _offered = [];
 
     /// <param name="draft">
     /// The draft model's runner, which is owned and disposed; null: drafts come from the text alone.
@@ -28,7 +31,7 @@ internal sealed class Drafter : IDisposable
     public Drafter(IModelRunner? draft, int maxSequences, TimeProvider time)
     {
         _model = draft is null ? null : new DraftModel(draft, maxSequences, time);
-        _forecast = new StepForecast(_times);
+        _budget = new DraftBudget(_times);
     }
 
     /// <summary>The draft model's blocks; null where there is no draft model.</summary>
@@ -52,7 +55,7 @@ internal sealed class Drafter : IDisposable
     {
         if (rules.Options.Speculation is not null || (constraints is not null && rules.Options.Beams is null))
         {
-            _requests.Add(request, new Drafting(rules, constraints, seed, maxTotalTokens));
+            _requests.Add(request, new DraftedRequest(rules, constraints, seed, maxTotalTokens));
         }
     }
 
@@ -81,24 +84,32 @@ internal sealed class Drafter : IDisposable
             return;
         }
 
-        _times.Tick(again: true);
-        _model?.Tick();
-        _forecast.Begin(CountDecodes(running));
+        _times.Tick();
+        _model?.Times.Tick();
+        _offered.Clear();
+        var decodes = 0;
         for (var i = 0; i < running.Count; i++)
         {
-            if (_requests.TryGetValue(running[i], out var drafting))
+            var drafted = _requests.GetValueOrDefault(running[i]);
+            foreach (var sequence in running[i].Sequences)
             {
-                foreach (var sequence in running[i].Sequences)
+                if (Scheduler.IsDecoding(sequence))
                 {
-                    if (Scheduler.IsDecoding(sequence))
+                    decodes++;
+                    if (drafted is not null)
                     {
-                        Draft(sequence, drafting);
+                        Offer(sequence, drafted);
                     }
                 }
             }
         }
 
-        RunModel(running, cancellationToken);
+        _budget.Grant(decodes, _offered);
+        RunModel(cancellationToken);
+        foreach (var drafts in _offered)
+        {
+            drafts.Sequence.SetDrafts(drafts.Tokens[..Math.Min(drafts.Granted, drafts.Tokens.Length)]);
+        }
     }
 
     /// <summary>Compares a sequence's drafts with the tokens that were chosen.</summary>
@@ -108,9 +119,9 @@ internal sealed class Drafter : IDisposable
     /// <param name="next">The token after them; null where the text ended.</param>
     public void Settle(Sequence sequence, int position, int accepted, int? next)
     {
-        if (_requests.TryGetValue(sequence.Request, out var drafting))
+        if (_requests.TryGetValue(sequence.Request, out var drafted))
         {
-            drafting.Of(sequence.Index).Settle(position, accepted, next);
+            drafted.Of(sequence.Index).Settle(position, accepted, next);
         }
     }
 
@@ -129,81 +140,27 @@ internal sealed class Drafter : IDisposable
         return false;
     }
 
-    private static int CountDecodes(IReadOnlyList<Request> running)
-    {
-        var decodes = 0;
-        for (var i = 0; i < running.Count; i++)
-        {
-            foreach (var sequence in running[i].Sequences)
-            {
-                decodes += Scheduler.IsDecoding(sequence) ? 1 : 0;
-            }
-        }
-
-        return decodes;
-    }
-
-    private void Draft(Sequence sequence, Drafting drafting)
+    /// <summary>Lets the first source that has drafts for a sequence offer them.</summary>
+    private void Offer(Sequence sequence, DraftedRequest request)
     {
         // The last token of all needs no draft: its logits are computed anyway.
-        var speculation = drafting.Rules.Options.Speculation;
+        var speculation = request.Rules.Options.Speculation;
         var most = Math.Min(
-            (speculation ?? s_forcedOnly).MaxDraftTokens, drafting.MaxTotalTokens - 1 - sequence.CommittedCount);
-        var drafts = drafting.Of(sequence.Index);
+            (speculation ?? s_forcedOnly).MaxDraftTokens, request.MaxTotalTokens - 1 - sequence.CommittedCount);
+        var drafts = request.Of(sequence.Index);
         sequence.KeepDrafts(0);
-        drafts.Begin(sequence.CommittedCount);
-        if (most <= 0)
+        drafts.Begin(sequence);
+        if (most > 0
+            && (drafts.TryUse(_forced, most) || (SourceOf(speculation) is { } own && drafts.TryUse(own, most))))
         {
-            return;
-        }
-
-        var constraint = drafting.ConstraintOf(sequence.Index);
-        if ((constraint is not null && TryDraftForced(sequence, drafts, constraint, most)) || speculation is null)
-        {
-            return;
-        }
-
-        if (speculation.Source == DraftSource.PromptLookup)
-        {
-            LookUp(sequence, drafts, constraint, speculation.MinMatch, most);
-        }
-        else
-        {
-            _model!.Add(sequence, drafting.Rules, constraint, drafting.SeedOf(sequence.Index), drafts, most);
+            _offered.Add(drafts);
         }
     }
 
-    /// <summary>
-    /// Drafts the tokens that the constraint leaves no choice about; false where the next one is a choice.
-    /// </summary>
-    private bool TryDraftForced(Sequence sequence, SequenceDrafts drafts, SequenceConstraint constraint, int most)
-    {
-        Span<int> forced = stackalloc int[most];
-        var count = constraint.WriteForced(forced);
-        for (var i = 0; i < count; i++)
-        {
-            drafts.Add(forced[i], drafts.ForcedKind);
-        }
+    private IDraftSource? SourceOf(SpeculationOptions? speculation) =>
+        speculation is null ? null : speculation.Source == DraftSource.PromptLookup ? _lookup : _model;
 
-        sequence.SetDrafts(forced[.._forecast.AddWorthwhile(drafts.Chain)]);
-        return count > 0;
-    }
-
-    private void LookUp(
-        Sequence sequence, SequenceDrafts drafts, SequenceConstraint? constraint, int minMatch, int most)
-    {
-        Span<int> found = stackalloc int[most];
-        var match = PromptLookup.Find(sequence.Tokens, minMatch, found);
-        var count = match == 0 ? 0 : constraint?.CountAllowed(found) ?? most;
-        for (var i = 0; i < count; i++)
-        {
-            drafts.Add(found[i], SequenceDrafts.KindOfMatch(match + i));
-        }
-
-        sequence.SetDrafts(found[.._forecast.AddWorthwhile(drafts.Chain)]);
-    }
-
-    private void RunModel(IReadOnlyList<Request> running, CancellationToken cancellationToken)
+    private void RunModel(CancellationToken cancellationToken)
     {
         if (_model is null)
         {
@@ -212,37 +169,30 @@ internal sealed class Drafter : IDisposable
 
         try
         {
-            _model.Run(_forecast, cancellationToken);
+            _model.Draft(_offered, cancellationToken);
         }
         catch (Exception)
         {
             // Drafts only save time: this step runs without them, and the draft model computes everything again.
             _model.ForgetAll();
-            for (var i = 0; i < running.Count; i++)
-            {
-                running[i].Sequences.ForEach(sequence => sequence.KeepDrafts(0));
-            }
+            _offered.RemoveAll(drafts => drafts.Source == _model);
         }
     }
 
     /// <summary>One request's options and its sequences' drafts.</summary>
-    private sealed class Drafting(
+    private sealed class DraftedRequest(
         TokenRules rules,
         IReadOnlyList<SequenceConstraint>? constraints,
         ulong seed,
         int maxTotalTokens)
     {
-        private readonly SequenceDrafts?[] _sequences = new SequenceDrafts?[rules.Options.Samples];
+        private readonly DraftedSequence?[] _sequences = new DraftedSequence?[rules.Options.Samples];
 
         public TokenRules Rules => rules;
 
         public int MaxTotalTokens => maxTotalTokens;
 
-        public ulong SeedOf(int sequence) => Sampler.SeedOf(seed, sequence);
-
-        public SequenceConstraint? ConstraintOf(int sequence) => constraints?[sequence];
-
-        public SequenceDrafts Of(int sequence) =>
-            _sequences[sequence] ??= new SequenceDrafts((rules.Options.Speculation ?? s_forcedOnly).Source);
+        public DraftedSequence Of(int sequence) => _sequences[sequence] ??= new DraftedSequence(
+            rules, constraints?[sequence], Sampler.SeedOf(seed, sequence));
     }
 }

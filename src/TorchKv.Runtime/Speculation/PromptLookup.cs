@@ -1,12 +1,43 @@
+using TorchKv.Runtime.Contracts;
+
 namespace TorchKv.Runtime.Speculation;
 
 /// <summary>
 /// Drafts that a text continues as it did the last time it read the same (prompt lookup decoding, Saxena 2023).
 /// </summary>
-internal static class PromptLookup
+internal sealed class PromptLookup : IDraftSource
 {
     /// <summary>A match of this many tokens is a loop or a quotation; longer ones are not looked for.</summary>
     public const int LongestMatch = 16;
+
+    /// <summary>
+    /// Low, because most texts do not repeat themselves. It costs nothing to find out that one does: drafts that are
+    /// not verified are compared with the text too.
+    /// </summary>
+    public double UsualAcceptance => 0.1;
+
+    /// <summary>Searching a text takes some microseconds.</summary>
+    public StepTimes? Times => null;
+
+    public int Offer(DraftedSequence sequence, int most)
+    {
+        var tokens = sequence.Sequence.Tokens;
+        Span<int> found = stackalloc int[SpeculationOptions.MostDraftTokens];
+        found = found[..most];
+        var count = Find(tokens, sequence.Rules.Options.Speculation!.MinMatch, found) == 0
+            ? 0
+            : sequence.Constraint?.CountAllowed(found) ?? most;
+        foreach (var token in found[..count])
+        {
+            sequence.Add(token);
+        }
+
+        return count;
+    }
+
+    public void Draft(IReadOnlyList<DraftedSequence> sequences, CancellationToken cancellationToken)
+    {
+    }
 
     /// <summary>Finds the tokens that followed the latest of the longest earlier matches of the text's end.</summary>
     /// <param name="tokens">The text.</param>

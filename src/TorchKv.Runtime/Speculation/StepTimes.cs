@@ -1,14 +1,21 @@
 namespace TorchKv.Runtime.Speculation;
 
 /// <summary>
-/// How long a step takes by its number of tokens, learned from the steps that ran: flat on a model that is read from
-/// memory, steep on one in the processor's cache, with a jump wherever a kernel begins its next tile of rows. Times
+/// A table of measured times: how long a step takes by its number of tokens. The curve is flat for a model that is read
+/// from memory, steep for one in the processor's cache, and jumps where a kernel begins its next tile of rows. Times
 /// decide how many drafts are verified, never which token is chosen.
 /// </summary>
 /// <remarks>Not thread-safe.</remarks>
 internal sealed class StepTimes
 {
+    /// <summary>Numbers of tokens that have an entry of their own. Steps with drafts are far shorter.</summary>
     private const int Longest = 512;
+
+    /// <summary>
+    /// Measured times that are kept for each number of tokens. Their median is what counts, so a delayed step changes
+    /// nothing.
+    /// </summary>
+    private const int Kept = 5;
 
     /// <summary>
     /// The share of a step that one token more is taken to cost where no longer step was measured: little, so that one
@@ -16,28 +23,33 @@ internal sealed class StepTimes
     /// </summary>
     private const double Unseen = 0.03;
 
-    // The weight of a new time, by whether it is below or above the expected one.
-    private const double Faster = 0.3;
-    private const double Slower = 0.15;
+    /// <summary>
+    /// After this many steps all times are forgotten, so that lengths that have become faster since are tried again.
+    /// A trial costs a step at most, so this costs a few thousandths.
+    /// </summary>
+    private const int Memory = 1024;
 
-    private readonly double[] _seconds = new double[Longest + 1];
-    private readonly long[] _samples = new long[Longest + 1];
+    /// <summary>
+    /// Steps until times are forgotten first: code is still being compiled then. The next time is twice as late.
+    /// </summary>
+    private const int FirstMemory = 64;
+
+    private readonly double[] _times = new double[(Longest + 1) * Kept];
+    private readonly int[] _samples = new int[Longest + 1];
     private readonly double[] _estimates = new double[Longest + 1];
     private long _steps;
+    private long _forgetAt = FirstMemory;
     private bool _isStale = true;
 
     /// <summary>Whether any step has been measured.</summary>
     public bool IsKnown { get; private set; }
 
-    /// <summary>
-    /// Counts a step of the engine. Now and then, and sooner at first while code is still being compiled, the times are
-    /// forgotten, so that lengths that have become faster since are tried again.
-    /// </summary>
-    /// <param name="again">Whether to forget every 1,024 steps too, not only at first.</param>
-    public void Tick(bool again)
+    /// <summary>Counts a step of the engine.</summary>
+    public void Tick()
     {
-        if (++_steps is 64 or 512 || (again && _steps % 1024 == 0))
+        if (++_steps == _forgetAt)
         {
+            _forgetAt += Math.Min(_steps, Memory);
             Array.Clear(_samples);
             IsKnown = false;
             _isStale = true;
@@ -54,11 +66,13 @@ internal sealed class StepTimes
             return;
         }
 
-        // The first time of a length only corrects the estimate from other lengths: one delayed step must not rule a
-        // length out.
-        var known = _samples[tokens] > 0 ? _seconds[tokens] : IsKnown ? Of(tokens) : seconds;
-        _seconds[tokens] = known + ((seconds < known ? Faster : Slower) * (Math.Min(seconds, 3 * known) - known));
-        _samples[tokens]++;
+        if (_samples[tokens] == 0 && IsKnown)
+        {
+            // The estimate from other lengths counts like a measured time: one delayed step must not rule a length out.
+            Add(tokens, Of(tokens));
+        }
+
+        Add(tokens, seconds);
         _isStale = true;
         IsKnown = true;
     }
@@ -77,6 +91,22 @@ internal sealed class StepTimes
         return tokens <= Longest ? _estimates[tokens] : _estimates[Longest] * tokens / Longest;
     }
 
+    private void Add(int tokens, double seconds)
+    {
+        _times[(tokens * Kept) + (_samples[tokens] % Kept)] = seconds;
+        _samples[tokens]++;
+    }
+
+    /// <summary>The median of the latest times; of two in the middle the shorter one.</summary>
+    private double Median(int tokens)
+    {
+        Span<double> sorted = stackalloc double[Kept];
+        sorted = sorted[..Math.Min(Kept, _samples[tokens])];
+        _times.AsSpan(tokens * Kept, sorted.Length).CopyTo(sorted);
+        sorted.Sort();
+        return sorted[(sorted.Length - 1) / 2];
+    }
+
     private void Estimate()
     {
         _isStale = false;
@@ -87,10 +117,11 @@ internal sealed class StepTimes
         {
             if (_samples[n] > 0)
             {
-                _estimates[n] = least = Math.Min(least, _seconds[n]);
+                _estimates[n] = least = Math.Min(least, Median(n));
             }
         }
 
+        // Between two measured lengths the time grows evenly, below the shortest one it is the same.
         var at = 0;
         for (var n = 1; n <= Longest; n++)
         {

@@ -1,5 +1,7 @@
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Cpu.Memory;
+using TorchKv.Runtime.Cpu.Packing;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 

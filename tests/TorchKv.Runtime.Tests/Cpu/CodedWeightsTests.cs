@@ -3,6 +3,8 @@ using TorchKv.Runtime.Checkpoints;
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Cpu.Memory;
+using TorchKv.Runtime.Cpu.Packing;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Cpu;

@@ -1,10 +1,12 @@
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Steps;
+using TorchKv.Runtime.Cpu.Threads;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
 /// <summary>
 /// Work with random numbers of tasks of random durations. It counts how often each task is published, and notices a
-/// task that is published before the phase before it is complete.
+/// task that is published before the phase before it is complete, or that the phase does not have.
 /// </summary>
 internal sealed class CountedWork : IPhasedWork
 {
@@ -30,6 +32,11 @@ internal sealed class CountedWork : IPhasedWork
 
     public void Compute(int phase, int task, Workspace workspace)
     {
+        if (task >= _published[phase].Length)
+        {
+            Interlocked.Increment(ref _outOfOrder);
+        }
+
         OnCompute?.Invoke();
         Thread.SpinWait(_spins[(phase + task) % _spins.Length]);
     }
@@ -47,6 +54,9 @@ internal sealed class CountedWork : IPhasedWork
 
         Interlocked.Increment(ref _published[phase][task]);
     }
+
+    /// <summary>Forgets all counts, for another run of the same work.</summary>
+    public void Clear() => Array.ForEach(_published, Array.Clear);
 
     public void CheckComplete()
     {

@@ -1,4 +1,5 @@
 using TorchKv.Runtime.Cpu.Kernels;
+using TorchKv.Runtime.Cpu.Packing;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 

@@ -103,32 +103,52 @@ public sealed class RunnerLifetimeTests
         using var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { Threads = 4 });
         var ids = Models.Ids(runner.Config, 120, new Random(4));
         var expected = RunnerSequence.For(runner, ids.Length).Run(ids);
-        using var stop = new CancellationTokenSource();
-        void Compete()
-        {
-            while (!stop.IsCancellationRequested)
-            {
-                Thread.SpinWait(100);
-            }
-        }
-
-        var competitors = Enumerable.Range(0, Environment.ProcessorCount + 1)
-            .Select(_ => new Thread(Compete) { IsBackground = true })
-            .ToArray();
-        foreach (var competitor in competitors)
-        {
-            competitor.Start();
-        }
-
+        using var competitors = new Competitors();
         for (var trial = 0; trial < 3; trial++)
         {
             Assert.Equal(expected, RunnerSequence.For(runner, ids.Length).Run(ids, [80, .. Enumerable.Repeat(1, 40)]));
         }
+    }
 
-        stop.Cancel();
-        foreach (var competitor in competitors)
+    [Fact]
+    public void LateThreadsDoNotMixStepsOfDifferentShapes()
+    {
+        using var alone = CpuRunner.Load(Folder, new CpuRunnerOptions { Threads = 1 });
+        using var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { Threads = 6 });
+        var random = new Random(5);
+        var vocabulary = runner.Config.VocabSize;
+        var texts = Enumerable.Range(0, 6).Select(_ => Models.Ids(runner.Config, 150, random)).ToArray();
+        var expected = texts.Select(ids => RunnerSequence.For(alone, ids.Length).Run(ids)).ToArray();
+        using var competitors = new Competitors();
+        for (var trial = 0; trial < 3; trial++)
         {
-            competitor.Join();
+            var sequences = texts.Select((ids, i) => RunnerSequence.For(runner, ids.Length, i * 10)).ToArray();
+            for (var step = 0; sequences.Any(sequence => sequence.Position < 150); step++)
+            {
+                // Long steps, steps of few tokens, and steps without logits follow one another.
+                var rows = new List<RunnerRow>();
+                var checks = new List<(int Text, int Start, int Count)>();
+                foreach (var i in Enumerable.Range(0, 6).Where(i => sequences[i].Position < 150 && random.Next(2) == 0))
+                {
+                    var start = sequences[i].Position;
+                    var count = Math.Min(150 - start, step % 3 == 0 ? random.Next(20, 60) : random.Next(1, 4));
+                    var wanted = step % 4 == 3 ? LogitsWanted.None : LogitsWanted.All;
+                    rows.Add(sequences[i].Next(texts[i].AsMemory(start, count), wanted));
+                    checks.Add((i, start, wanted == LogitsWanted.None ? 0 : count));
+                }
+
+                var logits = new float[checks.Sum(check => check.Count) * vocabulary];
+                runner.Step([.. rows], logits);
+                var at = 0;
+                foreach (var (text, start, count) in checks)
+                {
+                    Assert.True(
+                        expected[text].AsSpan(start * vocabulary, count * vocabulary)
+                            .SequenceEqual(logits.AsSpan(at, count * vocabulary)),
+                        $"text {text} from {start}, step {step}");
+                    at += count * vocabulary;
+                }
+            }
         }
     }
 
@@ -138,5 +158,33 @@ public sealed class RunnerLifetimeTests
         using var runner = CpuRunner.Load(Folder, new CpuRunnerOptions { Threads = 3 });
         RunnerSequence.For(runner, 5).Run([1, 2, 3]);
         Assert.True(SpinWait.SpinUntil(() => runner.Team.Sleeping == 2, TimeSpan.FromSeconds(30)));
+    }
+
+    /// <summary>Threads that keep every processor busy, and one more.</summary>
+    private sealed class Competitors : IDisposable
+    {
+        private readonly Thread[] _threads;
+        private volatile bool _stop;
+
+        public Competitors()
+        {
+            _threads = [.. Enumerable.Range(0, Environment.ProcessorCount + 1)
+                .Select(_ => new Thread(Compete) { IsBackground = true })];
+            Array.ForEach(_threads, thread => thread.Start());
+        }
+
+        public void Dispose()
+        {
+            _stop = true;
+            Array.ForEach(_threads, thread => thread.Join());
+        }
+
+        private void Compete()
+        {
+            while (!_stop)
+            {
+                Thread.SpinWait(100);
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 using TorchKv.Runtime.Configuration;
 using TorchKv.Runtime.Cpu;
+using TorchKv.Runtime.Cpu.Steps;
+using TorchKv.Runtime.Cpu.Threads;
 
 namespace TorchKv.Runtime.Tests.Cpu;
 
@@ -63,6 +65,74 @@ public sealed class ThreadTeamTests
 
             team.Run(work, CancellationToken.None);
             work.CheckComplete();
+        }
+    }
+
+    [Fact]
+    public void WorkOfALateHelperIsInUseUntilTheHelperHasLeft()
+    {
+        using var team = Team(2);
+        using var caught = new ManualResetEventSlim();
+        using var wake = new ManualResetEventSlim();
+        var late = new CountedWork(new Random(1), phases: 4, mostTasks: 30)
+        {
+            OnCompute = () =>
+            {
+                if (Thread.CurrentThread.Name is "torchkv-1" && !caught.IsSet)
+                {
+                    caught.Set();
+                    wake.Wait();
+                }
+            },
+        };
+
+        // Until the helper is fast enough to take part in a run.
+        while (!caught.IsSet)
+        {
+            late.Clear();
+            team.Run(late, CancellationToken.None);
+            late.CheckComplete();
+        }
+
+        Assert.True(team.IsInUse(late));
+        for (var run = 0; run < 50; run++)
+        {
+            var work = new CountedWork(new Random(run), phases: 4, mostTasks: 30);
+            team.Run(work, CancellationToken.None);
+            work.CheckComplete();
+            Assert.False(team.IsInUse(work));
+            Assert.True(team.IsInUse(late));
+        }
+
+        wake.Set();
+        Assert.True(SpinWait.SpinUntil(() => !team.IsInUse(late), TimeSpan.FromSeconds(30)));
+        late.CheckComplete();
+    }
+
+    [Fact]
+    public void ThereIsAlwaysAWorkThatNoThreadUses()
+    {
+        const int Threads = 5;
+        using var team = Team(Threads);
+        var works = Enumerable.Range(0, Threads)
+            .Select(i => new CountedWork(new Random(i), phases: 3, mostTasks: 12) { OnCompute = Sometimes })
+            .ToArray();
+        for (var run = 0; run < 3000; run++)
+        {
+            var free = Array.FindIndex(works, work => !team.IsInUse(work));
+            Assert.NotEqual(-1, free);
+            works[free].Clear();
+            team.Run(works[free], CancellationToken.None);
+            works[free].CheckComplete();
+        }
+
+        // Some threads lose their processor in the middle of a task.
+        static void Sometimes()
+        {
+            if (Random.Shared.Next(40) == 0)
+            {
+                Thread.Yield();
+            }
         }
     }
 

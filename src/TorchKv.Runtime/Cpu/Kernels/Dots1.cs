@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Cpu.Packing;
+
 namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>One lane. It defines what <see cref="Dots4"/> and <see cref="Dots8"/> compute.</summary>

@@ -1,3 +1,5 @@
+using TorchKv.Runtime.Cpu.Packing;
+
 namespace TorchKv.Runtime.Cpu.Kernels;
 
 /// <summary>

@@ -1,9 +1,8 @@
+using TorchKv.Runtime.Cpu.Packing;
+
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>
-/// A storage type of quantized weights. A group, the inputs that share a scale, is stored as quads: four consecutive
-/// inputs of all 32 outputs of the panel.
-/// </summary>
+/// <summary>Loads the weights of one integer format of an <see cref="IntegerPanel"/>.</summary>
 internal interface IQuantizedElements
 {
     /// <summary>Inputs that share a scale.</summary>

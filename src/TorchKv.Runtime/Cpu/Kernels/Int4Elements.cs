@@ -1,18 +1,16 @@
 using System.Runtime.CompilerServices;
+using TorchKv.Runtime.Cpu.Packing;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>
-/// Four bits a weight, stored as w + 8, in groups of 32. A byte holds two outputs: 0 … 7 in the lower four bits with
-/// 8 … 15 in the upper four, then 16 … 23 with 24 … 31.
-/// </summary>
+/// <summary>Four bits a weight; see <see cref="IntegerPanel"/>.</summary>
 internal readonly struct Int4Elements : IQuantizedElements
 {
-    public static int Group => 32;
+    public static int Group => IntegerPanel.Int4Group;
 
-    public static int QuadBytes => 64;
+    public static int QuadBytes => IntegerPanel.Int4QuadBytes;
 
-    public static int Offset => 8;
+    public static int Offset => IntegerPanel.Int4Offset;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Load<D, I, F>(byte* quad, int output, out I first, out I second)

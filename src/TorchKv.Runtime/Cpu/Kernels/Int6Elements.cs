@@ -1,19 +1,16 @@
 using System.Runtime.CompilerServices;
+using TorchKv.Runtime.Cpu.Packing;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>
-/// Six bits a weight, stored as w + 32, in groups of 64. A quad is 64 bytes of the lower four bits, in the order of
-/// <see cref="Int4Elements"/>, and 32 bytes of the upper two bits: a byte holds those of outputs o, o + 8, o + 16 and
-/// o + 24, from its lowest bits up.
-/// </summary>
+/// <summary>Six bits a weight; see <see cref="IntegerPanel"/>.</summary>
 internal readonly struct Int6Elements : IQuantizedElements
 {
-    public static int Group => 64;
+    public static int Group => IntegerPanel.Int6Group;
 
-    public static int QuadBytes => 96;
+    public static int QuadBytes => IntegerPanel.Int6QuadBytes;
 
-    public static int Offset => 32;
+    public static int Offset => IntegerPanel.Int6Offset;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Load<D, I, F>(byte* quad, int output, out I first, out I second)

@@ -1,15 +1,16 @@
 using System.Runtime.CompilerServices;
+using TorchKv.Runtime.Cpu.Packing;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
-/// <summary>Eight bits a weight, stored as w + 128, in groups of 64.</summary>
+/// <summary>Eight bits a weight; see <see cref="IntegerPanel"/>.</summary>
 internal readonly struct Int8Elements : IQuantizedElements
 {
-    public static int Group => 64;
+    public static int Group => IntegerPanel.Int8Group;
 
-    public static int QuadBytes => 128;
+    public static int QuadBytes => IntegerPanel.Int8QuadBytes;
 
-    public static int Offset => 128;
+    public static int Offset => IntegerPanel.Int8Offset;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Load<D, I, F>(byte* quad, int output, out I first, out I second)

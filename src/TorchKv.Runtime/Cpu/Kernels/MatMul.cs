@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using TorchKv.Runtime.Cpu.Packing;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using TorchKv.Runtime.Cpu.Packing;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
@@ -15,10 +16,6 @@ namespace TorchKv.Runtime.Cpu.Kernels;
 internal static unsafe class QuantizedMatMul
 {
     private const int Width = PackedMatrix.PanelWidth;
-
-    /// <summary>Bytes of a group's weights and scales for 32 outputs.</summary>
-    public static int GroupBytes<Q>()
-        where Q : IQuantizedElements => (Q.Group / 4 * Q.QuadBytes) + (Width * sizeof(ushort));
 
     /// <summary>
     /// One row (decode): y[0 … 32) = x · panel.

@@ -1,4 +1,6 @@
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Cpu.Memory;
+using TorchKv.Runtime.Cpu.Packing;
 
 namespace TorchKv.Runtime.Cpu.Kernels;
 
