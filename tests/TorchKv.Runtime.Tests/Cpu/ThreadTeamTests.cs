@@ -69,7 +69,7 @@ public sealed class ThreadTeamTests
     }
 
     [Fact]
-    public void WorkOfALateHelperIsInUseUntilTheHelperHasLeft()
+    public void ALateHelpersWorkIsInUseUntilItLeaves()
     {
         using var team = Team(2);
         using var caught = new ManualResetEventSlim();

@@ -28,7 +28,7 @@ public class DraftingPaceTests
 
     [Theory]
     [MemberData(nameof(AllMachines))]
-    public void StoriesThatDoNotRepeatThemselvesTakeNoMoreThanThreePercentLonger(string machine)
+    public void StoriesWithoutRepetitionTakeAtMostThreePercentLonger(string machine)
     {
         var (plain, withDrafts) = (0.0, 0.0);
         var times = new StepTimes();
@@ -62,15 +62,15 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void WhereEveryTokenCostsAStepNothingIsDraftedOnceThatIsKnown() =>
+    public void NothingIsDraftedWhereEveryTokenCostsAStep() =>
         Assert.Equal([0], Granted(Machines["bound by arithmetic"], decodes: 1, new FixedDrafts(0.9).Sequence(8)));
 
     [Fact]
-    public void ATileIsFilledAndTheNextOneNotBegunForALittle() =>
+    public void ATileIsFilledWithoutBeginningAnotherForALittle() =>
         Assert.Equal([5], Granted(Machines["GPT-2 124M, float32"], decodes: 1, new FixedDrafts(0.6).Sequence(8)));
 
     [Fact]
-    public void AStepThatCostsMoreAtFirstAndNothingAfterIsFilled()
+    public void AStepThatCostsMoreOnlyAtFirstIsFilled()
     {
         // The second token costs as much as it is expected to give; the next fifteen cost nothing.
         double[] machine = [1, .. Enumerable.Repeat(1.75, 16)];
@@ -79,7 +79,7 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void ADraftIsNotTriedWhereItDelaysOtherSequencesTooMuch()
+    public void NoDraftIsTriedWhereOtherSequencesWaitTooLong()
     {
         // The nineteenth token begins a tile: half a step more for everybody.
         double[] machine = [.. Enumerable.Repeat(1.0, 18), .. Enumerable.Repeat(1.5, 6)];
@@ -88,7 +88,7 @@ public class DraftingPaceTests
     }
 
     [Fact]
-    public void TheSequenceWhoseDraftsAreAcceptedMoreOftenGetsTheRoom()
+    public void TheSequenceWithTheMostAcceptedDraftsGetsTheRoom()
     {
         double[] machine = [.. Enumerable.Repeat(1.0, 8), .. Enumerable.Repeat(9.0, 16)];
         var likely = new FixedDrafts(0.9).Sequence(16);
