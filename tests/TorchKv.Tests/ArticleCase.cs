@@ -18,8 +18,6 @@ internal sealed class ArticleCase
 
     public JsonElement Golden { get; }
 
-    public IEnumerable<string> TensorNames => _tensors.Keys;
-
     public static ArticleCase Load(string name) => new(name);
 
     /// <summary>A recorded tensor, float32.</summary>
