@@ -3,7 +3,6 @@ using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Masks;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Benchmarks.Port;
-using TorchKv.Benchmarks.Schemas;
 using TorchKv.Benchmarks.Serving;
 
 return await BenchProgram.RunAsync(
@@ -17,7 +16,6 @@ return await BenchProgram.RunAsync(
     new CoresCommand(),
     new ProbeCommand(),
     new FirstTokenCommand(),
-    new SchemasCommand(),
     new StructuredCommand(),
     new PortCommand(),
     new OperatorsCommand(),

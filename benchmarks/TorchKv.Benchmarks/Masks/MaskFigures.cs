@@ -21,11 +21,14 @@ internal sealed class MaskFigures
     /// <summary>Texts that the constraint must refuse, and those among them that it accepted.</summary>
     public (int All, int Wrong) Invalid { get; set; }
 
-    /// <summary>Valid texts that were refused in the schema's order too.</summary>
+    /// <summary>Valid texts that were refused with their properties in the schema's order too.</summary>
     public int ValidWrongInOrder { get; set; }
 
     /// <summary>Whether any constraint is a JSON schema.</summary>
     public bool HasSchemas { get; set; }
+
+    /// <summary>Whether any is a JSON schema whose properties come in its order alone.</summary>
+    public bool InSchemaOrder { get; set; }
 
     /// <summary>A line for each refusal and each wrong judgement.</summary>
     public List<string> Details { get; } = [];
@@ -61,10 +64,17 @@ internal sealed class MaskFigures
         output.WriteLine($"{"",-46}{"measured",14}{"wanted",14}");
         Row("compiled", Share(FirstMasks.Count, FirstMasks.Count + refused), "%", ">= 85");
         Row($"invalid texts accepted, of {Invalid.All}", Invalid.Wrong, "", "0");
-        Row($"valid texts refused, {Valid.Wrong} of {Valid.All}", Share(Valid.Wrong, Valid.All), "%", "<= 0.2");
-        if (HasSchemas)
+        Row(
+            $"valid texts refused, {Valid.Wrong} of {Valid.All}",
+            Share(Valid.Wrong, Valid.All),
+            "%",
+            InSchemaOrder ? "reported" : "<= 0.2");
+        if (InSchemaOrder)
         {
-            Row($"the same in the schema's order, {ValidWrongInOrder}", Share(ValidWrongInOrder, Valid.All), "%",
+            Row(
+                $"the same written in the schema's order, {ValidWrongInOrder}",
+                Share(ValidWrongInOrder, Valid.All),
+                "%",
                 "<= 0.2");
         }
 

@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Text.Json;
-using TorchKv.Benchmarks.Schemas;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Structured;
 using TorchKv.Structured.Contracts;
@@ -13,8 +12,11 @@ namespace TorchKv.Benchmarks.Masks;
 /// <param name="Texts">The texts.</param>
 internal sealed record SuiteEntry(string Name, TokenConstraint Constraint, SuiteText[] Texts)
 {
-    /// <summary>Whether the constraint is a JSON schema.</summary>
-    public bool IsSchema { get; private init; }
+    /// <summary>The JSON schema's text; null where the constraint is another.</summary>
+    public string? Schema { get; private init; }
+
+    /// <summary>The order of properties that a JSON schema's constraint allows.</summary>
+    public JsonPropertyOrder Order { get; private init; }
 
     private static readonly JsonDocumentOptions s_deep = new() { MaxDepth = 256 };
 
@@ -75,7 +77,7 @@ internal sealed record SuiteEntry(string Name, TokenConstraint Constraint, Suite
                     test.IsValid,
                     CompactJson.Of(test.IsValid ? SchemaOrder.Of(schema, test.Data) : test.Data))),
             ])
-            { IsSchema = true };
+            { Schema = schema.GetRawText(), Order = options.PropertyOrder };
         }
 
         var constraint = entry.TryGetProperty("regex", out var regex) ? TokenConstraint.Regex(regex.GetString()!)

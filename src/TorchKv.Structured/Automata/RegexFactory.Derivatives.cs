@@ -66,30 +66,33 @@ internal sealed partial class RegexFactory
             return known;
         }
 
+        if (MatchesSurely(node))
+        {
+            node.KnownToMatchNothing = false;
+            return false;
+        }
+
         var parents = new Dictionary<RegexNode, RegexNode?> { [node] = null };
         var pending = new Queue<RegexNode>();
         pending.Enqueue(node);
         while (pending.TryDequeue(out var next))
         {
-            if (next.IsNullable || next.KnownToMatchNothing == false || (!next.HasBoolean && next != Nothing))
-            {
-                // All that lies on the way here matches something too.
-                for (RegexNode? on = next; on is not null; on = parents[on])
-                {
-                    on.KnownToMatchNothing = false;
-                }
-
-                return false;
-            }
-
-            if (next.KnownToMatchNothing == true)
-            {
-                continue;
-            }
-
+            // What is known ends the search where it is first seen, so that few derivatives are computed.
             foreach (var branch in Branches(next))
             {
-                if (parents.TryAdd(branch.Rest, next))
+                if (MatchesSurely(branch.Rest))
+                {
+                    // All that lies on the way here matches something too.
+                    branch.Rest.KnownToMatchNothing = false;
+                    for (RegexNode? on = next; on is not null; on = parents[on])
+                    {
+                        on.KnownToMatchNothing = false;
+                    }
+
+                    return false;
+                }
+
+                if (branch.Rest.KnownToMatchNothing != true && parents.TryAdd(branch.Rest, next))
                 {
                     pending.Enqueue(branch.Rest);
                 }
@@ -111,6 +114,10 @@ internal sealed partial class RegexFactory
 
         return true;
     }
+
+    // Whether it is plain, without a search, that a text matches.
+    private bool MatchesSurely(RegexNode node) => node.IsNullable || node.KnownToMatchNothing == false
+        || (!node.HasBoolean && node != Nothing);
 
     /// <summary>Whether every text that one expression matches is matched by another.</summary>
     public bool Contains(RegexNode outer, RegexNode inner)
@@ -261,20 +268,41 @@ internal sealed partial class RegexFactory
         }
 
         var merged = new List<RegexBranch>();
-        var rests = new List<RegexNode>();
-        foreach (var (bytes, branches) in ByteGroups.Of(all))
+        var rests = Rent();
+        if (total <= ByteGroups.Few)
         {
-            rests.Clear();
-            foreach (var i in branches)
+            foreach (var (bytes, branches) in ByteGroups.OfFew(all))
             {
-                rests.Add(all[i].Rest);
-            }
+                for (var left = branches; left != 0; left &= left - 1)
+                {
+                    rests.Add(all[System.Numerics.BitOperations.TrailingZeroCount(left)].Rest);
+                }
 
+                AddGroup(bytes);
+            }
+        }
+        else
+        {
+            foreach (var (bytes, branches) in ByteGroups.Of(all))
+            {
+                foreach (var i in branches)
+                {
+                    rests.Add(all[i].Rest);
+                }
+
+                AddGroup(bytes);
+            }
+        }
+
+        Return(rests);
+        return [.. merged];
+
+        void AddGroup(ByteSet bytes)
+        {
             var rest = rests.Count == 1 ? rests[0]
                 : Or(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(rests));
             AddTo(merged, new RegexBranch(bytes, rest));
+            rests.Clear();
         }
-
-        return [.. merged];
     }
 }

@@ -16,6 +16,7 @@ internal sealed partial class RegexFactory
     private readonly Dictionary<RegexKey, RegexNode> _nodes = [];
     private readonly List<RegexNode> _byId = [];
     private readonly Dictionary<CodePointSet, RegexNode> _utf8 = [];
+    private readonly Stack<List<RegexNode>> _lists = new();
     private int _compiled;
     private readonly Dictionary<RegexNode, bool> _prefixCodes = [];
     private readonly WorkBudget? _budget;
@@ -115,38 +116,21 @@ internal sealed partial class RegexFactory
     /// <summary>What any of the alternatives matches; no alternative: nothing.</summary>
     public RegexNode Or(params ReadOnlySpan<RegexNode> alternatives)
     {
-        var parts = new HashSet<RegexNode>();
+        var parts = Rent();
         var bytes = default(ByteSet);
-        var pending = new Stack<RegexNode>();
-        foreach (var alternative in alternatives)
+        foreach (ref readonly var alternative in alternatives)
         {
-            pending.Push(alternative);
-        }
-
-        while (pending.TryPop(out var part))
-        {
-            if (part == AnyBytes)
+            // The alternatives of an alternative are none themselves.
+            foreach (var part in PartsOf(RegexKind.Or, in alternative))
             {
-                return AnyBytes;
-            }
-
-            switch (part.Kind)
-            {
-                case RegexKind.Nothing:
-                    break;
-                case RegexKind.Bytes:
+                if (part.Kind == RegexKind.Bytes)
+                {
                     bytes |= part.Bytes;
-                    break;
-                case RegexKind.Or:
-                    foreach (var child in part.Children)
-                    {
-                        pending.Push(child);
-                    }
-
-                    break;
-                default:
+                }
+                else if (part != Nothing)
+                {
                     parts.Add(part);
-                    break;
+                }
             }
         }
 
@@ -155,54 +139,40 @@ internal sealed partial class RegexFactory
             parts.Add(Bytes(bytes));
         }
 
+        SortOut(parts);
         MergeRepetitions(parts);
-        if (parts.Contains(Empty) && parts.Any(part => part != Empty && part.IsNullable))
+        if (Has(parts, Empty) && parts.Exists(part => part != Empty && part.IsNullable))
         {
             parts.Remove(Empty);
         }
 
-        return parts.Count switch
+        var node = Has(parts, AnyBytes) ? AnyBytes : parts.Count switch
         {
             0 => Nothing,
-            1 => parts.First(),
-            _ => Make(RegexKind.Or, default, Sorted(parts), 0, 0, parts.Any(part => part.IsNullable)),
+            1 => parts[0],
+            _ => Make(RegexKind.Or, default, [.. parts], 0, 0, parts.Exists(static part => part.IsNullable)),
         };
+        Return(parts);
+        return node;
     }
 
     /// <summary>What all of the parts match; no part: every byte string.</summary>
     public RegexNode And(params ReadOnlySpan<RegexNode> all)
     {
-        var parts = new HashSet<RegexNode>();
+        var parts = Rent();
         ByteSet? bytes = null;
-        var pending = new Stack<RegexNode>();
-        foreach (var part in all)
+        foreach (ref readonly var one in all)
         {
-            pending.Push(part);
-        }
-
-        while (pending.TryPop(out var part))
-        {
-            switch (part.Kind)
+            foreach (var part in PartsOf(RegexKind.And, in one))
             {
-                case RegexKind.Nothing:
-                    return Nothing;
-                case RegexKind.Bytes:
+                if (part.Kind == RegexKind.Bytes)
+                {
                     bytes = (bytes ?? ByteSet.All) & part.Bytes;
-                    break;
-                case RegexKind.And:
-                    foreach (var child in part.Children)
-                    {
-                        pending.Push(child);
-                    }
-
-                    break;
-                default:
-                    if (part != AnyBytes)
-                    {
-                        parts.Add(part);
-                    }
-
-                    break;
+                }
+                else if (part != AnyBytes)
+                {
+                    parts.Add(part);
+                }
             }
         }
 
@@ -211,24 +181,20 @@ internal sealed partial class RegexFactory
             parts.Add(Bytes(set));
         }
 
+        SortOut(parts);
         MergeCounts(parts);
-        if (parts.Contains(Nothing)
-            || parts.Any(part => part.Kind == RegexKind.Not && parts.Contains(part.Children[0])))
-        {
-            return Nothing;
-        }
-
-        if (parts.Contains(Empty))
-        {
-            return parts.All(part => part.IsNullable) ? Empty : Nothing;
-        }
-
-        return parts.Count switch
-        {
-            0 => AnyBytes,
-            1 => parts.First(),
-            _ => Make(RegexKind.And, default, Sorted(parts), 0, 0, parts.All(part => part.IsNullable)),
-        };
+        var node = Has(parts, Nothing)
+            || parts.Exists(part => part.Kind == RegexKind.Not && Has(parts, part.Children[0]))
+            ? Nothing
+            : Has(parts, Empty) ? parts.TrueForAll(static part => part.IsNullable) ? Empty : Nothing
+            : parts.Count switch
+            {
+                0 => AnyBytes,
+                1 => parts[0],
+                _ => Make(RegexKind.And, default, [.. parts], 0, 0, parts.TrueForAll(static part => part.IsNullable)),
+            };
+        Return(parts);
+        return node;
     }
 
     /// <summary>Every byte string that a part does not match.</summary>
@@ -285,11 +251,52 @@ internal sealed partial class RegexFactory
 
     public RegexNode Optional(RegexNode part) => Or(part, Empty);
 
-    private static RegexNode[] Sorted(HashSet<RegexNode> parts)
+    // Lists to work in. One is rented while another is in use where making an expression asks for another one.
+    private List<RegexNode> Rent() => _lists.TryPop(out var list) ? list : [];
+
+    private void Return(List<RegexNode> list)
     {
-        RegexNode[] sorted = [.. parts];
-        Array.Sort(sorted, static (a, b) => a.Id.CompareTo(b.Id));
-        return sorted;
+        list.Clear();
+        _lists.Push(list);
+    }
+
+    private static ReadOnlySpan<RegexNode> PartsOf(RegexKind kind, ref readonly RegexNode node) =>
+        node.Kind == kind ? node.Children : new ReadOnlySpan<RegexNode>(in node);
+
+    // Whether an expression is among some that are in the order of their numbers.
+    private static bool Has(List<RegexNode> parts, RegexNode part)
+    {
+        var (low, high) = (0, parts.Count);
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (parts[middle].Id < part.Id)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return low < parts.Count && parts[low] == part;
+    }
+
+    // By number, each once.
+    private static void SortOut(List<RegexNode> parts)
+    {
+        parts.Sort(static (a, b) => a.Id.CompareTo(b.Id));
+        var kept = 0;
+        for (var i = 0; i < parts.Count; i++)
+        {
+            if (kept == 0 || parts[kept - 1] != parts[i])
+            {
+                parts[kept++] = parts[i];
+            }
+        }
+
+        parts.RemoveRange(kept, parts.Count - kept);
     }
 
     private RegexNode Concat(RegexNode first, RegexNode second)

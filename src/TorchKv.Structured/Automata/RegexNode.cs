@@ -12,7 +12,7 @@ internal sealed class RegexNode
     internal RegexNode(int id, RegexKind kind, ByteSet bytes, RegexNode[] children, int min, int max, bool isNullable)
     {
         (Id, Kind, Bytes, Children, Min, Max, IsNullable) = (id, kind, bytes, children, min, max, isNullable);
-        HasBoolean = kind is RegexKind.And or RegexKind.Not || children.Any(child => child.HasBoolean);
+        HasBoolean = kind is RegexKind.And or RegexKind.Not || Array.Exists(children, static child => child.HasBoolean);
     }
 
     /// <summary>Number in the factory.</summary>

@@ -60,53 +60,58 @@ internal sealed class LexerMaskBuilder
     // Plain tokens of so many characters as are free are in the mask already.
     private void Walk(TokenTrie trie, int state, int free, bool isPlain)
     {
-        var (labels, depths, ends) = (trie.Labels, trie.Depths, trie.Ends);
+        var (nodes, path, mask) = (trie.Nodes, _path, _mask);
         var (transitions, acceptOf, width) = (_lexer.Transitions, _lexer.AcceptOf, _lexer.Width);
         var classOf = _lexer.ClassOf;
         var (node, steps) = (1, 0);
-        _path[0] = state;
-        while (node < labels.Length)
+
+        // For each depth where the row of its state's transitions begins.
+        path[0] = state * width;
+        while (node < nodes.Length)
         {
             steps++;
-            if (isPlain && trie.LongestBelow[node] <= free)
+            ref readonly var at = ref nodes[node];
+            if (at.LongestBelow <= free && isPlain)
             {
-                node = ends[node];
+                node = at.End;
                 continue;
             }
 
-            var depth = depths[node];
-            var before = _path[depth - 1];
-            var next = transitions[(before * width) + classOf[labels[node]]];
-            if (next == Lexer.Unknown)
+            var next = transitions[path[at.Depth - 1] + classOf[at.Label]];
+            if (next <= Lexer.Dead)
             {
-                _lexer.Expand(before);
-                (transitions, acceptOf) = (_lexer.Transitions, _lexer.AcceptOf);
+                if (next == Lexer.Unknown)
+                {
+                    _lexer.Expand(path[at.Depth - 1] / width);
+                    (transitions, acceptOf) = (_lexer.Transitions, _lexer.AcceptOf);
+                    continue;
+                }
+
+                node = at.End;
                 continue;
             }
 
-            if (next == Lexer.Dead)
+            // Branches that go now this way, now that way would take most of the time, so there is none for a token.
+            mask[at.Token >> 6] |= (ulong)(at.Tokens & 1) << at.Token;
+            path[at.Depth] = next * width;
+            if (at.Tokens > 1)
             {
-                node = ends[node];
-                continue;
+                BitMask.SetAll(mask, trie.TokensBetween(node, node + 1));
             }
 
-            var end = ends[node];
-            if (isPlain && end > node + 1 && _states.Room(next) is var room and > 0
-                && trie.LongestBelow[node] - trie.Characters[node] <= room)
+            if (isPlain && _states.Room(next) is var room and > 0 && at.LongestBelow - at.Characters <= room)
             {
                 // All tokens of the subtree can follow: what a terminal that ends inside could add is among them.
-                BitMask.SetAll(_mask, trie.TokensBetween(node, end));
-                node = end;
+                BitMask.SetAll(mask, trie.TokensBetween(node, at.End));
+                node = at.End;
                 continue;
             }
 
-            BitMask.SetAll(_mask, trie.TokensBetween(node, node + 1));
-            if (acceptOf[next] != 0 && end > node + 1 && GoesOn(acceptOf[next]))
+            if (acceptOf[next] != 0 && at.End > node + 1 && GoesOn(acceptOf[next]))
             {
                 AddExit(acceptOf[next], node, isPlain);
             }
 
-            _path[depth] = next;
             node++;
         }
 

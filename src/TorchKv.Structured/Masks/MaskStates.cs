@@ -23,24 +23,25 @@ internal sealed class MaskStates(FlatGrammar grammar, Lexer lexer, int longestTo
     /// </summary>
     public int Room(int state)
     {
+        var known = _room;
+        return (uint)state < (uint)known.Length && known[state] != Unknown ? known[state] : FindRoom(state);
+    }
+
+    private int FindRoom(int state)
+    {
         if (state >= _room.Length)
         {
             Grow(ref _room);
         }
 
-        if (_room[state] == Unknown)
+        var room = 0;
+        var elements = lexer.Elements(state);
+        for (var i = 1; i < elements.Length; i += 2)
         {
-            var room = 0;
-            var elements = lexer.Elements(state);
-            for (var i = 1; i < elements.Length; i += 2)
-            {
-                room = Math.Max(room, RoomOf(grammar.Regexes[elements[i]]));
-            }
-
-            _room[state] = room;
+            room = Math.Max(room, RoomOf(grammar.Regexes[elements[i]]));
         }
 
-        return _room[state];
+        return _room[state] = room;
     }
 
     /// <summary>

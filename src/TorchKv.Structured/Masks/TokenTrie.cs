@@ -46,6 +46,19 @@ internal sealed class TokenTrie
 
         Close(Labels.Length);
         CountCharacters();
+        Nodes = new TrieNode[Labels.Length];
+        for (var node = 0; node < Nodes.Length; node++)
+        {
+            // A node without a token names its subtree's first one, so that writes to a mask are spread.
+            Nodes[node] = new TrieNode(
+                Ends[node],
+                FirstToken[node] < Tokens.Length ? Tokens[FirstToken[node]] : 0,
+                Depths[node],
+                Characters[node],
+                LongestBelow[node],
+                Labels[node],
+                (byte)Math.Min(FirstToken[node + 1] - FirstToken[node], 2));
+        }
 
         void Close(int next)
         {
@@ -59,6 +72,9 @@ internal sealed class TokenTrie
 
     /// <summary>Number of nodes.</summary>
     public int Count => Labels.Length;
+
+    /// <summary>The nodes, for walks through all of them.</summary>
+    public TrieNode[] Nodes { get; }
 
     /// <summary>For each node its last byte.</summary>
     public byte[] Labels { get; }

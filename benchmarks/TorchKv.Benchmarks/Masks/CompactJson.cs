@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace TorchKv.Benchmarks.Schemas;
+namespace TorchKv.Benchmarks.Masks;
 
 /// <summary>Writes JSON without whitespace and without the escapes that it does not ask for.</summary>
 internal static class CompactJson

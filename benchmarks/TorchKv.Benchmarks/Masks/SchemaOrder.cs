@@ -1,17 +1,21 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace TorchKv.Benchmarks.Schemas;
+namespace TorchKv.Benchmarks.Masks;
 
 /// <summary>
 /// Writes an instance with the properties of each object in the order of its schema. MaskBench did so with its own
 /// instances, but only where the tool that it used could read the schema.
 /// </summary>
+/// <remarks>
+/// Under <c>anyOf</c> and <c>oneOf</c> the order is that of the branches that the instance can belong to: those whose
+/// required properties it has and whose constants it repeats.
+/// </remarks>
 internal sealed class SchemaOrder(JsonElement root)
 {
     private const int MaxDepth = 64;
 
-    private static readonly string[] s_lists = ["allOf", "anyOf", "oneOf"];
+    private static readonly string[] s_choices = ["anyOf", "oneOf"];
 
     private static readonly string[] s_schemas = ["if", "then", "else"];
 
@@ -27,7 +31,7 @@ internal sealed class SchemaOrder(JsonElement root)
         var known = new List<JsonElement>();
         foreach (var schema in schemas)
         {
-            AddAll(known, schema, 0);
+            AddAll(known, schema, data, 0);
         }
 
         switch (data.ValueKind)
@@ -53,7 +57,7 @@ internal sealed class SchemaOrder(JsonElement root)
     }
 
     // A schema and those that speak of the same value.
-    private void AddAll(List<JsonElement> known, JsonElement schema, int depth)
+    private void AddAll(List<JsonElement> known, JsonElement schema, JsonElement data, int depth)
     {
         if (schema.ValueKind != JsonValueKind.Object || depth > MaxDepth || known.Count > 500)
         {
@@ -61,19 +65,23 @@ internal sealed class SchemaOrder(JsonElement root)
         }
 
         known.Add(schema);
-        if (schema.TryGetProperty("$ref", out var reference) && Resolve(reference) is { } target)
+        if (Referred(schema) is { } target)
         {
-            AddAll(known, target, depth + 1);
+            AddAll(known, target, data, depth + 1);
         }
 
-        foreach (var name in s_lists)
+        foreach (var part in List(schema, "allOf"))
         {
-            if (schema.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array)
+            AddAll(known, part, data, depth + 1);
+        }
+
+        foreach (var name in s_choices)
+        {
+            var branches = List(schema, name);
+            var fitting = branches.Where(branch => CanBe(branch, data, depth + 1)).ToList();
+            foreach (var branch in fitting.Count > 0 ? fitting : branches)
             {
-                foreach (var part in list.EnumerateArray())
-                {
-                    AddAll(known, part, depth + 1);
-                }
+                AddAll(known, branch, data, depth + 1);
             }
         }
 
@@ -81,10 +89,60 @@ internal sealed class SchemaOrder(JsonElement root)
         {
             if (schema.TryGetProperty(name, out var part))
             {
-                AddAll(known, part, depth + 1);
+                AddAll(known, part, data, depth + 1);
             }
         }
     }
+
+    // False where a type, a required property or a constant says that the value is none of the schema's.
+    private bool CanBe(JsonElement schema, JsonElement data, int depth)
+    {
+        if (schema.ValueKind != JsonValueKind.Object || depth > MaxDepth)
+        {
+            return schema.ValueKind != JsonValueKind.False;
+        }
+
+        if ((Referred(schema) is { } target && !CanBe(target, data, depth + 1))
+            || !List(schema, "allOf").TrueForAll(part => CanBe(part, data, depth + 1))
+            || s_choices.Any(name => List(schema, name) is { Count: > 0 } branches
+                && !branches.Exists(branch => CanBe(branch, data, depth + 1))))
+        {
+            return false;
+        }
+
+        if ((schema.TryGetProperty("const", out var value) && !JsonElement.DeepEquals(value, data))
+            || (List(schema, "enum") is { Count: > 0 } values
+                && !values.Exists(one => JsonElement.DeepEquals(one, data)))
+            || (schema.TryGetProperty("type", out var type) && !IsOfType(type, data)))
+        {
+            return false;
+        }
+
+        return data.ValueKind != JsonValueKind.Object
+            || (List(schema, "required").TrueForAll(name => data.TryGetProperty($"{name}", out _))
+                && data.EnumerateObject().All(
+                    member => Under(schema, member.Name).All(part => CanBe(part, member.Value, depth + 1))));
+    }
+
+    private static bool IsOfType(JsonElement type, JsonElement data) => type.ValueKind == JsonValueKind.Array
+        ? type.EnumerateArray().Any(one => IsOfType(one, data))
+        : $"{type}" == (data.ValueKind switch
+        {
+            JsonValueKind.Object => "object",
+            JsonValueKind.Array => "array",
+            JsonValueKind.String => "string",
+            JsonValueKind.True or JsonValueKind.False => "boolean",
+            JsonValueKind.Null => "null",
+            _ => $"{type}" == "integer" ? "integer" : "number",
+        });
+
+    private JsonElement? Referred(JsonElement schema) =>
+        schema.TryGetProperty("$ref", out var reference) ? Resolve(reference) : null;
+
+    private static List<JsonElement> List(JsonElement schema, string keyword) =>
+        schema.TryGetProperty(keyword, out var list) && list.ValueKind == JsonValueKind.Array
+            ? [.. list.EnumerateArray()]
+            : [];
 
     private JsonElement? Resolve(JsonElement reference)
     {

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace TorchKv.Structured.Tests.Json;
+namespace TorchKv.Testing;
 
 /// <summary>Makes schemas of all supported keywords at random.</summary>
 internal sealed class RandomSchemas(Random random)
