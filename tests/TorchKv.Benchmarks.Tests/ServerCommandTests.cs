@@ -16,7 +16,7 @@ public class ServerCommandTests
         Assert.Equal(0, await Run("--quick", "--percent", "5", "--model", storyteller, "--json", folder["server.json"]));
         using var report = JsonDocument.Parse(File.ReadAllText(folder["server.json"]));
         var figures = report.RootElement.GetProperty("figures").EnumerateArray().ToList();
-        Assert.Equal(17, figures.Count);
+        Assert.Equal(20, figures.Count);
         Assert.All(figures, figure => Assert.True(double.IsFinite(figure.GetProperty("value").GetDouble())));
 
         // What does not depend on the machine's speed is as wanted even here.

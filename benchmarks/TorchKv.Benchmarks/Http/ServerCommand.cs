@@ -10,7 +10,8 @@ namespace TorchKv.Benchmarks.Http;
 /// </summary>
 internal sealed class ServerCommand : Command
 {
-    private static readonly string[] s_parts = ["overhead", "ratio", "streams", "scrape", "aborts", "fuzz", "drain"];
+    private static readonly string[] s_parts =
+        ["overhead", "ratio", "streams", "scrape", "page", "aborts", "fuzz", "drain"];
 
     private readonly Option<bool> _quick = BenchOption.Quick();
     private readonly Option<string?> _json = BenchOption.Json();
@@ -78,6 +79,8 @@ internal sealed class ServerCommand : Command
             ("streams", () => StreamRows.Evenness(text, Size(256, 256), Size(200, 64), threads)),
             ("scrape", () => ScrapeRows.Cost(text, Size(2000, 400))),
             ("scrape", () => ScrapeRows.Throughput(text, 16, Size(400, 100), quick ? 3 : 9, threads)),
+            ("page", () => ViewerRows.Watched(text, 16, Size(400, 100), quick ? 2 : 13, threads)),
+            ("page", () => ViewerRows.Unwatched(text, 16, Size(400, 100), quick ? 2 : 13, threads)),
             ("aborts", () => FaultRows.Aborts(text, Size(10_000, 2000))),
             ("fuzz", () => FaultRows.Fuzz(text, Size(100_000, 4000))),
             ("drain", () => FaultRows.Drain(text, Size(64, 64), Size(200, 200))),

@@ -29,13 +29,14 @@ internal sealed class ServerWorkerCommand : Command
     private readonly Option<int> _threads = BenchOption.Threads(Environment.ProcessorCount, "the runner's threads");
     private readonly Option<int> _maxWork = BenchOption.Number("--max-work", 1, int.MaxValue, 4_000_000, "MaxWork");
     private readonly Option<int> _blocks = BenchOption.Number("--blocks", 64, 1 << 20, 4096, "blocks in the pool");
+    private readonly Option<bool> _noPage = new("--no-page") { Description = "no live page" };
     private readonly CancellationTokenSource _closed = new();
 
     public ServerWorkerCommand()
         : base(CommandName, "The server's side of the comparison.")
     {
         Hidden = true;
-        foreach (var option in (Option[])[_model, _stub, _threads, _maxWork, _blocks])
+        foreach (var option in (Option[])[_model, _stub, _threads, _maxWork, _blocks, _noPage])
         {
             Options.Add(option);
         }
@@ -58,7 +59,13 @@ internal sealed class ServerWorkerCommand : Command
 
         // A model by a formula has no vocabulary of its own; its prompts are ids, and the text is thrown away.
         var tokenizer = engine.Tokenizer ?? Gpt2Tokenizer.Load(RepositoryFolder.At("weights", "storyteller"));
-        var options = new TorchKvServerOptions { Port = 0, ModelName = "m", MaxWork = parsed.GetValue(_maxWork) };
+        var options = new TorchKvServerOptions
+        {
+            Port = 0,
+            ModelName = "m",
+            MaxWork = parsed.GetValue(_maxWork),
+            Page = !parsed.GetValue(_noPage),
+        };
         await TorchKvServer.RunAsync(
             options,
             _ => Task.FromResult(new ServedModel("m", generator, tokenizer, ChatTemplates.Transcript)),

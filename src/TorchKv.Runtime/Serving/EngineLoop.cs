@@ -50,6 +50,11 @@ internal sealed class EngineLoop
         if (options.Constraint is { } constraint)
         {
             _mailbox.Reserve();
+            if (_parts.Recorder is not null)
+            {
+                _mailbox.TryPost(request.ShowPreparation);
+            }
+
             _ = PrepareAsync(request, constraint);
         }
         else

@@ -85,6 +85,9 @@ internal sealed class GenerationRequest : IRequestOutput
     /// <summary>When it was submitted, as a timestamp.</summary>
     public long SubmittedAt { get; private set; }
 
+    /// <summary>When its constraint was compiled, as a timestamp; null: not yet, or it has none.</summary>
+    public long? PreparedAt { get; private set; }
+
     /// <summary>When it ends at the latest, as a timestamp.</summary>
     public long DeadlineAt { get; private set; } = long.MaxValue;
 
@@ -129,6 +132,7 @@ internal sealed class GenerationRequest : IRequestOutput
         }
 
         Constraints = constraints;
+        PreparedAt = _engine.Time.GetTimestamp();
     }
 
     /// <summary>Begins its time: it is submitted now.</summary>
@@ -142,8 +146,11 @@ internal sealed class GenerationRequest : IRequestOutput
         }
     }
 
+    /// <summary>Shows whoever watches the engine that the request's constraint is compiled.</summary>
+    public void ShowPreparation() => _engine.Recorder?.BeginPreparation(Request, SubmittedAt);
+
     /// <summary>Shows the beginning of the request to whoever watches the engine.</summary>
-    public void ShowBegin() => _engine.Recorder?.Begin(Request, SubmittedAt);
+    public void ShowBegin() => _engine.Recorder?.Begin(Request, SubmittedAt, PreparedAt);
 
     /// <summary>Shows the request's end to whoever watches the engine.</summary>
     /// <param name="error">What ended it; null: it has its answer.</param>

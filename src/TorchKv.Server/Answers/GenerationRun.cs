@@ -45,7 +45,7 @@ internal static class GenerationRun
         var (ids, options) = plan.Prompts[prompt];
         return plan.Model.Generator.GenerateAsync(
             ids,
-            plan.Model.Speculation is { } speculation ? options with { Speculation = speculation } : options,
+            plan.Speculation is { } speculation ? options with { Speculation = speculation } : options,
             cancellationToken);
     }
 

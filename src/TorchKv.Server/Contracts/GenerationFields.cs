@@ -127,6 +127,9 @@ internal abstract record GenerationFields
     [Description("The same as structured_outputs with grammar.")]
     public JsonElement? GuidedGrammar { get; init; }
 
+    [Description("How tokens are drafted ahead: none, prompt_lookup or draft_model. Default: as the server was told.")]
+    public string? Speculation { get; init; }
+
     [Description("Accepted; it changes nothing.")]
     public JsonElement? Metadata { get; init; }
 

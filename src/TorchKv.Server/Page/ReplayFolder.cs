@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Server.Page;
@@ -32,7 +31,7 @@ public sealed class ReplayFolder
         }
 
         var bytes = File.ReadAllBytes(recording);
-        Check(bytes, recording);
+        RecordingCheck.Of(bytes, recording);
         var files = new Dictionary<string, byte[]>
         {
             ["index.html"] = Encoding.UTF8.GetBytes(PageFiles.ReplayIndex(RecordingName)),
@@ -44,51 +43,5 @@ public sealed class ReplayFolder
         }
 
         return new ReplayFolder(files);
-    }
-
-    /// <summary>Checks that every line is an event, and the first one a snapshot.</summary>
-    private static void Check(ReadOnlySpan<byte> bytes, string recording)
-    {
-        var number = 0;
-        foreach (var range in bytes.Split((byte)'\n'))
-        {
-            var line = bytes[range];
-            if (line.Trim((byte)' ').Trim((byte)'\r').IsEmpty)
-            {
-                continue;
-            }
-
-            number++;
-            if (TypeOf(line) is not { } type || (number == 1 && type != "snapshot"))
-            {
-                throw new RequestException(
-                    $"{recording}, line {number}: no recording of the live page; its lines are JSON objects with a "
-                    + "type, the first one a snapshot.");
-            }
-        }
-
-        if (number == 0)
-        {
-            throw new RequestException($"{recording} is empty.");
-        }
-    }
-
-    /// <summary>An event's type; null where the line is no event.</summary>
-    private static string? TypeOf(ReadOnlySpan<byte> line)
-    {
-        try
-        {
-            var reader = new Utf8JsonReader(line);
-            using var parsed = JsonDocument.ParseValue(ref reader);
-            return parsed.RootElement.ValueKind == JsonValueKind.Object
-                && parsed.RootElement.TryGetProperty("type", out var type)
-                && type.ValueKind == JsonValueKind.String
-                    ? type.GetString()
-                    : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
     }
 }

@@ -44,6 +44,7 @@ internal sealed class ChatRequests(TorchKvServerOptions limits, FieldRules rules
             PromptField = "messages",
             Prompts = [new PlannedPrompt(ids, options)],
             Samples = options.Samples,
+            Speculation = DraftingField.Of(request.Speculation, model),
             LogProbs = logProbs,
             TrimsAnswerStart = prompt.TrimsAnswerStart,
             ChatTemplate = template.Name,

@@ -44,6 +44,7 @@ internal sealed class CompletionRequests(TorchKvServerOptions limits, FieldRules
                 asked,
                 model))],
             Samples = asked.Samples ?? 1,
+            Speculation = DraftingField.Of(request.Speculation, model),
             LogProbs = logProbs,
             Echoes = echoes,
             IgnoredFields = rules.Unknown(request.Unknown),

@@ -1,3 +1,4 @@
+using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Models;
 
@@ -18,6 +19,9 @@ internal sealed record GenerationPlan
 
     /// <summary>Answers to each prompt.</summary>
     public required int Samples { get; init; }
+
+    /// <summary>How tokens are drafted ahead; null: they are not.</summary>
+    public SpeculationOptions? Speculation { get; init; }
 
     public bool IsStream { get; init; }
 

@@ -48,6 +48,7 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
             PromptField = "input",
             Prompts = [new PlannedPrompt(ids, options)],
             Samples = 1,
+            Speculation = model.Speculation,
             IsStream = request.Stream == true,
             TrimsAnswerStart = prompt.TrimsAnswerStart,
             ChatTemplate = model.Template.Name,

@@ -140,9 +140,9 @@ public sealed class WatchTests
         var shared = seen!.Blocks.Where(block => block.Holders > 1).ToArray();
         Assert.Equal([0, 1], shared.Select(block => block.Position).Order());
         Assert.All(shared, block => Assert.Equal(5, block.Holders));
-        Assert.All(shared, block => Assert.Equal([0L, 1L], block.Requests!));
+        Assert.All(shared, block => Assert.Equal([1L, 2L], block.Requests!));
         Assert.All(shared, block => Assert.Equal(4, block.Filled));
-        Assert.Equal(8, seen.Requests.Single(request => request.Number == 1).CachedTokens);
+        Assert.Equal(8, seen.Requests.Single(request => request.Number == 2).CachedTokens);
         Assert.All(seen.Blocks, block => Assert.Null(block.Tokens));
     }
 

@@ -38,7 +38,7 @@ public sealed class PageTests(Browser browser)
         Assert.Contains($"32 of {Storyteller.Tokenizer.Encode(Words + " again").Count} cached", lanes);
         Assert.Contains($"0 of {tokens} cached", lanes);
         await page.UntilAsync("document.querySelector('#tree-text').textContent.includes('2 blocks shared now')");
-        Assert.Equal("2 × 5", await page.ReadAsync<string>("document.querySelector('.tree .count').textContent"));
+        Assert.Equal("2 blocks × 5", await page.ReadAsync<string>("document.querySelector('.tree .count').textContent"));
 
         tiny.Runner.Release(1000);
         await four;

@@ -23,4 +23,7 @@ public enum LivePhase
 
     /// <summary>It ended with an error.</summary>
     Failed,
+
+    /// <summary>Its constraint is compiled; then it waits to be admitted.</summary>
+    Compile,
 }

@@ -3,7 +3,7 @@ namespace TorchKv.Runtime.Contracts.Live;
 /// <summary>One request.</summary>
 public sealed record LiveRequest
 {
-    /// <summary>Its number, in the order in which requests came.</summary>
+    /// <summary>Its number, from 1 in the order in which requests came since the watch began.</summary>
     public required long Number { get; init; }
 
     /// <summary>What happens to it.</summary>

@@ -11,6 +11,7 @@ internal sealed class BlockStates
     private const int MaxRequests = 8;
     private readonly KvBlocks _blocks;
     private readonly TenantNumbers _tenants;
+    private readonly Func<Request, long> _numberOf;
     private readonly bool _withTokens;
     private readonly ulong[] _shown;
     private readonly ulong[] _holders;
@@ -31,11 +32,14 @@ internal sealed class BlockStates
     /// <summary>The states of a pool's blocks, of which none has been taken yet.</summary>
     /// <param name="blocks">The engine's blocks.</param>
     /// <param name="tenants">Numbers of salts.</param>
+    /// <param name="numberOf">Numbers of requests.</param>
     /// <param name="withTokens">Whether blocks come with their tokens.</param>
-    public BlockStates(KvBlocks blocks, TenantNumbers tenants, bool withTokens)
+    public BlockStates(
+        KvBlocks blocks, TenantNumbers tenants, Func<Request, long> numberOf, bool withTokens)
     {
         _blocks = blocks;
         _tenants = tenants;
+        _numberOf = numberOf;
         _withTokens = withTokens;
         var count = blocks.Pool.Count;
         _shown = new ulong[count];
@@ -122,6 +126,7 @@ internal sealed class BlockStates
     private void Read(Request request)
     {
         var tenant = _tenants.Of(request.Root.Link.Salt);
+        var number = _numberOf(request);
         foreach (var sequence in request.Sequences)
         {
             if (sequence.IsFinished)
@@ -133,11 +138,11 @@ internal sealed class BlockStates
             for (var i = 0; i < table.Length; i++)
             {
                 var block = table[i];
-                _holders[block] += Mix((ulong)request.Arrival + 1);
+                _holders[block] += Mix((ulong)number);
                 _sequence[block] ??= sequence;
-                if (_newest[block] == 0 || _held[_newest[block] - 1].Request != request.Arrival)
+                if (_newest[block] == 0 || _held[_newest[block] - 1].Request != number)
                 {
-                    _held.Add((request.Arrival, _newest[block]));
+                    _held.Add((number, _newest[block]));
                     _newest[block] = _held.Count;
                 }
 

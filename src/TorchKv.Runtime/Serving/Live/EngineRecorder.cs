@@ -16,10 +16,12 @@ internal sealed class EngineRecorder
     private readonly TenantNumbers _tenants = new();
     private readonly BlockStates _blocks;
     private readonly Dictionary<Request, RequestTrack> _live = [];
+    private readonly HashSet<RequestTrack> _preparing = [];
     private readonly Queue<RequestTrack> _ended = new();
     private readonly Queue<LiveStep> _steps = new();
     private readonly List<(RequestTrack Track, LivePhase Phase, int Tokens)> _rows = [];
     private LiveStep _step;
+    private long _lastRequest;
     private long _stepNumber;
     private long _takenSteps;
     private long _preemptions;
@@ -36,8 +38,8 @@ internal sealed class EngineRecorder
         _time = time;
         _origin = time.GetTimestamp();
         _preemptions = scheduler.PreemptionCount;
-        _blocks = new BlockStates(blocks, _tenants, withTokens);
-        foreach (var request in scheduler.Running.Concat(scheduler.Waiting))
+        _blocks = new BlockStates(blocks, _tenants, NumberOf, withTokens);
+        foreach (var request in scheduler.Running.Concat(scheduler.Waiting).OrderBy(request => request.Arrival))
         {
             Begin(request, _origin);
         }
@@ -46,17 +48,44 @@ internal sealed class EngineRecorder
     /// <summary>Milliseconds since the watch began.</summary>
     public double Now => At(_time.GetTimestamp());
 
+    /// <summary>A request was submitted whose constraint is compiled first.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="submittedAt">When it was submitted, as a timestamp.</param>
+    public void BeginPreparation(Request request, long submittedAt)
+    {
+        var track = Track(request, submittedAt);
+        track.Prepares(track.SubmittedAt, Now);
+        _preparing.Add(track);
+    }
+
     /// <summary>A request was given to the scheduler.</summary>
     /// <param name="request">The request.</param>
     /// <param name="submittedAt">When it was submitted, as a timestamp.</param>
-    public void Begin(Request request, long submittedAt) =>
-        _live[request] = new RequestTrack(request, _tenants.Of(request.Root.Link.Salt), At(submittedAt), Now);
+    /// <param name="preparedAt">When its constraint was compiled, as a timestamp; null: it has none.</param>
+    public void Begin(Request request, long submittedAt, long? preparedAt = null)
+    {
+        if (!_live.TryGetValue(request, out var track))
+        {
+            track = Track(request, submittedAt);
+        }
+
+        _preparing.Remove(track);
+        var from = track.SubmittedAt;
+        if (preparedAt is { } prepared)
+        {
+            track.Prepares(from, At(prepared));
+            from = At(prepared);
+        }
+
+        track.Waits(from, Now);
+    }
 
     /// <summary>A request has ended.</summary>
     public void End(Request request, LivePhase phase)
     {
         if (_live.Remove(request, out var track))
         {
+            _preparing.Remove(track);
             track.End(phase, Now);
             _ended.Enqueue(track);
         }
@@ -166,9 +195,19 @@ internal sealed class EngineRecorder
             counters);
     }
 
+    private RequestTrack Track(Request request, long submittedAt) => _live[request] = new RequestTrack(
+        request, ++_lastRequest, _tenants.Of(request.Root.Link.Salt), At(submittedAt));
+
+    private long NumberOf(Request request) => _live[request].Number;
+
     /// <summary>Makes the spans of requests that wait reach to the present.</summary>
     private void NoteWaiting(double now)
     {
+        foreach (var track in _preparing)
+        {
+            track.Prepares(track.SubmittedAt, now);
+        }
+
         foreach (var request in _scheduler.Waiting)
         {
             if (_live.TryGetValue(request, out var track))

@@ -10,7 +10,6 @@ internal sealed class RequestTrack
     private const int MaxSpans = 64;
     private readonly Request _request;
     private readonly int _tenant;
-    private readonly double _submittedAt;
     private readonly List<LiveSpan> _spans = [];
     private LivePhase _phase = LivePhase.Queued;
     private double? _firstTokenAt;
@@ -21,21 +20,30 @@ internal sealed class RequestTrack
 
     /// <summary>A track of a request.</summary>
     /// <param name="request">The request.</param>
+    /// <param name="number">Its number.</param>
     /// <param name="tenant">The number of its salt.</param>
     /// <param name="submittedAt">When it was submitted, in milliseconds since the watch began.</param>
-    /// <param name="now">The time, in the same milliseconds.</param>
-    public RequestTrack(Request request, int tenant, double submittedAt, double now)
+    public RequestTrack(Request request, long number, int tenant, double submittedAt)
     {
         _request = request;
+        Number = number;
         _tenant = tenant;
-        _submittedAt = submittedAt;
-        Waits(submittedAt, now);
+        SubmittedAt = submittedAt;
     }
+
+    /// <summary>Its number, in the order in which requests came.</summary>
+    public long Number { get; }
+
+    /// <summary>When it was submitted, in milliseconds since the watch began.</summary>
+    public double SubmittedAt { get; }
 
     /// <summary>Whether it has changed since it was last taken.</summary>
     public bool HasChanged { get; private set; } = true;
 
     public bool HasEnded => _endedAt is not null;
+
+    /// <summary>Its constraint is compiled.</summary>
+    public void Prepares(double from, double now) => Extend(LivePhase.Compile, from, now, 0);
 
     /// <summary>It waits, for the first time or since it was preempted.</summary>
     public void Waits(double from, double now)
@@ -88,7 +96,7 @@ internal sealed class RequestTrack
 
         return new LiveRequest
         {
-            Number = _request.Arrival,
+            Number = Number,
             Phase = _phase,
             Tenant = _tenant,
             Priority = _request.Priority,
@@ -99,7 +107,7 @@ internal sealed class RequestTrack
             DraftedTokens = _drafted,
             AcceptedDraftTokens = _accepted,
             Preemptions = _request.Preemptions,
-            SubmittedAt = _submittedAt,
+            SubmittedAt = SubmittedAt,
             FirstTokenAt = _firstTokenAt,
             EndedAt = _endedAt,
             FirstSpan = first,

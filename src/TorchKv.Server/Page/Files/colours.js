@@ -6,8 +6,9 @@ const REQUESTS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e0
 export const requestColour = number => REQUESTS[number % REQUESTS.length];
 
 export const PHASES = {
+  compile: { colour: '--compile', name: 'compile' },
   queued: { colour: '--queued', name: 'queued' },
-  prefill: { colour: '--prefill', name: 'prompt' },
+  prefill: { colour: '--prefill', name: 'prefill' },
   decode: { colour: '--decode', name: 'decode' },
   preempted: { colour: '--preempted', name: 'preempted' },
 };
@@ -36,9 +37,9 @@ export function html(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Fills a legend: pairs of a class for the swatch and a text. */
+/** Fills a legend: pairs of a class for the swatch and a text; without a class the text is a heading. */
 export function legend(list, entries) {
-  list.replaceChildren(...entries.map(([name, text]) => html('li', {}, html('i', { class: `swatch ${name}` }), text)));
+  list.replaceChildren(...entries.flatMap(([name, text], i) => name ? html('li', {}, html('i', { class: `swatch ${name}` }), text) : [...i ? [html('li', { class: 'break', 'aria-hidden': 'true' })] : [], html('li', { class: 'group' }, text)]));
 }
 
 /** Lets the browser save a file. */

@@ -30,7 +30,7 @@ export class Feed {
   #lastId = null;
   #abort = new AbortController();
 
-  /** @param {(data: string) => void} onEvent @param {(state: string, text: string) => void} onStatus */
+  /** @param {(data: string) => void} onEvent @param {(state: string, text: string, problem?: string) => void} onStatus */
   constructor(onEvent, onStatus) {
     this.onEvent = onEvent;
     this.onStatus = onStatus;
@@ -51,11 +51,14 @@ export class Feed {
             wait = 250;
           }
         } else {
-          const { error } = await response.json();
-          this.onStatus(response.status === 401 ? 'key' : 'wait', error.message);
-          if ([401, 403, 404].includes(response.status)) return;
+          const problem = await response.json().then(answer => answer.error.message, () => `The server answers ${response.status}.`);
+          const isFinal = [401, 403, 404].includes(response.status);
+          this.onStatus(response.status === 401 ? 'key' : 'wait', isFinal ? 'refused' : 'waiting', problem);
+          if (isFinal) return;
+          await new Promise(resolve => setTimeout(resolve, 3000));
+          continue;
         }
-      } catch (error) {
+      } catch {
         if (signal.aborted) return;
       }
       this.onStatus('wait', 'connecting');

@@ -3,13 +3,15 @@
 import { darkMode, legend, reducedMotion, requestColour, save, themed } from './colours.js';
 import { describe } from './state.js';
 
-const FLASH_MS = 700, MAX_HEIGHT = 380;
+const FLASH_MS = 700, MAX_HEIGHT = 330;
+const HINT = 'A cell is one block. Point at it, or move with the arrow keys, to see what it holds.';
 
 export class Grid {
   drawnCells = 0;
   frames = 0;
   #flashes = new Map(); // cell → [colour, end]
   #dirty = new Set();
+  #last = new Map(); // cell → the last request that held it, for cached blocks
   #focus = -1;
   #isWhole = true;
 
@@ -18,6 +20,7 @@ export class Grid {
     this.line = line;
     this.state = state;
     this.context = canvas.getContext('2d');
+    line.textContent = HINT;
     new ResizeObserver(() => this.#all()).observe(canvas.parentElement);
     darkMode.addEventListener('change', () => this.#all());
     canvas.addEventListener('pointermove', event => this.#point(event));
@@ -25,7 +28,7 @@ export class Grid {
     canvas.addEventListener('pointerleave', () => { if (document.activeElement !== canvas) this.focus(-1); });
     canvas.addEventListener('keydown', event => this.#key(event));
     legend(document.querySelector('#grid-legend'), [
-      ['held', 'held, colour = request'], ['shared', 'shared by several'], ['cached', 'cached, no holder'], ['free', 'free'],
+      ['held', 'held, colour = request'], ['shared', 'shared by several'], ['cached', 'cached: pale, no holder'], ['free', 'free'],
       ['allocate', 'taken'], ['hit', 'found again'], ['evict', 'evicted'],
     ]);
   }
@@ -34,7 +37,11 @@ export class Grid {
   frame(now) {
     this.frames++;
     const { changed } = this.state;
-    if (changed === null) this.#all();
+    if (changed === null) {
+      this.#all();
+      this.#last.clear();
+      for (const block of this.state.used()) this.#note(block.index, block);
+    }
     else for (const [index, before, after] of changed) this.#change(index, before, after, now);
     this.state.changed = [];
     for (const [index, [, end]] of this.#flashes) {
@@ -51,15 +58,23 @@ export class Grid {
     if (this.#focus >= 0) this.#dirty.add(this.#focus);
     this.#focus = index;
     if (index >= 0) this.#dirty.add(index);
-    this.line.textContent = index < 0 ? 'Point at a block, or move with the arrow keys.' : describe(this.state, index);
+    this.line.textContent = index < 0 ? HINT : describe(this.state, index);
   }
 
   savePng() { this.canvas.toBlob(blob => save('blocks.png', blob)); }
 
   #all() { this.#isWhole = true; }
 
+  /** Notes who held a block last. */
+  #note(index, block) {
+    if (block?.requests?.length) this.#last.set(index, block.requests[0]);
+    else if (!block) this.#last.delete(index);
+  }
+
   #change(index, before, after, now) {
     this.#dirty.add(index);
+    if (before && after && before.generation !== after.generation) this.#last.delete(index);
+    this.#note(index, after);
     const colour = !after ? null
       : before && before.generation !== after.generation && before.state === 'cached' ? '--evict'
       : before && (after.holders || 0) > (before.holders || 0) ? '--hit'
@@ -74,9 +89,9 @@ export class Grid {
     if (!count || !width) return;
     let cell = 30;
     while (cell > 4 && Math.ceil(count / Math.floor(width / cell)) * cell > MAX_HEIGHT) cell--;
-    this.cell = cell;
     this.columns = Math.max(1, Math.floor(width / cell));
-    const height = Math.ceil(count / this.columns) * cell, ratio = devicePixelRatio || 1;
+    this.cell = width / this.columns; // the columns take all of the width
+    const height = Math.ceil(Math.ceil(count / this.columns) * this.cell), ratio = devicePixelRatio || 1;
     this.canvas.style.width = `${width}px`;
     this.canvas.style.height = `${height}px`;
     this.canvas.width = width * ratio;
@@ -90,15 +105,22 @@ export class Grid {
   #draw(index, now) {
     this.drawnCells++;
     const { context: c, cell, colours } = this, block = this.state.blocks[index];
-    const x = (index % this.columns) * cell, y = Math.floor(index / this.columns) * cell;
-    const gap = cell > 8 ? 2 : 1, size = cell - gap;
-    c.clearRect(x, y, cell, cell);
+    const column = index % this.columns, row = Math.floor(index / this.columns);
+    const x = Math.round(column * cell), y = Math.round(row * cell);
+    const gap = cell > 8 ? 2 : 1, size = Math.floor(cell) - gap;
+    c.clearRect(x, y, Math.round((column + 1) * cell) - x, Math.round((row + 1) * cell) - y);
     if (!block) {
       c.fillStyle = colours['--free'];
       c.fillRect(x, y, size, size);
     } else if (block.state === 'cached') {
       c.fillStyle = colours['--cached'];
       c.fillRect(x, y, size, size);
+      if (this.#last.has(index)) {
+        c.fillStyle = requestColour(this.#last.get(index));
+        c.globalAlpha = 0.3;
+        c.fillRect(x, y, size, size);
+        c.globalAlpha = 1;
+      }
     } else {
       this.#drawHeld(block, x, y, size);
     }

@@ -10,8 +10,8 @@ export class Lanes {
     this.box = box;
     this.state = state;
     legend(document.querySelector('#lane-legend'), [
-      ...Object.entries(PHASES).map(([phase, { name }]) => [phase, name]),
-      ['saved', 'prompt tokens from the cache'], ['computed', 'computed'], ['generated', 'generated'],
+      ['', 'Upper bar, time:'], ...Object.entries(PHASES).map(([phase, { name }]) => [phase, name]),
+      ['', 'Lower bar, tokens:'], ['saved', 'prompt, from the cache'], ['computed', 'prompt, computed'], ['generated', 'generated'],
     ]);
   }
 
@@ -21,7 +21,7 @@ export class Lanes {
     const ended = all.filter(request => request.ended_at !== undefined).slice(-Math.max(2, SHOWN - live.length));
     const shown = [...ended, ...live].sort((a, b) => b.number - a.number).slice(0, SHOWN);
     if (!shown.length) {
-      this.box.replaceChildren(html('p', { class: 'empty' }, 'No request yet.'));
+      this.box.replaceChildren(html('p', { class: 'empty' }, 'No request yet. Send the two prompts.'));
       return;
     }
     const width = Math.max(120, this.box.clientWidth - 2);

@@ -3,6 +3,7 @@
 import { save } from './colours.js';
 import { Feed } from './events.js';
 import { Grid } from './grid.js';
+import { Guide } from './guide.js';
 import { Lanes } from './lanes.js';
 import { drawNumbers, drawTables } from './numbers.js';
 import { Player } from './player.js';
@@ -19,6 +20,8 @@ const player = new Player(state, drawControls);
 const grid = new Grid($('grid'), $('block'), state);
 const slow = [new Lanes($('lanes'), state), new Tree($('tree'), $('tree-text'), state), new Strip($('strip'), $('last-step'), state)];
 const feed = new Feed(take, showStatus);
+const tryIt = new TryIt(state);
+const guide = new Guide($('ideas'), state, { send: () => tryIt.send(), again: () => tryIt.send(), four: () => tryIt.sendFour(), fill: () => tryIt.fill() });
 let record = null, drawnVersion = -1, drawnAt = 0, waiting = [];
 
 function take(data) {
@@ -26,15 +29,21 @@ function take(data) {
   player.take(data);
 }
 
-function showStatus(name, text) {
+/** Shows how the feed is: live, replay, wait, key or refused; what went wrong is said below the header. */
+function showStatus(name, text, problem = '') {
   $('status').dataset.state = name;
   $('status').textContent = text;
-  $('key').hidden = name !== 'key';
+  $('notice').hidden = !problem;
+  if ($('notice').textContent !== problem) $('notice').textContent = problem;
+  const asks = name === 'key';
+  if (asks && $('key').hidden) setTimeout(() => $('key').querySelector('input').focus());
+  $('key').hidden = !asks;
 }
 
 function drawControls() {
   $('pause').setAttribute('aria-pressed', player.isPaused);
-  $('pause').textContent = player.isPaused ? player.lines ? 'Play' : 'Go on' : 'Pause';
+  $('pause').textContent = player.isPaused ? player.lines ? 'Play' : 'Resume' : 'Pause';
+  $('slow').setAttribute('aria-pressed', player.isSlow);
   $('step').disabled = !player.isPaused;
   $('player').hidden = !player.lines;
   if (player.lines) {
@@ -52,6 +61,7 @@ function draw(now) {
     waiting = [...slow];
     $('model').textContent = state.model ?? '';
     drawNumbers(state);
+    guide.draw();
     if (document.querySelector('#table details').open) drawTables(state);
   } else {
     waiting.shift()?.draw(); // one part a frame, so that none is late
@@ -61,8 +71,8 @@ function draw(now) {
 
 /** Shows a recording in place of the server. */
 function play(text) {
-  feed.stop();
   player.play(text);
+  feed.stop();
   document.body.classList.add('replay');
   showStatus('replay', 'recording');
 }
@@ -72,6 +82,7 @@ $('pause').addEventListener('click', () => {
   player.pause(!player.isPaused);
 });
 $('step').addEventListener('click', () => player.step());
+$('slow').addEventListener('click', () => player.slow(!player.isSlow));
 $('seek').addEventListener('input', event => {
   const to = +event.target.value; // pausing draws the slider where it was
   player.pause(true);
@@ -94,7 +105,8 @@ $('record').addEventListener('click', event => {
 $('open').addEventListener('change', async event => {
   const [file] = event.target.files;
   if (!file) return;
-  try { play(await file.text()); } catch (error) { showStatus('wait', `The recording cannot be read: ${error.message}`); }
+  event.target.value = '';
+  try { play(await file.text()); } catch (error) { showStatus($('status').dataset.state, $('status').textContent, `${file.name} cannot be shown: ${error.message}`); }
 });
 $('key').addEventListener('submit', event => {
   event.preventDefault();
@@ -102,14 +114,13 @@ $('key').addEventListener('submit', event => {
   feed.restart();
 });
 
-new TryIt(state);
 requestAnimationFrame(draw);
 window.torchkv = { state, grid, player, feed }; // for tests, and for those who look from the console
 if (recording) {
   fetch(recording)
     .then(response => response.ok ? response.text() : Promise.reject(new Error(`status ${response.status}`)))
     .then(play)
-    .catch(error => showStatus('wait', `${recording} cannot be shown: ${error.message}`));
+    .catch(error => showStatus('wait', 'no recording', `${recording} cannot be shown: ${error.message}`));
 } else {
   feed.run();
 }

@@ -9,12 +9,12 @@ const $ = id => document.getElementById(id);
 export function drawNumbers(state) {
   const { prefix_hit_tokens: hits = 0, prompt_tokens: prompts = 0, free_blocks = 0, held_blocks = 0, cached_blocks = 0, evictions = 0, preemptions = 0 } = state.counters;
   $('saved').textContent = format.format(hits);
-  $('saved-text').textContent = `of ${format.format(prompts)} prompt tokens were in the cache, so the model did not run for them.`;
+  $('saved-text').textContent = hits ? `of ${format.format(prompts)} prompt tokens were in the cache, so the model did not run for them.` : 'No prompt token was found in the cache yet.';
   $('rate').textContent = prompts ? `${Math.round(100 * hits / prompts)} %` : '–';
   const { looks, unused, reserved } = state.waste;
   if (looks) {
     $('waste').textContent = format.format(Math.round(unused / looks));
-    $('waste-text').textContent = `token places are held and empty, on average while requests ran. Reserving ${format.format(state.contextLength)} for each sequence would leave ${format.format(Math.round(reserved / looks))} empty.`;
+    $('waste-text').textContent = `empty places in held blocks, on average; ${format.format(Math.round(reserved / looks))} if each answer had ${format.format(state.contextLength)} reserved.`;
   }
   $('pool').textContent = state.blocks.length
     ? `${format.format(held_blocks)} held, ${format.format(cached_blocks)} cached, ${format.format(free_blocks)} free · ${format.format(evictions)} evicted, ${format.format(preemptions)} preempted`

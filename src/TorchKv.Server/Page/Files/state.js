@@ -18,6 +18,7 @@ export class State {
     this.requests = new Map();  // request number → request, in the order in which they came
     this.steps = [];
     this.counters = {};
+    this.most = { held: 0, sequences: 0 };
     this.waste = { looks: 0, unused: 0, reserved: 0 }; // sums over the looks at which sequences ran
     this.changed = [];          // [number, before, after] since the last drawing; null: everything
     this.version = 0;
@@ -52,6 +53,8 @@ export class State {
     for (const step of part.steps || []) if (step.number > last) this.steps.push(step);
     if (this.steps.length > KEPT_STEPS) this.steps.splice(0, this.steps.length - KEPT_STEPS);
     this.counters = part.counters || {};
+    this.most.held = Math.max(this.most.held, this.counters.held_blocks || 0);
+    for (const step of part.steps || []) this.most.sequences = Math.max(this.most.sequences, step.sequences || 0);
     if (this.counters.running_sequences) {
       this.waste.looks++;
       this.waste.unused += this.counters.unused_token_slots || 0;

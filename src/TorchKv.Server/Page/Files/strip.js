@@ -17,7 +17,7 @@ export class Strip {
   draw() {
     const { steps } = this.state, last = steps.at(-1);
     if (!last) {
-      this.line.textContent = 'No step yet.';
+      this.line.textContent = 'No step yet. A step computes tokens of all running requests at once.';
       if (this.#plot) { this.#plot.destroy(); this.#plot = null; this.#drawn = 0; }
       return;
     }
@@ -29,7 +29,7 @@ export class Strip {
     const data = [steps.map(step => step.number), prefill, drafts, decode, steps.map(step => step.milliseconds || 0)];
     if (this.#plot) this.#plot.setData(data);
     else this.#plot = this.#make(data);
-    this.line.textContent = `Step ${last.number}: ${last.prefill_tokens || 0} prompt tokens, ${last.decode_tokens || 0} generated, ${last.draft_tokens || 0} drafts, ${last.sequences || 0} sequences, ${(last.milliseconds || 0).toFixed(2)} ms.`;
+    this.line.textContent = `Step ${last.number}: ${last.prefill_tokens || 0} prompt tokens, ${last.decode_tokens || 0} generated, ${last.draft_tokens || 0} drafts, ${last.sequences || 0} sequence${last.sequences === 1 ? '' : 's'}, ${(last.milliseconds || 0).toFixed(2)} ms.`;
   }
 
   #size() { return { width: Math.max(200, this.box.clientWidth), height: 190 }; }
@@ -45,7 +45,7 @@ export class Strip {
       legend: { show: true, live: false },
       scales: { x: { time: false, range: (u, low, high) => [Math.min(low, high - 40), high + 1] }, y: { range: (u, low, high) => [0, Math.max(4, high)] }, ms: { range: (u, low, high) => [0, Math.max(1, high)] } },
       axes: [{ ...axis, size: 30 }, { ...axis, label: 'tokens', labelSize: 16, size: 38 }, { ...axis, side: 1, scale: 'ms', label: 'ms', labelSize: 16, size: 40, grid: { show: false } }],
-      series: [{}, stack('prompt', '--prefill'), stack('drafts', '--draft'), stack('decode', '--decode'),
+      series: [{}, stack('prefill', '--prefill'), stack('drafts', '--draft'), stack('decode', '--decode'),
         { label: 'milliseconds', scale: 'ms', stroke: themed('--soft'), width: 1, points: { show: false } }],
     }, data, this.box);
   }

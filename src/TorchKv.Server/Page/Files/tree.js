@@ -32,7 +32,7 @@ export class Tree {
     this.box.replaceChildren(roots.length ? picture : html('p', { class: 'empty' }, 'Nothing is cached yet.'));
     const shared = this.state.blocks.filter(block => block?.holders > 1).length;
     this.line.textContent = roots.length
-      ? `${roots.length} root${roots.length > 1 ? 's' : ''}; ${shared} block${shared === 1 ? '' : 's'} shared now. A bar is a run of blocks, its thickness the number of holders; pale bars are cached, the palest goes first.${this.left ? ` ${this.left} more runs are not drawn.` : ''}`
+      ? `${roots.length} root${roots.length > 1 ? 's' : ''}; ${shared} block${shared === 1 ? '' : 's'} shared now. A bar is a run of blocks; what continues it stands to its right. “× 4”: four hold it. Pale bars are cached; the palest is evicted first.${this.left ? ` ${this.left} more runs are not drawn.` : ''}`
       : 'Blocks that later requests can find appear here.';
   }
 
@@ -66,8 +66,10 @@ export class Tree {
     const end = (first.position || 0) + blocks.length - 1;
     bar.append(svg('title', {}, `${blocks.length} block${blocks.length > 1 ? 's' : ''}, places ${first.position || 0} to ${end}; ${holders} holder${holders === 1 ? '' : 's'}${this.#text(blocks)}`));
     picture.append(bar);
-    const label = `${blocks.length}${holders > 1 ? ` × ${holders}` : ''}`;
-    if (blocks.length * unit > 12 + 7 * label.length) {
+    const times = holders > 1 ? ` × ${holders}` : '';
+    const label = [`${blocks.length} block${blocks.length > 1 ? 's' : ''}${times}`, `${blocks.length}${times}`, times.replaceAll(' ', '')]
+      .find(text => text && blocks.length * unit > 10 + 7 * text.length);
+    if (label) {
       picture.append(svg('text', { x: depth * unit + 6, y: y + ROW / 2 + 4, class: holders ? 'count on' : 'count' }, label));
     }
     let next = y;
