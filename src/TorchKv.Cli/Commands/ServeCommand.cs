@@ -50,6 +50,7 @@ internal sealed class ServeCommand : CliCommand
         AddGroup("Address", [.. _server.Address]);
         AddGroup("Model", [.. _model.All, .. _server.Naming]);
         AddGroup("Access", [.. _server.Access]);
+        AddGroup("Replica", [.. _server.Internal]);
         AddGroup("Limits", [.. _server.Limits, _maxQueued, _maxRunning]);
         AddGroup("Cache", [.. _pool.All]);
         AddGroup("Speculation", _draftModel, _promptLookup, _draftTokens);
@@ -108,11 +109,13 @@ internal sealed class ServeCommand : CliCommand
                     return new ServedModel(options.ModelName, model.Engine, tokenizer, template)
                     {
                         Speculation = speculation,
+                        Identity = model.Engine.ModelIdentity?.ToString(),
+                        Runner = model.Description,
                     };
                 },
                 AddressArguments(parsed, options),
                 builder => ConfigureHost(parsed, builder),
-                (served, addresses) => Announce(served, addresses, model!.Description),
+                (served, addresses) => Announce(options, served, addresses, model!.Description),
                 cancellationToken).ConfigureAwait(false);
         }
         catch (IOException e) when (e.Message.Contains("address already in use", StringComparison.Ordinal))
@@ -218,11 +221,15 @@ internal sealed class ServeCommand : CliCommand
         builder.Services.AddSingleton<IHostLifetime, CommandLifetime>();
     }
 
-    private void Announce(ServedModel served, IReadOnlyList<string> addresses, string description)
+    private void Announce(
+        TorchKvServerOptions options, ServedModel served, IReadOnlyList<string> addresses, string description)
     {
-        var where = string.Join(", ", addresses.Select(address => $"{address}/v1"));
+        // The internal port is the last that is listened on.
+        var outside = options.InternalPort is null ? addresses : [.. addresses.SkipLast(1)];
+        var where = string.Join(", ", outside.Select(address => $"{address}/v1"));
+        var inside = options.InternalPort is null ? "" : $" · internal port {addresses[^1]}";
         Console.Out.WriteLine(
-            $"Listening on {where} · model {served.Id} · chat template {served.Template.Name} · {description}");
+            $"Listening on {where} · model {served.Id} · chat template {served.Template.Name} · {description}{inside}");
         Console.Out.Flush();
     }
 }

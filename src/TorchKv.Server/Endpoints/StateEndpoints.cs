@@ -91,6 +91,11 @@ internal sealed class StateEndpoints(TorchKvServerOptions options, ModelHost mod
             $"This URL takes {string.Join(" and ", known)}.");
     }
 
+    /// <summary>The version that the server says it is.</summary>
+    public static string VersionText()
+        => typeof(StateEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?
+            .InformationalVersion.Split('+')[0] ?? "0";
+
     private static byte[] State(string status)
         => JsonSerializer.SerializeToUtf8Bytes(new StateInfo { Status = status }, ServerJson.Answers.StateInfo);
 
@@ -101,8 +106,4 @@ internal sealed class StateEndpoints(TorchKvServerOptions options, ModelHost mod
         Root = model.Id,
         MaxModelLen = model.Generator.Model.ContextLength,
     };
-
-    private static string VersionText()
-        => typeof(StateEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?
-            .InformationalVersion.Split('+')[0] ?? "0";
 }

@@ -14,6 +14,15 @@ public sealed record ServedModel(string Id, IGenerator Generator, Gpt2Tokenizer 
     /// <summary>When it was loaded.</summary>
     public DateTimeOffset CreatedAt { get; init; } = DateTimeOffset.UtcNow;
 
+    /// <summary>
+    /// SHA-256 of the model's files, the runner and its dtypes, in hexadecimal: servers of one identity give the same
+    /// tokens, so one goes on with another's streams. Null: not known, and no other server goes on with them.
+    /// </summary>
+    public string? Identity { get; init; }
+
+    /// <summary>The runner and its dtypes, in words; null: not known.</summary>
+    public string? Runner { get; init; }
+
     /// <summary>How tokens of every request are drafted ahead; null: they are not.</summary>
     public SpeculationOptions? Speculation { get; init; }
 
