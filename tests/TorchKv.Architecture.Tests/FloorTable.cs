@@ -34,6 +34,8 @@ internal static class FloorTable
             Running : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Serving, Runtime, Caching, Models, Loading
         TorchKv.Plotting
             . :
+        TorchKv.Cluster
+            Routing : Runtime.Contracts, Runtime.Paging
         TorchKv.Simulation
             . : Runtime.Contracts, Runtime.Model, Runtime.Paging, Runtime.Scheduling, Runtime.Serving
         TorchKv.Structured
