@@ -20,7 +20,7 @@ using TorchKv.Server.Models;
 namespace TorchKv.Cli.Commands;
 
 /// <summary>OpenAI's HTTP interface over a model, until the process is told to stop.</summary>
-internal sealed class ServeCommand : CliCommand
+internal sealed partial class ServeCommand : CliCommand
 {
     public const string CommandName = "serve";
 
@@ -51,6 +51,7 @@ internal sealed class ServeCommand : CliCommand
         AddGroup("Model", [.. _model.All, .. _server.Naming]);
         AddGroup("Access", [.. _server.Access]);
         AddGroup("Replica", [.. _server.Internal]);
+        AddGroup("Router", _role, _replicas, _postgres);
         AddGroup("Limits", [.. _server.Limits, _maxQueued, _maxRunning]);
         AddGroup("Cache", [.. _pool.All]);
         AddGroup("Speculation", _draftModel, _promptLookup, _draftTokens);
@@ -62,6 +63,8 @@ internal sealed class ServeCommand : CliCommand
         ("torchkv serve --model weights/storyteller --port 8000", "http://127.0.0.1:8000/v1 for OpenAI's clients"),
         ("torchkv serve --model-alias gpt-4 --api-key-file keys.txt", "another id, and keys"),
         ("torchkv serve --draft-model weights/storyteller-draft", "with speculative decoding"),
+        ("torchkv serve --port 8001 --internal-port 9001", "a replica, for a router in front of it"),
+        ("torchkv serve --role router --replicas http://127.0.0.1:9001,http://127.0.0.1:9002", "a router"),
     ];
 
     public override IReadOnlyList<string> Notes =>
@@ -75,7 +78,8 @@ internal sealed class ServeCommand : CliCommand
 
     /// <summary>Options that belong to the command and not to the server; the configuration has them too.</summary>
     private IEnumerable<Option> Configurable =>
-        [.. _model.All, .. _pool.All, _maxQueued, _maxRunning, _draftModel, _promptLookup, _draftTokens];
+        [.. _model.All, .. _pool.All, _maxQueued, _maxRunning, _draftModel, _promptLookup, _draftTokens,
+            _role, _replicas, _postgres];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -90,8 +94,15 @@ internal sealed class ServeCommand : CliCommand
         };
         var speculation = ReadSpeculation(parsed);
         var scheduling = ReadScheduling(parsed);
+        var isRouter = IsRouter(parsed);
         options.ModelName ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Directory)));
         var given = options.ChatTemplate is { } name ? ChatTemplates.Load(name) : null;
+
+        if (isRouter)
+        {
+            await RouteAsync(parsed, options, request.Directory, given, cancellationToken).ConfigureAwait(false);
+            return ExitCodes.Done;
+        }
 
         // The host bounds the time that it takes to stop.
         Console.StopLimit = Timeout.InfiniteTimeSpan;
@@ -118,15 +129,9 @@ internal sealed class ServeCommand : CliCommand
                 (served, addresses) => Announce(options, served, addresses, model!.Description),
                 cancellationToken).ConfigureAwait(false);
         }
-        catch (IOException e) when (e.Message.Contains("address already in use", StringComparison.Ordinal))
+        catch (Exception e) when (ListeningProblem(e, options) is { } problem)
         {
-            throw new TorchKvException(
-                $"{e.Message.TrimEnd('.')}; take another --port, or 0 for any that is free.", e);
-        }
-        catch (SocketException e)
-        {
-            throw new TorchKvException(
-                $"{options.Address} cannot be listened on: {e.Message}; take another --host.", e);
+            throw problem;
         }
         finally
         {
@@ -138,6 +143,16 @@ internal sealed class ServeCommand : CliCommand
 
         return ExitCodes.Done;
     }
+
+    /// <summary>What keeps the server from listening, in words; null: the error is another one.</summary>
+    private static TorchKvException? ListeningProblem(Exception error, TorchKvServerOptions options) => error switch
+    {
+        IOException e when e.Message.Contains("address already in use", StringComparison.Ordinal) =>
+            new TorchKvException($"{e.Message.TrimEnd('.')}; take another --port, or 0 for any that is free.", e),
+        SocketException e => new TorchKvException(
+            $"{options.Address} cannot be listened on: {e.Message}; take another --host.", e),
+        _ => null,
+    };
 
     /// <summary>The command line with those options of the configuration that it does not have itself.</summary>
     private ParseResult WithConfiguration(ParseResult parsed, IConfigurationSection section)

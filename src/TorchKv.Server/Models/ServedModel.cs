@@ -27,6 +27,12 @@ public sealed record ServedModel(string Id, IGenerator Generator, Gpt2Tokenizer 
     public SpeculationOptions? Speculation { get; init; }
 
     /// <summary>
+    /// Whether work can be taken at this moment; null: always. A router that knows of no replica takes none, and is not
+    /// warmed up.
+    /// </summary>
+    internal Func<bool>? CanWork { get; init; }
+
+    /// <summary>
     /// Bytes of the vocabulary's longest token: no text of more bytes than this times the context fits.
     /// </summary>
     internal int LongestToken { get; } = Enumerable.Range(

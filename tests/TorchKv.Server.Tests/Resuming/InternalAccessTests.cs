@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Server.Internal;
 using TorchKv.Server.Tests.Support;
 using Storyteller = TorchKv.Server.Tests.Support.Storyteller;
 
@@ -32,6 +34,9 @@ public sealed class InternalAccessTests
     public async Task TheRoutersUrlsAreRefusedFromOutside()
     {
         await using var server = await StartAsync();
+        var request = JsonSerializer.Serialize(
+            new InternalRequest { PromptTokenIds = [5], Options = new GenerationOptions { MaxNewTokens = 2 } },
+            InternalJson.Default.InternalRequest);
         foreach (var port in new[] { server.Address, server.InternalAddress })
         {
             var expected = port == server.InternalAddress ? HttpStatusCode.OK : HttpStatusCode.Forbidden;
@@ -39,8 +44,7 @@ public sealed class InternalAccessTests
             Assert.Equal(expected, status.StatusCode);
             using var generate = await server.Client.PostAsync(
                 new Uri(port, "/internal/generate"),
-                new StringContent(
-                    """{"prompt_token_ids":[5],"options":{"max_new_tokens":2}}""", Encoding.UTF8, "application/json"));
+                new StringContent(request, Encoding.UTF8, "application/json"));
             Assert.Equal(expected, generate.StatusCode);
         }
     }

@@ -30,8 +30,8 @@ internal sealed partial class RawStream(IReadOnlyList<string> blocks)
     {
         get
         {
-            var json = Data(blocks[0])!;
-            return (long)(json["created"] ?? json["response"]!["created_at"])!;
+            var json = blocks.Select(Data).FirstOrDefault(data => data?["created"] is not null || data?["response"] is not null);
+            return (long?)(json?["created"] ?? json?["response"]!["created_at"]) ?? 0;
         }
     }
 

@@ -55,7 +55,7 @@ public sealed class ResumedStreamTests(Storyteller storyteller) : IAsyncLifetime
             }
         }
 
-        Assert.True(cuts > 60, $"{cuts} cuts");
+        Assert.True(cuts > 40, $"{cuts} cuts");
     }
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class ResumedStreamTests(Storyteller storyteller) : IAsyncLifetime
                 var begun = whole.Cut(cut);
                 var rest = await RawStream.ReadAsync(
                     server.Client, new Uri(server.Address, path), body, key, ("Last-Event-ID", begun.LastEventId!));
-                var created = server == _first ? "" : rest.Created.ToString();
+                var created = server == _first || rest.Created == 0 ? "" : rest.Created.ToString();
                 var expected = RawStream.Comparable(whole.Text);
                 var actual = RawStream.Comparable(begun.Text + rest.Text);
                 Assert.Equal(
