@@ -123,7 +123,8 @@ internal sealed class ReplicaPool(ModelShape model, RoutingOptions routing, Time
                 return;
             }
 
-            if (replica.Status?.StartId != status.StartId)
+            // A replica says how many blocks it has once its model is loaded.
+            if (replica.Status?.StartId != status.StartId || replica.Status.Blocks != status.Blocks)
             {
                 _policy.Restart(replica.Number, status.BlockSize == routing.BlockSize ? status.Blocks : 0);
             }
