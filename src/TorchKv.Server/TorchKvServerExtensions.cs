@@ -103,7 +103,6 @@ public static class TorchKvServerExtensions
         var generation = services.GetRequiredService<GenerationEndpoints>();
         var tokens = services.GetRequiredService<TokenEndpoints>();
         var state = services.GetRequiredService<StateEndpoints>();
-        var routers = services.GetRequiredService<InternalEndpoints>();
         var group = endpoints.MapGroup("");
         Map(group, Routes.Models, state.ModelsAsync);
         Map(group, Routes.Model, state.ModelAsync);
@@ -119,8 +118,13 @@ public static class TorchKvServerExtensions
         Map(group, Routes.Version, state.VersionAsync);
         Map(group, Routes.Metrics, state.MetricsAsync);
         Map(group, Routes.OpenApi, state.OpenApiAsync);
-        Map(group, Routes.InternalStatus, routers.StatusAsync);
-        Map(group, Routes.InternalGenerate, routers.GenerateAsync);
+        if (services.GetRequiredService<InternalAccess>().IsConfigured)
+        {
+            var routers = services.GetRequiredService<InternalEndpoints>();
+            Map(group, Routes.InternalStatus, routers.StatusAsync);
+            Map(group, Routes.InternalGenerate, routers.GenerateAsync);
+        }
+
         return group;
     }
 

@@ -52,6 +52,9 @@ internal sealed partial class ServeCommand
             InternalKey = options.InternalKey,
             Postgres = parsed.GetValue(_postgres),
         };
+
+        // There is no engine here that could be watched.
+        options.Page = false;
         Console.StopLimit = Timeout.InfiniteTimeSpan;
         try
         {

@@ -9,6 +9,9 @@ internal sealed class StallWatch(RouterOptions options, TimeProvider time) : Bac
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(100);
 
+    // What a busy machine may delay the timer by.
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(300);
+
     private readonly Lock _gate = new();
     private readonly HashSet<StreamPulse> _streams = [];
 
@@ -40,9 +43,9 @@ internal sealed class StallWatch(RouterOptions options, TimeProvider time) : Bac
         var last = time.GetTimestamp();
         while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
         {
-            // A router that was itself stopped for a while must not take that for the replicas' silence.
+            // Time in which the router itself was stopped is no silence of the replicas.
             var now = time.GetTimestamp();
-            var paused = time.GetElapsedTime(last, now) - (3 * s_interval);
+            var paused = time.GetElapsedTime(last, now) - s_interval;
             last = now;
             StreamPulse[] streams;
             lock (_gate)
@@ -52,14 +55,12 @@ internal sealed class StallWatch(RouterOptions options, TimeProvider time) : Bac
 
             foreach (var stream in streams)
             {
-                if (paused > TimeSpan.Zero)
+                if (paused > s_pause)
                 {
-                    stream.Forgive();
+                    stream.Forgive(paused);
                 }
-                else
-                {
-                    stream.Check();
-                }
+
+                stream.Check();
             }
         }
     }

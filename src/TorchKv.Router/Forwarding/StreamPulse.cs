@@ -41,12 +41,12 @@ internal sealed class StreamPulse(RouterOptions options, TimeProvider time, Acti
         Volatile.Write(ref _tokenAt, now);
     }
 
-    /// <summary>The router itself was not running: the wait begins now.</summary>
-    public void Forgive()
+    /// <summary>The router itself was not running for a while, which does not count.</summary>
+    public void Forgive(TimeSpan paused)
     {
-        var now = time.GetTimestamp();
-        Volatile.Write(ref _heardAt, now);
-        Volatile.Write(ref _tokenAt, now);
+        var ticks = (long)(paused.TotalSeconds * time.TimestampFrequency);
+        Interlocked.Add(ref _heardAt, ticks);
+        Interlocked.Add(ref _tokenAt, ticks);
     }
 
     /// <summary>Gives the stream up where it is silent for too long.</summary>

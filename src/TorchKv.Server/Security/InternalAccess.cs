@@ -21,6 +21,9 @@ internal sealed class InternalAccess(TorchKvServerOptions options)
 
     private readonly byte[]? _key = options.InternalKey is { Length: > 0 } key ? HashOf(key) : null;
 
+    /// <summary>Whether there are internal callers at all.</summary>
+    public bool IsConfigured => _key is not null || options.InternalPort is not null;
+
     /// <summary>Marks a connection to the internal port.</summary>
     public static void MarkConnection(IDictionary<object, object?> items) => items[s_mark] = s_mark;
 
