@@ -14,6 +14,9 @@ internal struct SplitMix64(ulong seed)
     /// <summary>A number from 0 to below a limit.</summary>
     public int Next(int limit) => (int)Math.BigMul(Next(), (ulong)limit, out _);
 
+    /// <summary>A number from 0 to below 1, of 53 random bits.</summary>
+    public double NextDouble() => (Next() >> 11) * (1.0 / (1L << 53));
+
     /// <summary>Spreads 64 bits over 64 bits, one to one.</summary>
     public static ulong Mix(ulong x)
     {
