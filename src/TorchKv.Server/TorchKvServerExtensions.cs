@@ -14,6 +14,7 @@ using TorchKv.Runtime.Text;
 using TorchKv.Server.Answers;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Endpoints;
+using TorchKv.Server.InProcess;
 using TorchKv.Server.Live;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
@@ -73,6 +74,7 @@ public static class TorchKvServerExtensions
         services.TryAddSingleton<ResponseRequests>();
         services.TryAddSingleton<AnswerRunner>();
         services.TryAddSingleton<GenerationEndpoints>();
+        services.TryAddSingleton<InProcessCalls>();
         services.TryAddSingleton<TokenEndpoints>();
         services.TryAddSingleton<StateEndpoints>();
         services.TryAddSingleton<PageEndpoints>();

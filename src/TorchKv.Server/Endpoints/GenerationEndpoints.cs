@@ -41,6 +41,11 @@ internal sealed partial class GenerationEndpoints(
             context,
             "input",
             () => responses.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
+        if (Call.Of(context).Repeatable is { } call)
+        {
+            plan = plan with { Id = "resp_" + call.Name };
+        }
+
         await runner.AnswerAsync(context, plan, new ResponseAnswer(plan, request)).ConfigureAwait(false);
     }
 
@@ -62,6 +67,7 @@ internal sealed partial class GenerationEndpoints(
     private async Task<GenerationPlan> PlanCompletionAsync(HttpContext context)
     {
         var request = await ReadAsync(context, ServerJson.Default.CompletionRequest).ConfigureAwait(false);
+        request = request with { RequestId = request.RequestId ?? Call.Of(context).Repeatable?.Name };
         return Plan(
             context,
             "prompt",
@@ -71,6 +77,7 @@ internal sealed partial class GenerationEndpoints(
     private async Task<GenerationPlan> PlanChatAsync(HttpContext context)
     {
         var request = await ReadAsync(context, ServerJson.Default.ChatCompletionRequest).ConfigureAwait(false);
+        request = request with { RequestId = request.RequestId ?? Call.Of(context).Repeatable?.Name };
         return Plan(
             context,
             "messages",
@@ -91,12 +98,38 @@ internal sealed partial class GenerationEndpoints(
                 ShowIgnored(context, plan.IgnoredFields);
             }
 
-            return plan;
+            return Call.Of(context).Repeatable is { } call ? Repeatable(plan, call) : plan;
         }
         catch (TorchKvException e)
         {
             throw ErrorMap.Of(e, promptField);
         }
+    }
+
+    /// <summary>The plan of a batch's line: in the background, and the same bytes whenever it runs.</summary>
+    private static GenerationPlan Repeatable(GenerationPlan plan, RepeatableCall call)
+    {
+        if (plan.IsStream)
+        {
+            throw ApiException.Invalid("stream", "stream must be false or left out in a batch.", "unsupported_value");
+        }
+
+        return plan with
+        {
+            Created = call.Created,
+            IsRepeatable = true,
+            Prompts =
+            [
+                .. plan.Prompts.Select((prompt, i) => prompt with
+                {
+                    Options = prompt.Options with
+                    {
+                        Seed = prompt.Options.Seed ?? unchecked(call.Seed + (ulong)i),
+                        Priority = Math.Max(prompt.Options.Priority, call.LeastPriority),
+                    },
+                }),
+            ],
+        };
     }
 
     private void ShowIgnored(HttpContext context, IReadOnlyList<string> fields)

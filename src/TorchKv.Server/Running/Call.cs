@@ -11,6 +11,9 @@ internal sealed record Call(string RequestId, long StartedAt)
     /// <summary>The caller's key; null where none is needed.</summary>
     public ApiKey? Key { get; set; }
 
+    /// <summary>What makes the answer the same each time; null: the request is no line of a batch.</summary>
+    public RepeatableCall? Repeatable { get; init; }
+
     /// <summary>Fields of the body that changed nothing, for a header.</summary>
     public IReadOnlyList<string> IgnoredFields { get; set; } = [];
 

@@ -1,0 +1,3 @@
+using TorchKv.Batch.Tests.Support;
+
+[assembly: AssemblyFixture(typeof(Small))]
