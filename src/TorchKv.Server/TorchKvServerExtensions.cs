@@ -76,6 +76,7 @@ public static class TorchKvServerExtensions
         services.TryAddSingleton<GenerationEndpoints>();
         services.TryAddSingleton<InProcessCalls>();
         services.TryAddSingleton<TokenEndpoints>();
+        services.TryAddSingleton<RouteList>();
         services.TryAddSingleton<StateEndpoints>();
         services.TryAddSingleton<PageEndpoints>();
         services.TryAddSingleton<LiveEndpoints>();
@@ -115,6 +116,11 @@ public static class TorchKvServerExtensions
         Map(group, Routes.Version, state.VersionAsync);
         Map(group, Routes.Metrics, state.MetricsAsync);
         Map(group, Routes.OpenApi, state.OpenApiAsync);
+        foreach (var map in services.GetServices<MapMore>())
+        {
+            map(group);
+        }
+
         return group;
     }
 

@@ -82,19 +82,25 @@ internal static class FloorTable
             Answers       : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Metrics, Running, Requests, Telemetry
             OpenApi       : Contracts, Running
             Endpoints     : Runtime.Contracts, Runtime.Contracts.Live, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Metrics, Running, Requests, Answers, Live, Page, OpenApi
-            InProcess     : Contracts, Configuration, Errors, Models, Running, Security, OpenApi, Endpoints, Server
+            InProcess     : Contracts, Errors, Models, Running, Security, OpenApi, Endpoints
             .             : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Live, Running, Requests, Answers, Page, OpenApi, Endpoints, InProcess, Telemetry
         TorchKv.Batch
-            Errors : Runtime.Contracts
-            Lines  : Server.InProcess
-            Local  : Runtime.Files, Server.InProcess, Server.Running, Errors, Lines
+            Configuration : Runtime.Contracts
+            Errors        : Runtime.Contracts
+            Contracts     :
+            Lines         : Server.InProcess
+            Local         : Runtime.Files, Server.InProcess, Server.Running, Server.Security, Errors, Lines
+            Store         : Errors, Lines
+            Work          : Server.Configuration, Server.InProcess, Server.Models, Server.Running, Server.Security, Configuration, Contracts, Lines, Store
+            Endpoints     : Server.Answers, Server.Configuration, Server.Errors, Server.InProcess, Server.OpenApi, Server.Requests, Server.Running, Server.Security, Configuration, Contracts, Errors, Store
+            .             : Server.OpenApi, Server.Running, Configuration, Store, Work, Endpoints
         TorchKv.Cli
             Terminal    : Runtime.Contracts, Runtime.Serving, Runtime
             CommandLine : Runtime.Contracts, Runtime.Files, Terminal
             Plotting    : Runtime.Serving, TorchKv.Plotting, Simulation
             Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
             Chat        : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Terminal, CommandLine, Models
-            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.InProcess, Server.Models, Server.Page, Batch.Local, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
+            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime.Serving.Sessions, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.InProcess, Server.Models, Server.Page, Batch, Batch.Configuration, Batch.Local, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
             .           : Runtime.Contracts, Runtime.Files, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints

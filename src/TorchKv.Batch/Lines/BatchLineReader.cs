@@ -18,7 +18,9 @@ internal sealed class BatchLineReader(Stream stream, int longest)
     /// <summary>The line that was read last, without its end. It is valid until the next is read.</summary>
     public ReadOnlyMemory<byte> Line => _line.GetBuffer().AsMemory(_mark, (int)_line.Length - _mark);
 
-    /// <summary>Whether the line that was read last was longer than the limit; <see cref="Line"/> has its start.</summary>
+    /// <summary>
+    /// Whether the line that was read last was longer than the limit; <see cref="Line"/> has its start.
+    /// </summary>
     public bool IsTooLong { get; private set; }
 
     /// <summary>Whether the line that was read last ended with a line feed.</summary>

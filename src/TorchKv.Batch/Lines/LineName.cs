@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace TorchKv.Batch.Lines;
 
@@ -26,6 +27,10 @@ internal readonly record struct LineName(UInt128 Hash)
         hash.AppendData(line);
         return new LineName(First(hash));
     }
+
+    /// <summary>A name made of a text; the database makes the same one of it.</summary>
+    public static LineName OfText(string text) => new(BinaryPrimitives.ReadUInt128BigEndian(
+        SHA256.HashData(Encoding.UTF8.GetBytes(text))));
 
     /// <summary>128 bits of a text's SHA-256, to find it by.</summary>
     public static UInt128 HashOf(string text)

@@ -87,7 +87,8 @@ internal sealed class FileBatch : IDisposable
     /// <param name="cancellationToken">Stops the run; what was answered stays, and a later run goes on.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     /// <exception cref="BatchException">The output cannot be written, or the model answers no more.</exception>
-    public async Task RunAsync(InProcessCalls calls, Action<AnsweredLine>? onProgress, CancellationToken cancellationToken)
+    public async Task RunAsync(
+        InProcessCalls calls, Action<AnsweredLine>? onProgress, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var free = new SemaphoreSlim(_options.Concurrency);

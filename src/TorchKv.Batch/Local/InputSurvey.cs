@@ -55,8 +55,8 @@ internal sealed class InputSurvey
             Line = null,
             Fault = new LineFault(
                 "duplicate_custom_id",
-                $"Line {item.Number}: custom_id is that of line {_lines[LineName.HashOf(again.CustomId)].Line}; each line "
-                + "must have its own.",
+                $"Line {item.Number}: custom_id is that of line {_lines[LineName.HashOf(again.CustomId)].Line}; "
+                + "each line must have its own.",
                 "custom_id",
                 item.Number),
         };
@@ -84,8 +84,8 @@ internal sealed class InputSurvey
         }
 
         return new LineName(name).ToString() == key.Name ? null
-            : $"answers {(key.Line is { } at ? $"line {at}" : $"custom_id '{Short(key.CustomId!)}'")} as it was before: "
-                + "the line, the model or its options were others";
+            : $"answers {(key.Line is { } at ? $"line {at}" : $"custom_id '{Short(key.CustomId!)}'")} as it was "
+                + "before: the line, the model or its options were others";
     }
 
     private static BatchException Changed(long number, FileBatchOptions options) => new(

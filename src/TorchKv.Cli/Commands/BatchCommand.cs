@@ -9,7 +9,6 @@ using TorchKv.Extensions.AI.Templates;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Server;
 using TorchKv.Server.Configuration;
-using TorchKv.Server.InProcess;
 using TorchKv.Server.Models;
 
 namespace TorchKv.Cli.Commands;
@@ -59,7 +58,8 @@ internal sealed class BatchCommand : CliCommand
         "The same command again goes on where a run ended, however it ended: lines that have an answer are not run "
         + "again, and a torn last line is cut off. It refuses a changed line or another model. A line without a seed "
         + "draws from one made of the line, so the same input gives the same bytes.",
-        "Exit codes: 0 all lines were answered, 1 some are in the file of errors, 130 stopped. docs/batch.md has more.",
+        "Exit codes: 0 all lines were answered, 1 some are in the file of errors, 130 stopped. docs/batch.md has "
+        + "more.",
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -67,7 +67,8 @@ internal sealed class BatchCommand : CliCommand
         var (input, output) = parsed.GetValue(_files) switch
         {
             [{ Length: > 0 } first, { Length: > 0 } second] => (first, second),
-            _ => throw new UsageException("two files are needed: IN.jsonl with the requests, OUT.jsonl for the answers."),
+            _ => throw new UsageException(
+                "two files are needed: IN.jsonl with the requests, OUT.jsonl for the answers."),
         };
         var options = TorchKvServer.ReadOptions();
         _server.Apply(parsed, options);
@@ -143,7 +144,9 @@ internal sealed class BatchCommand : CliCommand
         };
     }
 
-    /// <summary>All that decides an answer but its line. A change of the format of answers changes the first word.</summary>
+    /// <summary>
+    /// All that decides an answer but its line. A change of the format of answers changes the first words.
+    /// </summary>
     private static byte[] Settings(TorchKvServerOptions options, LoadedModel model, IChatTemplate template)
     {
         // What the template writes stands for a template of a file, too.

@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using TorchKv.Batch;
 using TorchKv.Cli.CommandLine;
 using TorchKv.Cli.Models;
 using TorchKv.Cli.Terminal;
@@ -37,6 +38,7 @@ internal sealed class ServeCommand : CliCommand
         "--prompt-lookup", "drafts what followed the same words earlier in the text");
     private readonly Option<int?> _draftTokens = Values.Integer(
         "--draft-tokens", "N", 1, SpeculationOptions.MostDraftTokens, "the most drafts of a step (16)");
+    private readonly BatchOptionSet _batch = new();
     private readonly Option<string?> _logFormat = Values.OneOf(
         "--log-format",
         [ConsoleFormatterNames.Simple, ConsoleFormatterNames.Json, ConsoleFormatterNames.Systemd],
@@ -53,6 +55,7 @@ internal sealed class ServeCommand : CliCommand
         AddGroup("Limits", [.. _server.Limits, _maxQueued, _maxRunning]);
         AddGroup("Cache", [.. _pool.All]);
         AddGroup("Speculation", _draftModel, _promptLookup, _draftTokens);
+        AddGroup("Batches", [.. _batch.All]);
         AddGroup("Log", _logFormat, _logLevel);
     }
 
@@ -61,6 +64,7 @@ internal sealed class ServeCommand : CliCommand
         ("torchkv serve --model weights/storyteller --port 8000", "http://127.0.0.1:8000/v1 for OpenAI's clients"),
         ("torchkv serve --model-alias gpt-4 --api-key-file keys.txt", "another id, and keys"),
         ("torchkv serve --draft-model weights/storyteller-draft", "with speculative decoding"),
+        ("torchkv serve --postgres \"Host=/run/postgresql;Database=torchkv\"", "with /v1/files and /v1/batches"),
     ];
 
     public override IReadOnlyList<string> Notes =>
@@ -74,7 +78,9 @@ internal sealed class ServeCommand : CliCommand
 
     /// <summary>Options that belong to the command and not to the server; the configuration has them too.</summary>
     private IEnumerable<Option> Configurable =>
-        [.. _model.All, .. _pool.All, _maxQueued, _maxRunning, _draftModel, _promptLookup, _draftTokens];
+        [
+            .. _model.All, .. _pool.All, _maxQueued, _maxRunning, _draftModel, _promptLookup, _draftTokens, .. _batch.All,
+        ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -89,6 +95,7 @@ internal sealed class ServeCommand : CliCommand
         };
         var speculation = ReadSpeculation(parsed);
         var scheduling = ReadScheduling(parsed);
+        var batch = _batch.Read(parsed);
         options.ModelName ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Directory)));
         var given = options.ChatTemplate is { } name ? ChatTemplates.Load(name) : null;
 
@@ -111,7 +118,14 @@ internal sealed class ServeCommand : CliCommand
                     };
                 },
                 AddressArguments(parsed, options),
-                builder => ConfigureHost(parsed, builder),
+                builder =>
+                {
+                    ConfigureHost(parsed, builder);
+                    if (batch is not null)
+                    {
+                        builder.Services.AddTorchKvBatch(batch);
+                    }
+                },
                 (served, addresses) => Announce(served, addresses, model!.Description),
                 cancellationToken).ConfigureAwait(false);
         }

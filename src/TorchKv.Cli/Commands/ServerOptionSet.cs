@@ -49,7 +49,7 @@ internal sealed class ServerOptionSet
         [_perMinute, _body, _connections, _requestTimeout, _shutdownTimeout, _strict];
 
     /// <summary>What a request's body may be, for a command without HTTP.</summary>
-    public IReadOnlyList<Option> Body => [_body, _requestTimeout, _strict];
+    public IReadOnlyList<Option> Body => [_body, _strict];
 
     /// <summary>Whether the command line says where to listen.</summary>
     public bool HasAddress(ParseResult parsed) =>

@@ -126,6 +126,9 @@ internal sealed partial class GenerationEndpoints(
                     {
                         Seed = prompt.Options.Seed ?? unchecked(call.Seed + (ulong)i),
                         Priority = Math.Max(prompt.Options.Priority, call.LeastPriority),
+
+                        // A batch has a time of its own, and its lines may wait for hours.
+                        Deadline = null,
                     },
                 }),
             ],

@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using TorchKv.Batch.Local;
+using TorchKv.Server;
 using TorchKv.Server.Configuration;
-using TorchKv.Server.InProcess;
 using TorchKv.Server.Models;
 using TorchKv.TestSupport;
 

@@ -1,9 +1,10 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using TorchKv.Server.Configuration;
+using TorchKv.Server.InProcess;
 using TorchKv.Server.Models;
 
-namespace TorchKv.Server.InProcess;
+namespace TorchKv.Server;
 
 /// <summary>The server's endpoints over a model, without anything that listens.</summary>
 internal sealed class InProcessServer : IAsyncDisposable
