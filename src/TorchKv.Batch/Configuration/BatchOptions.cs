@@ -52,8 +52,8 @@ public sealed class BatchOptions
         Check(
             "batch_concurrency_when_busy",
             ConcurrencyWhenBusy,
-            ConcurrencyWhenBusy >= 0 && ConcurrencyWhenBusy <= Concurrency,
-            "0 to batch_concurrency");
+            ConcurrencyWhenBusy >= 0,
+            "at least 0");
         Check("batch_lease", Lease.TotalSeconds, Lease >= TimeSpan.FromSeconds(0.5), "at least 0.5 seconds");
         Check("batch_poll", Poll.TotalSeconds, Poll > TimeSpan.Zero, "above 0 seconds");
         Check("batch_max_tries", MaxTries, MaxTries is >= 1 and <= 100, "1 to 100");

@@ -11,7 +11,7 @@ internal sealed record BatchRequest
     [Description("The path that all its lines call: /v1/chat/completions, /v1/completions or /v1/responses.")]
     public string? Endpoint { get; init; }
 
-    [Description("The time that the batch has: 24h, or another number of seconds, minutes, hours or days, 90m for instance.")]
+    [Description("The time that the batch has: 24h, or another number of seconds, minutes, hours or days (90m).")]
     public string? CompletionWindow { get; init; }
 
     [Description("Up to 16 texts of the caller's own, by names of up to 64 characters.")]

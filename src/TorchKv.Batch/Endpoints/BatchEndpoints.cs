@@ -106,12 +106,13 @@ internal sealed class BatchEndpoints(
     {
         if (text is null)
         {
-            throw ApiException.Invalid("completion_window", "completion_window is missing; 24h is usual.", "missing_field");
+            throw ApiException.Invalid(
+                "completion_window", "completion_window is missing; 24h is usual.", "missing_field");
         }
 
         var unit = text.Length < 2 ? 0 : text[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400, _ => 0 };
         return unit > 0
-            && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && int.TryParse(text.AsSpan()[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             && number > 0 && number <= LongestWindow.TotalSeconds / unit
             ? TimeSpan.FromSeconds((long)number * unit)
             : throw ApiException.Invalid(
@@ -132,8 +133,8 @@ internal sealed class BatchEndpoints(
             ? JsonSerializer.Serialize(pairs, BatchJson.Answers.IReadOnlyDictionaryStringString)
             : throw ApiException.Invalid(
                 "metadata",
-                $"metadata must have at most {MostPairs} texts of at most {LongestText} characters, by names of at most "
-                + $"{LongestName}.");
+                $"metadata must have at most {MostPairs} texts of at most {LongestText} characters, by names of at "
+                + $"most {LongestName}.");
     }
 
     private static long? SecondsOf(BatchRequest request) => request.OutputExpiresAfter switch

@@ -40,9 +40,8 @@ internal readonly record struct LineName(UInt128 Hash)
         return First(hash);
     }
 
-    /// <summary>A seed for the line's draws.</summary>
-    /// <remarks>Apart from the name, so that one cannot be told from the other's half.</remarks>
-    public ulong Seed => (ulong)(Hash >> 64) ^ (ulong)Hash;
+    /// <summary>A seed for the line's draws: one that a request may name too.</summary>
+    public ulong Seed => ((ulong)(Hash >> 64) ^ (ulong)Hash) & long.MaxValue;
 
     public override string ToString() => Hash.ToString("x32", System.Globalization.CultureInfo.InvariantCulture);
 

@@ -6,7 +6,9 @@ using static TorchKv.Batch.Store.Sql;
 
 namespace TorchKv.Batch.Store;
 
-/// <summary>Files, in pieces: no file is in memory as a whole, and no transaction is open while a client is slow.</summary>
+/// <summary>
+/// Files, in pieces: no file is in memory as a whole, and no transaction is open while a client is slow.
+/// </summary>
 internal sealed class FileStore(BatchDatabase database)
 {
     /// <summary>The length of a piece, in bytes; a piece may be longer by one line.</summary>
@@ -17,7 +19,9 @@ internal sealed class FileStore(BatchDatabase database)
     /// <summary>A new id.</summary>
     public static string NewId() => "file-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
 
-    /// <summary>Stores a file. It is there once its last piece is; what fails before that leaves nothing to be seen.</summary>
+    /// <summary>
+    /// Stores a file. It is there once its last piece is; what fails before that leaves nothing to be seen.
+    /// </summary>
     /// <param name="tenant">Whose it is.</param>
     /// <param name="name">Its name.</param>
     /// <param name="content">Its content.</param>
@@ -142,7 +146,7 @@ internal sealed class FileStore(BatchDatabase database)
             """
             with found as (
                 select no, exists (
-                    select from torchkv_batch.batches b where b.input_file_id = $1 and b.status = 'validating') as is_read
+                    select from torchkv_batch.batches where input_file_id = $1 and status = 'validating') as is_read
                 from torchkv_batch.files where id = $1 and tenant = $2 and bytes is not null),
             gone as (
                 delete from torchkv_batch.files where no in (select no from found where not is_read) returning no)

@@ -3,10 +3,14 @@ using static TorchKv.Batch.Store.Sql;
 
 namespace TorchKv.Batch.Store;
 
-/// <summary>Jobs as workers take and finish them. Every method is one statement, so it happens wholly or not at all.</summary>
+/// <summary>
+/// Jobs as workers take and finish them. Every method is one statement, so it happens wholly or not at all.
+/// </summary>
 internal sealed class JobStore(BatchDatabase database)
 {
-    /// <summary>Claims free jobs of one batch, which is drawn among those that run, so that each gets its share.</summary>
+    /// <summary>
+    /// Claims free jobs of one batch, which is drawn among those that run, so that each gets its share.
+    /// </summary>
     /// <param name="owner">The worker.</param>
     /// <param name="limit">The most jobs.</param>
     /// <param name="lease">How long they are the worker's.</param>

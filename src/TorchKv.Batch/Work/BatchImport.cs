@@ -41,7 +41,10 @@ internal sealed class BatchImport(FileStore files, StoredBatch batch, int longes
             if (++count > mostLines)
             {
                 _faults.Add(new LineFault(
-                    "too_many_requests", $"Line {reader.Number}: a batch has {mostLines} requests at most.", null, reader.Number));
+                    "too_many_requests",
+                    $"Line {reader.Number}: a batch has {mostLines} requests at most.",
+                    null,
+                    reader.Number));
                 break;
             }
 

@@ -39,8 +39,7 @@ internal sealed class BatchOptionSet
 
         var options = new BatchOptions { Connection = connection };
         options.Concurrency = parsed.GetValue(_concurrency) ?? options.Concurrency;
-        options.ConcurrencyWhenBusy = Math.Min(
-            parsed.GetValue(_busy) ?? options.ConcurrencyWhenBusy, options.Concurrency);
+        options.ConcurrencyWhenBusy = parsed.GetValue(_busy) ?? options.ConcurrencyWhenBusy;
         options.Lease = parsed.GetValue(_lease) is { } seconds ? TimeSpan.FromSeconds(seconds) : options.Lease;
         options.Works = !parsed.GetValue(_noWorker);
         return options;

@@ -79,7 +79,8 @@ internal sealed class ServeCommand : CliCommand
     /// <summary>Options that belong to the command and not to the server; the configuration has them too.</summary>
     private IEnumerable<Option> Configurable =>
         [
-            .. _model.All, .. _pool.All, _maxQueued, _maxRunning, _draftModel, _promptLookup, _draftTokens, .. _batch.All,
+            .. _model.All, .. _pool.All, _maxQueued, _maxRunning, _draftModel, _promptLookup, _draftTokens,
+            .. _batch.All,
         ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
