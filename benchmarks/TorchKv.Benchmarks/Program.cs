@@ -1,3 +1,4 @@
+using TorchKv.Benchmarks.Batch;
 using TorchKv.Benchmarks.Http;
 using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Masks;
@@ -21,4 +22,6 @@ return await BenchProgram.RunAsync(
     new OperatorsCommand(),
     new PortWorkerCommand(),
     new FormulaCommand(),
-    new SpinCommand());
+    new SpinCommand(),
+    new BatchCommand(),
+    new BatchWorkerCommand());

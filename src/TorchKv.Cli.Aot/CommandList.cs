@@ -12,6 +12,7 @@ internal static class CommandList
         (GenerateCommand.CommandName, console => new GenerateCommand(console)),
         (ChatCommand.CommandName, console => new ChatCommand(console)),
         (ServeCommand.CommandName, console => new ServeCommand(console)),
+        (BatchCommand.CommandName, console => new BatchCommand(console)),
         (LogitsCommand.CommandName, console => new LogitsCommand(console)),
         (PerplexityCommand.CommandName, console => new PerplexityCommand(console)),
         (TokenizeCommand.CommandName, console => new TokenizeCommand(console)),

@@ -14,6 +14,7 @@ using TorchKv.Runtime.Text;
 using TorchKv.Server.Answers;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Endpoints;
+using TorchKv.Server.InProcess;
 using TorchKv.Server.Live;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
@@ -78,7 +79,9 @@ public static class TorchKvServerExtensions
         services.TryAddSingleton<AnswerRunner>();
         services.TryAddSingleton<GenerationEndpoints>();
         services.TryAddSingleton<InternalEndpoints>();
+        services.TryAddSingleton<InProcessCalls>();
         services.TryAddSingleton<TokenEndpoints>();
+        services.TryAddSingleton<RouteList>();
         services.TryAddSingleton<StateEndpoints>();
         services.TryAddSingleton<PageEndpoints>();
         services.TryAddSingleton<LiveEndpoints>();
@@ -123,6 +126,11 @@ public static class TorchKvServerExtensions
             var routers = services.GetRequiredService<InternalEndpoints>();
             Map(group, Routes.InternalStatus, routers.StatusAsync);
             Map(group, Routes.InternalGenerate, routers.GenerateAsync);
+        }
+
+        foreach (var map in services.GetServices<MapMore>())
+        {
+            map(group);
         }
 
         return group;

@@ -93,7 +93,8 @@ internal static class FloorTable
             Reconnecting  : Runtime.Contracts, Contracts, Errors, Models, Security, Running, Requests, Resuming, Internal
             OpenApi       : Contracts, Running
             Endpoints     : Runtime.Contracts, Runtime.Contracts.Live, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Metrics, Running, Requests, Answers, Internal, Reconnecting, Live, Page, OpenApi
-            .             : Reconnecting, Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Live, Running, Requests, Answers, Page, OpenApi, Endpoints, Telemetry
+            InProcess     : Contracts, Errors, Models, Running, Security, OpenApi, Endpoints
+            .             : Reconnecting, Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Live, Running, Requests, Answers, Page, OpenApi, Endpoints, Telemetry, InProcess
         TorchKv.Router
             Configuration : Runtime.Contracts
             Discovery     : Runtime.Contracts
@@ -103,13 +104,23 @@ internal static class FloorTable
             Resuming      : Runtime.Contracts, Runtime.Sampling, Cluster.Routing, Server.Errors, Server.Internal, Server.Resuming, Server.Running, Configuration, Replicas, Metrics, Forwarding
             Logs          : Server.Reconnecting, Server.Resuming, Metrics
             Hosting       : Runtime.Contracts, Runtime.Text, Cluster.Routing, Extensions.AI.Templates, Server, Server.Configuration, Server.Metrics, Server.Models, Server.Reconnecting, Configuration, Discovery, Replicas, Metrics, Forwarding, Resuming, Logs
+        TorchKv.Batch
+            Configuration : Runtime.Contracts
+            Errors        : Runtime.Contracts
+            Contracts     :
+            Lines         : Server.InProcess
+            Local         : Runtime.Files, Server.InProcess, Server.Running, Server.Security, Errors, Lines
+            Store         : Errors, Lines
+            Work          : Server.Configuration, Server.InProcess, Server.Models, Server.Running, Server.Security, Configuration, Contracts, Lines, Store
+            Endpoints     : Server.Answers, Server.Configuration, Server.Errors, Server.InProcess, Server.OpenApi, Server.Requests, Server.Running, Server.Security, Configuration, Contracts, Errors, Store
+            .             : Server.OpenApi, Server.Running, Configuration, Store, Work, Endpoints
         TorchKv.Cli
             Terminal    : Runtime.Contracts, Runtime.Serving, Runtime
             CommandLine : Runtime.Contracts, Runtime.Files, Terminal
             Plotting    : Runtime.Serving, TorchKv.Plotting, Simulation
             Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
             Chat        : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Terminal, CommandLine, Models
-            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Server.Page, Router.Configuration, Router.Hosting, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
+            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Server.Page, Router.Configuration, Router.Hosting, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat, Runtime.Serving.Sessions, Server.InProcess, Batch, Batch.Configuration, Batch.Local
             .           : Runtime.Contracts, Runtime.Files, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints
@@ -118,6 +129,7 @@ internal static class FloorTable
             Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Simulation, TorchKv.Plotting, Measuring
             Http      : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Measuring, Serving
             Masks     : Runtime.Contracts, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Structured.Contracts, Structured, Measuring, Serving
+            Batch     : Runtime.Contracts, Runtime.Files, Server.Configuration, TorchKv.Batch.Configuration, TorchKv.Batch.Lines, TorchKv.Batch.Store, TorchKv.Batch.Work, Measuring, Serving
             Peers     : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Cpu, TorchKv.Plotting, Measuring
         """;
 

@@ -12,6 +12,7 @@ public sealed class FloorTests
         "TorchKv.PortChecker",
         "TorchKv.Extensions.AI",
         "TorchKv.Server",
+        "TorchKv.Batch",
         "TorchKv.Cli",
         "TorchKv.Benchmarks.Measuring",
         "TorchKv.Benchmarks",

@@ -12,7 +12,7 @@ namespace TorchKv.Server.Tests;
 
 public sealed class FuzzTests(Storyteller storyteller)
 {
-    private static readonly RequestFuzzer Fuzzer = new(Encoding.UTF8.GetString(OpenApiDocument.Json));
+    private static readonly RequestFuzzer Fuzzer = new(Encoding.UTF8.GetString(OpenApiDocument.Of(Routes.All)));
 
     private static readonly Gen<(string Path, byte[] Body)> Request =
         Gen.Int.Select(seed => Fuzzer.Next(new Random(seed)));

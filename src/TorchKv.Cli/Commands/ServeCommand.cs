@@ -24,6 +24,10 @@ internal sealed partial class ServeCommand : CliCommand
 {
     public const string CommandName = "serve";
 
+    /// <summary>Runs a router in place of a server, until it is told to stop.</summary>
+    private delegate Task Route(
+        TorchKvServerOptions options, string directory, IChatTemplate? template, CancellationToken cancellationToken);
+
     private readonly ServerOptionSet _server = new();
     private readonly ModelOptions _model = new();
     private readonly PoolOptions _pool = new();
@@ -51,10 +55,14 @@ internal sealed partial class ServeCommand : CliCommand
         AddGroup("Model", [.. _model.All, .. _server.Naming]);
         AddGroup("Access", [.. _server.Access]);
         AddGroup("Replica", [.. _server.Internal]);
-        AddGroup("Router", _role, _replicas, _postgres);
         AddGroup("Limits", [.. _server.Limits, _maxQueued, _maxRunning]);
         AddGroup("Cache", [.. _pool.All]);
         AddGroup("Speculation", _draftModel, _promptLookup, _draftTokens);
+        foreach (var (group, options) in MoreOptions)
+        {
+            AddGroup(group, [.. options]);
+        }
+
         AddGroup("Log", _logFormat, _logLevel);
     }
 
@@ -63,8 +71,7 @@ internal sealed partial class ServeCommand : CliCommand
         ("torchkv serve --model weights/storyteller --port 8000", "http://127.0.0.1:8000/v1 for OpenAI's clients"),
         ("torchkv serve --model-alias gpt-4 --api-key-file keys.txt", "another id, and keys"),
         ("torchkv serve --draft-model weights/storyteller-draft", "with speculative decoding"),
-        ("torchkv serve --port 8001 --internal-port 9001", "a replica, for a router in front of it"),
-        ("torchkv serve --role router --replicas http://127.0.0.1:9001,http://127.0.0.1:9002", "a router"),
+        .. MoreExamples,
     ];
 
     public override IReadOnlyList<string> Notes =>
@@ -78,8 +85,10 @@ internal sealed partial class ServeCommand : CliCommand
 
     /// <summary>Options that belong to the command and not to the server; the configuration has them too.</summary>
     private IEnumerable<Option> Configurable =>
-        [.. _model.All, .. _pool.All, _maxQueued, _maxRunning, _draftModel, _promptLookup, _draftTokens,
-            _role, _replicas, _postgres];
+        [
+            .. _model.All, .. _pool.All, _maxQueued, _maxRunning, _draftModel, _promptLookup, _draftTokens,
+            .. MoreOptions.SelectMany(group => group.Options),
+        ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -94,13 +103,14 @@ internal sealed partial class ServeCommand : CliCommand
         };
         var speculation = ReadSpeculation(parsed);
         var scheduling = ReadScheduling(parsed);
-        var isRouter = IsRouter(parsed);
+        var route = ReadRoute(parsed);
+        var batches = ReadBatches(parsed);
         options.ModelName ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Directory)));
         var given = options.ChatTemplate is { } name ? ChatTemplates.Load(name) : null;
 
-        if (isRouter)
+        if (route is not null)
         {
-            await RouteAsync(parsed, options, request.Directory, given, cancellationToken).ConfigureAwait(false);
+            await route(options, request.Directory, given, cancellationToken).ConfigureAwait(false);
             return ExitCodes.Done;
         }
 
@@ -125,7 +135,11 @@ internal sealed partial class ServeCommand : CliCommand
                     };
                 },
                 AddressArguments(parsed, options),
-                builder => ConfigureHost(parsed, builder),
+                builder =>
+                {
+                    ConfigureHost(parsed, builder);
+                    batches?.Invoke(builder.Services);
+                },
                 (served, addresses) => Announce(options, served, addresses, model!.Description),
                 cancellationToken).ConfigureAwait(false);
         }

@@ -57,6 +57,9 @@ internal sealed class ServerOptionSet
     public IReadOnlyList<Option> Limits =>
         [_perMinute, _body, _connections, _requestTimeout, _shutdownTimeout, _strict];
 
+    /// <summary>What a request's body may be, for a command without HTTP.</summary>
+    public IReadOnlyList<Option> Body => [_body, _strict];
+
     /// <summary>Whether the command line says where to listen.</summary>
     public bool HasAddress(ParseResult parsed) =>
         parsed.GetValue(_host) is not null || parsed.GetValue(_port) is not null;

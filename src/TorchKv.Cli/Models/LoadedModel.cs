@@ -5,6 +5,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Model;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Runtime.Serving;
+using TorchKv.Runtime.Serving.Sessions;
 using TorchKv.Runtime.Text;
 
 namespace TorchKv.Cli.Models;
@@ -25,6 +26,7 @@ internal sealed class LoadedModel : IAsyncDisposable
         LoadedRunner? draft = null)
     {
         (_runner, Tokenizer, Description) = (loaded.Runner, tokenizer, loaded.Description);
+        Identity = loaded.Identity;
         var options = new EngineOptions
         {
             Scheduling = scheduling ?? new SchedulingOptions { MaxQueuedRequests = Prompts.MaxBatch },
@@ -38,6 +40,9 @@ internal sealed class LoadedModel : IAsyncDisposable
     public ModelShape Model => Engine.Model;
 
     public Gpt2Tokenizer? Tokenizer { get; }
+
+    /// <summary>The model's configuration and weights, and the dtypes that they are kept in.</summary>
+    public ModelIdentity Identity { get; }
 
     /// <summary>Why the folder's tokenizer cannot be used; null: it can, or there is none.</summary>
     public string? TokenizerProblem { get; init; }

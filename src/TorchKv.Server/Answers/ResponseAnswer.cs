@@ -115,7 +115,7 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         var usage = _usage.Now;
         return Base(status) with
         {
-            CompletedAt = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            CompletedAt = plan.IsRepeatable ? plan.Created : DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
             IncompleteDetails = _reason == FinishReason.Length ? OutOfTokens : null,
             Output =
             [

@@ -25,7 +25,10 @@ internal sealed class UsageCounter(GenerationPlan plan)
                 PromptTokens = _promptTokens,
                 CompletionTokens = completion,
                 TotalTokens = _promptTokens + completion,
-                PromptTokensDetails = new PromptTokensDetails { CachedTokens = _cachedTokens.Sum() },
+                PromptTokensDetails = new PromptTokensDetails
+                {
+                    CachedTokens = plan.IsRepeatable ? 0 : _cachedTokens.Sum(),
+                },
             };
         }
     }

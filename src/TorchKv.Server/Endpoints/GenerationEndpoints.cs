@@ -48,6 +48,11 @@ internal sealed partial class GenerationEndpoints(
             context,
             "input",
             () => responses.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
+        if (Call.Of(context).Repeatable is { } call)
+        {
+            plan = plan with { Id = "resp_" + call.Name };
+        }
+
         plan = await reconnection.ApplyAsync(context, plan, request.Resume, ownId: false).ConfigureAwait(false);
         await runner.AnswerAsync(context, plan, new ResponseAnswer(plan, request)).ConfigureAwait(false);
     }
@@ -71,6 +76,7 @@ internal sealed partial class GenerationEndpoints(
     {
         var request = await ReadAsync(context, ServerJson.Default.CompletionRequest).ConfigureAwait(false);
         CheckResume(context, request.Resume);
+        request = request with { RequestId = request.RequestId ?? Call.Of(context).Repeatable?.Name };
         var plan = Plan(
             context,
             "prompt",
@@ -82,6 +88,7 @@ internal sealed partial class GenerationEndpoints(
     {
         var request = await ReadAsync(context, ServerJson.Default.ChatCompletionRequest).ConfigureAwait(false);
         CheckResume(context, request.Resume);
+        request = request with { RequestId = request.RequestId ?? Call.Of(context).Repeatable?.Name };
         var plan = Plan(
             context,
             "messages",
@@ -113,12 +120,41 @@ internal sealed partial class GenerationEndpoints(
                 ShowIgnored(context, plan.IgnoredFields);
             }
 
-            return plan;
+            return Call.Of(context).Repeatable is { } call ? Repeatable(plan, call) : plan;
         }
         catch (TorchKvException e)
         {
             throw ErrorMap.Of(e, promptField);
         }
+    }
+
+    /// <summary>The plan of a batch's line: in the background, and the same bytes whenever it runs.</summary>
+    private static GenerationPlan Repeatable(GenerationPlan plan, RepeatableCall call)
+    {
+        if (plan.IsStream)
+        {
+            throw ApiException.Invalid("stream", "stream must be false or left out in a batch.", "unsupported_value");
+        }
+
+        return plan with
+        {
+            Created = call.Created,
+            IsRepeatable = true,
+            Prompts =
+            [
+                .. plan.Prompts.Select((prompt, i) => prompt with
+                {
+                    Options = prompt.Options with
+                    {
+                        Seed = prompt.Options.Seed ?? unchecked(call.Seed + (ulong)i),
+                        Priority = Math.Max(prompt.Options.Priority, call.LeastPriority),
+
+                        // A batch has a time of its own, and its lines may wait for hours.
+                        Deadline = null,
+                    },
+                }),
+            ],
+        };
     }
 
     private void ShowIgnored(HttpContext context, IReadOnlyList<string> fields)

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using TorchKv.Server.Answers;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
@@ -14,7 +15,8 @@ using TorchKv.Server.OpenApi;
 namespace TorchKv.Server.Endpoints;
 
 /// <summary>What the server is, how it is, and what it counts.</summary>
-internal sealed class StateEndpoints(TorchKvServerOptions options, ModelHost models, MetricsPage page)
+internal sealed class StateEndpoints(
+    TorchKvServerOptions options, ModelHost models, MetricsPage page, RouteList routes)
 {
     private static readonly byte[] Version = JsonSerializer.SerializeToUtf8Bytes(
         new VersionInfo { Version = VersionText() },
@@ -76,13 +78,14 @@ internal sealed class StateEndpoints(TorchKvServerOptions options, ModelHost mod
         }
     }
 
-    public Task OpenApiAsync(HttpContext context) => JsonAnswer.WriteAsync(context, OpenApiDocument.Json);
+    public Task OpenApiAsync(HttpContext context) => JsonAnswer.WriteAsync(context, routes.Document);
 
     /// <summary>What no endpoint answers.</summary>
     public static Task UnknownAsync(HttpContext context)
     {
         var path = context.Request.Path.Value ?? "";
-        var known = Routes.All.Where(route => route.Matches(path)).Select(route => route.Method).ToArray();
+        var routes = context.RequestServices.GetRequiredService<RouteList>();
+        string[] known = [.. routes.All.Where(route => route.Matches(path)).Select(route => route.Method).Distinct()];
         if (known.Length == 0)
         {
             throw new ApiException(

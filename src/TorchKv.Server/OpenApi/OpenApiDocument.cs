@@ -11,18 +11,15 @@ namespace TorchKv.Server.OpenApi;
 /// <summary>The OpenAPI document, made from the routes and the types that they read and write.</summary>
 internal static class OpenApiDocument
 {
-    private static readonly Lazy<byte[]> Made = new(() => JsonSerializer.SerializeToUtf8Bytes(
-        Make(),
-        DocumentJson.Default.JsonObject));
+    /// <summary>The document of some endpoints, as UTF-8.</summary>
+    public static byte[] Of(IEnumerable<ServedRoute> routes) =>
+        JsonSerializer.SerializeToUtf8Bytes(Make(routes), DocumentJson.Default.JsonObject);
 
-    /// <summary>The document as UTF-8.</summary>
-    public static byte[] Json => Made.Value;
-
-    private static JsonObject Make()
+    private static JsonObject Make(IEnumerable<ServedRoute> routes)
     {
         var schemas = new JsonObject();
         var paths = new JsonObject();
-        foreach (var group in Routes.All.GroupBy(route => route.Path))
+        foreach (var group in routes.GroupBy(route => route.Path))
         {
             var path = new JsonObject();
             foreach (var route in group)

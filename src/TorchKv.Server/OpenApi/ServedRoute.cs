@@ -26,8 +26,15 @@ internal sealed record ServedRoute(string Method, string Path, EndpointAccess Ac
     public bool Matches(string path)
     {
         var brace = Path.IndexOf('{', StringComparison.Ordinal);
-        return brace < 0
-            ? string.Equals(path, Path, StringComparison.OrdinalIgnoreCase)
-            : path.Length > brace && path.StartsWith(Path[..brace], StringComparison.OrdinalIgnoreCase);
+        if (brace < 0)
+        {
+            return string.Equals(path, Path, StringComparison.OrdinalIgnoreCase);
+        }
+
+        // The name in braces may be any text, with slashes too where nothing comes after it.
+        var end = Path[(Path.IndexOf('}', StringComparison.Ordinal) + 1)..];
+        return path.Length > brace + end.Length
+            && path.StartsWith(Path[..brace], StringComparison.OrdinalIgnoreCase)
+            && path.EndsWith(end, StringComparison.OrdinalIgnoreCase);
     }
 }

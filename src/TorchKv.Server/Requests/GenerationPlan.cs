@@ -68,4 +68,10 @@ internal sealed record GenerationPlan
     public int Choices => Prompts.Count * Samples;
 
     public long Created { get; init; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+
+    /// <summary>
+    /// Whether the same request must always give the same bytes: no time but <see cref="Created"/>, and nothing of the
+    /// prefix cache, is part of the answer.
+    /// </summary>
+    public bool IsRepeatable { get; init; }
 }

@@ -14,6 +14,9 @@ internal sealed record Call(string RequestId, long StartedAt)
     /// <summary>Whether the caller is a router, whose own callers it has checked.</summary>
     public bool IsInternal { get; set; }
 
+    /// <summary>What makes the answer the same each time; null: the request is no line of a batch.</summary>
+    public RepeatableCall? Repeatable { get; init; }
+
     /// <summary>Fields of the body that changed nothing, for a header.</summary>
     public IReadOnlyList<string> IgnoredFields { get; set; } = [];
 

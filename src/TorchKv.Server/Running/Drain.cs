@@ -29,6 +29,18 @@ internal sealed class Drain(
     /// <summary>Cancelled when running requests must end.</summary>
     public CancellationToken Cut => _cut.Token;
 
+    /// <summary>Requests that run.</summary>
+    public int Active
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _active;
+            }
+        }
+    }
+
     /// <summary>Counts a request in.</summary>
     /// <exception cref="ApiException">The server is stopping.</exception>
     public void Enter()

@@ -18,6 +18,7 @@ internal sealed class ApiKey
         Hash = hash;
         RequestsPerMinute = requestsPerMinute;
         _saltKey = HMACSHA256.HashData(hash, "torchkv cache salt"u8);
+        Tenant = Convert.ToHexStringLower(HMACSHA256.HashData(hash, "torchkv tenant"u8).AsSpan(0, 16));
     }
 
     public string Name { get; }
@@ -25,6 +26,12 @@ internal sealed class ApiKey
     public byte[] Hash { get; }
 
     public int? RequestsPerMinute { get; }
+
+    /// <summary>
+    /// What stands for the key in a store that several servers share. It says nothing of the key, and another key has
+    /// another.
+    /// </summary>
+    public string Tenant { get; }
 
     /// <summary>Whether it sees the live page.</summary>
     public bool IsAdmin { get; init; }

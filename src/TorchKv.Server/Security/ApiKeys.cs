@@ -85,6 +85,9 @@ internal sealed class ApiKeys
         return found;
     }
 
+    /// <summary>The key that a store knows by its tenant; null where it is no longer known.</summary>
+    public ApiKey? OfTenant(string tenant) => _keys.FirstOrDefault(key => key.Tenant == tenant);
+
     private static ApiException Unauthorized(string message)
         => new(StatusCodes.Status401Unauthorized, ApiException.InvalidRequest, "invalid_api_key", null, message);
 

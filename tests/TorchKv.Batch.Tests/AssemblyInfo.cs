@@ -1,0 +1,4 @@
+using TorchKv.Batch.Tests.Support;
+
+[assembly: AssemblyFixture(typeof(Small))]
+[assembly: AssemblyFixture(typeof(Postgres))]
