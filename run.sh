@@ -67,11 +67,18 @@ setup() { # cli: what a torchkv command needs; all: the tests, benchmarks and sa
     exec 9>&-
 }
 
-browser() { # the live page's tests drive Debian's chromium; without it they are skipped
-    if command -v chromium >/dev/null || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then return; fi
-    mkdir -p "$state"
-    { apt-get update && apt-get install -y --no-install-recommends chromium; } >"$state/chromium.txt" 2>&1 \
-        || say "run.sh: chromium could not be installed (see .build/chromium.txt); the live page's tests are skipped."
+programs() { # some tests drive a program of Debian's; where it is missing and cannot be installed, they are skipped
+    local pair package updated=
+    for pair in chromium:chromium haproxy:haproxy nginx:nginx-light; do # program:package
+        package=${pair#*:}
+        if PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null; then continue; fi
+        if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then continue; fi
+        mkdir -p "$state"
+        { { [ -n "$updated" ] || apt-get update; } && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$package"; } \
+            >"$state/$package.txt" 2>&1 \
+            || say "run.sh: $package could not be installed (see .build/$package.txt); the tests that need it are skipped."
+        updated=yes
+    done
 }
 
 run_tests() { # one program after the other: some tests wait for threads, which several programs on two cores would starve
@@ -94,7 +101,7 @@ bench() {
 case ${1:-} in
     '') setup cli; exec "$cli" demo ;;
     setup) setup all ;;
-    test) setup all; browser; run_tests "${@:2}" ;;
+    test) setup all; programs; run_tests "${@:2}" ;;
     bench) setup all; bench "${@:2}" ;;
     pack) setup all; exec dotnet msbuild tools/packages/packages.proj -v:q -nologo ;;
     api) setup all; dotnet tool restore >&2; exec dotnet docfx docs/api/docfx.json ;;
