@@ -9,15 +9,17 @@ using Microsoft.Extensions.Logging;
 namespace TorchKv.Edges.Tests.Support;
 
 /// <summary>
-/// A server that has a replica's endpoints and no model. A stream of two events waits between them until the test
-/// releases it.
+/// A server that has a replica's endpoints and no model. A stream of three events waits before the second and the third
+/// until the test lets it go on.
 /// </summary>
 internal sealed class FakeReplica : IAsyncDisposable
 {
     public const string NameHeader = "x-server";
     public const string AnswersAtOnce = """{"prompt":"x"}""";
     public const string Streams = """{"prompt":"x","stream":true}""";
-    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    public const string End = "data: [DONE]\n\n";
+    private const int Events = 3;
+    private readonly SemaphoreSlim _steps = new(0);
     private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private WebApplication _app = null!;
     private int _answered;
@@ -67,8 +69,14 @@ internal sealed class FakeReplica : IAsyncDisposable
     /// <summary>From now on it is not ready, refuses new requests and lets streams end.</summary>
     public void Drain() => _isDraining = true;
 
-    /// <summary>Lets all streams go on.</summary>
-    public void Release() => _released.TrySetResult();
+    /// <summary>The event of a number; 0 is the first.</summary>
+    public static string Event(int number) => $"data: {{\"n\":{number}}}\n\n";
+
+    /// <summary>Lets one stream send one event.</summary>
+    public void Step() => _steps.Release();
+
+    /// <summary>Lets all streams send all.</summary>
+    public void Release() => _steps.Release(1000);
 
     /// <summary>Closes its port and all its connections.</summary>
     public Task DieAsync()
@@ -115,10 +123,18 @@ internal sealed class FakeReplica : IAsyncDisposable
         try
         {
             context.Response.ContentType = "text/event-stream";
-            await context.Response.WriteAsync("data: {\"n\":1}\n\n", context.RequestAborted);
-            await context.Response.Body.FlushAsync(context.RequestAborted);
-            await _released.Task.WaitAsync(context.RequestAborted);
-            await context.Response.WriteAsync("data: {\"n\":2}\n\ndata: [DONE]\n\n", context.RequestAborted);
+            for (var number = 0; number < Events; number++)
+            {
+                if (number > 0)
+                {
+                    await _steps.WaitAsync(context.RequestAborted);
+                }
+
+                await context.Response.WriteAsync(Event(number), context.RequestAborted);
+                await context.Response.Body.FlushAsync(context.RequestAborted);
+            }
+
+            await context.Response.WriteAsync(End, context.RequestAborted);
         }
         catch (OperationCanceledException)
         {
