@@ -17,7 +17,8 @@ internal static class ManifestFolder
     public static string[] Folders { get; } =
         [RepositoryFiles.At("deploy", "kubernetes"), RepositoryFiles.At("deploy", "kubernetes", "gateway")];
 
-    public static string[] Files { get; } = [.. Folders.SelectMany(folder => Directory.GetFiles(folder, "*.yaml")).Order()];
+    public static string[] Files { get; } =
+        [.. Folders.SelectMany(folder => Directory.GetFiles(folder, "*.yaml")).Order()];
 
     /// <summary>All objects of all files but the kustomizations.</summary>
     public static IReadOnlyList<object> Objects { get; } =
@@ -36,7 +37,9 @@ internal static class ManifestFolder
         [Routers.Name()] = Routers.Spec.Template,
     };
 
-    /// <exception cref="YamlDotNet.Core.YamlException">The text is no YAML, or has a field that its type does not have.</exception>
+    /// <exception cref="YamlDotNet.Core.YamlException">
+    /// The text is no YAML, or has a field that its type does not have.
+    /// </exception>
     public static List<object> Parse(string text) => KubernetesYaml.LoadAllFromString(text, s_types, strict: true);
 
     /// <summary>What a container's command line gives an option; null: it has not the option.</summary>

@@ -13,7 +13,10 @@ public sealed partial class ManifestServerTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync() => _server = await ServeProcess.Start(ChildProcess.StartInfo(
         AppContext.BaseDirectory,
-        [.. Arguments(ManifestFolder.Pods["torchkv-replica"]), "--model", Storyteller.Folder, "--threads", "1", "--blocks", "64"]));
+        [
+            .. Arguments(ManifestFolder.Pods["torchkv-replica"]),
+            "--model", Storyteller.Folder, "--threads", "1", "--blocks", "64",
+        ]));
 
     public ValueTask DisposeAsync()
     {
@@ -27,7 +30,8 @@ public sealed partial class ManifestServerTests : IAsyncLifetime
         foreach (var pod in ManifestFolder.Pods.Values)
         {
             var container = pod.Spec.Containers.Single();
-            foreach (var probe in (V1Probe[])[container.StartupProbe, container.ReadinessProbe, container.LivenessProbe])
+            V1Probe[] probes = [container.StartupProbe, container.ReadinessProbe, container.LivenessProbe];
+            foreach (var probe in probes)
             {
                 Assert.Equal("http", probe.HttpGet.Port.Value);
                 Assert.Equal(HttpStatusCode.OK, (await _server.Client.GetAsync(probe.HttpGet.Path)).StatusCode);
@@ -35,8 +39,8 @@ public sealed partial class ManifestServerTests : IAsyncLifetime
 
             Assert.Equal("/ready", container.ReadinessProbe.HttpGet.Path);
             Assert.Equal("/health", container.LivenessProbe.HttpGet.Path);
-            Assert.Equal(
-                HttpStatusCode.OK, (await _server.Client.GetAsync(pod.Metadata.Annotations["prometheus.io/path"])).StatusCode);
+            var scraped = await _server.Client.GetAsync(pod.Metadata.Annotations["prometheus.io/path"]);
+            Assert.Equal(HttpStatusCode.OK, scraped.StatusCode);
         }
     }
 
@@ -53,7 +57,8 @@ public sealed partial class ManifestServerTests : IAsyncLifetime
         Assert.All(named, name => Assert.Matches($"(?m)^{name}{{", metrics));
 
         // The adapter's rule gives the autoscaler's metric its name.
-        var autoscaled = ManifestFolder.Objects.OfType<V2HorizontalPodAutoscaler>().Single().Spec.Metrics.Single().Pods.Metric.Name;
+        var autoscaler = ManifestFolder.Objects.OfType<V2HorizontalPodAutoscaler>().Single();
+        var autoscaled = autoscaler.Spec.Metrics.Single().Pods.Metric.Name;
         Assert.Contains(autoscaled.Replace("vllm_", "vllm:", StringComparison.Ordinal), named);
         Assert.Contains(
             $"as: {autoscaled} ", File.ReadAllText(RepositoryFiles.At("deploy", "kubernetes", "autoscaling.yaml")));

@@ -95,7 +95,8 @@ public sealed class ManifestTests
     {
         var text = File.ReadAllText(RepositoryFiles.At("deploy", "kubernetes", "gateway", "inferencepool.yaml"));
         Assert.Contains(good, text);
-        var pool = ManifestFolder.Parse(text.Replace(good, bad, StringComparison.Ordinal)).Cast<InferencePool>().Single();
+        var changed = text.Replace(good, bad, StringComparison.Ordinal);
+        var pool = ManifestFolder.Parse(changed).Cast<InferencePool>().Single();
         Assert.NotEmpty(pool.Mistakes());
     }
 
@@ -130,20 +131,24 @@ public sealed class ManifestTests
     {
         foreach (var pod in ManifestFolder.Pods.Values)
         {
-            var ports = pod.Spec.Containers.Single().Ports.ToDictionary(port => port.Name, port => $"{port.ContainerPort}");
+            var ports = pod.Spec.Containers.Single().Ports
+                .ToDictionary(port => port.Name, port => $"{port.ContainerPort}");
             Assert.Equal(ports["http"], ManifestFolder.Argument(pod, "--port"));
             Assert.Equal(ports.GetValueOrDefault("internal"), ManifestFolder.Argument(pod, "--internal-port"));
             Assert.Equal(ports["http"], pod.Metadata.Annotations["prometheus.io/port"]);
         }
 
         var replica = ManifestFolder.Pods["torchkv-replica"].Spec.Containers.Single().Ports;
-        Assert.Equal(replica.Single(port => port.Name == "http").ContainerPort, ManifestFolder.Pool.Spec!.TargetPorts.Single().Number);
+        Assert.Equal(
+            replica.Single(port => port.Name == "http").ContainerPort,
+            ManifestFolder.Pool.Spec!.TargetPorts.Single().Number);
         foreach (var service in ManifestFolder.Objects.OfType<V1Service>())
         {
             var pod = ManifestFolder.Pods.Values.Single(pod => service.Spec.Selector.All(pod.Metadata.Labels.Contains));
             Assert.All(
                 service.Spec.Ports,
-                port => Assert.Contains(pod.Spec.Containers.Single().Ports, known => known.Name == port.TargetPort.Value));
+                port => Assert.Contains(
+                    pod.Spec.Containers.Single().Ports, known => known.Name == port.TargetPort.Value));
         }
 
         var policy = Single<V1NetworkPolicy>();

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using TorchKv.Testing;
 using TorchKv.TestSupport;
 
 namespace TorchKv.Edges.Tests.Support;
@@ -28,12 +29,12 @@ internal sealed class RunningEdge : IDisposable
     /// <summary>Starts the program before servers on the given ports.</summary>
     public static async Task<RunningEdge> StartAsync(EdgeProgram program, params int[] servers)
     {
-        var path = program.Installed();
+        Assert.SkipWhen(program.Path is null, program.Missing);
         for (var attempt = 1; ; attempt++)
         {
             // The port may be taken by another program before this one listens on it; then another is tried.
             var edge = new RunningEdge();
-            if (await edge.TryStartAsync(program, path, FreePort(), servers))
+            if (await edge.TryStartAsync(program, FreePort(), servers))
             {
                 return edge;
             }
@@ -105,11 +106,12 @@ internal sealed class RunningEdge : IDisposable
         }
     }
 
-    private async Task<bool> TryStartAsync(EdgeProgram program, string path, int port, int[] servers)
+    private async Task<bool> TryStartAsync(EdgeProgram program, int port, int[] servers)
     {
         var file = _folder[program.File];
-        await File.WriteAllTextAsync(file, EdgeFile.Text(program, port, servers, _folder.Path));
-        _process = Process.Start(new ProcessStartInfo(path, program.Arguments(file, checks: false))
+        await File.WriteAllTextAsync(
+            file, EdgeFile.Text(RepositoryFiles.At("deploy", program.File), port, servers, _folder.Path));
+        _process = Process.Start(new ProcessStartInfo(program.Path!, program.Arguments(file, checks: false))
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,

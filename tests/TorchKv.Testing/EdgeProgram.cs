@@ -1,7 +1,10 @@
-namespace TorchKv.Edges.Tests.Support;
+namespace TorchKv.Testing;
 
 /// <summary>A program of Debian's that stands before the servers, and its file in deploy/.</summary>
-public sealed record EdgeProgram(string Name, string Package, string File)
+/// <param name="Name">The program.</param>
+/// <param name="Package">What brings it.</param>
+/// <param name="File">Its file's name.</param>
+internal sealed record EdgeProgram(string Name, string Package, string File)
 {
     public static EdgeProgram Haproxy { get; } = new("haproxy", "haproxy", "haproxy.cfg");
 
@@ -12,15 +15,11 @@ public sealed record EdgeProgram(string Name, string Package, string File)
         .Select(folder => System.IO.Path.Combine(folder, Name))
         .FirstOrDefault(System.IO.File.Exists);
 
-    /// <summary>The program with a name, for theories.</summary>
-    public static EdgeProgram Of(string name) => name == Haproxy.Name ? Haproxy : Nginx;
+    /// <summary>Why it is not used, where it is not installed.</summary>
+    public string Missing => $"There is no {Name}; 'apt-get install {Package}' brings it.";
 
-    /// <summary>Its path.</summary>
-    public string Installed()
-    {
-        Assert.SkipWhen(Path is null, $"There is no {Name}; 'apt-get install {Package}' brings it.");
-        return Path!;
-    }
+    /// <summary>The program with a name.</summary>
+    public static EdgeProgram Of(string name) => name == Haproxy.Name ? Haproxy : Nginx;
 
     /// <summary>The command line that runs a file, or checks it.</summary>
     public string[] Arguments(string file, bool checks) => (Name, checks) switch

@@ -1,10 +1,9 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using TorchKv.TestSupport;
 
-namespace TorchKv.Edges.Tests.Support;
+namespace TorchKv.Testing;
 
-/// <summary>A file of deploy/ with a test's addresses in the place of its own, and nothing else changed.</summary>
+/// <summary>A file of deploy/ with other addresses in the place of its own, and nothing else changed.</summary>
 internal static partial class EdgeFile
 {
     private const string Listens = "127.0.0.1:8080";
@@ -13,15 +12,15 @@ internal static partial class EdgeFile
     private static readonly string[] s_nginxFolders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 
     /// <summary>The file's text.</summary>
-    /// <param name="program">Whose file.</param>
+    /// <param name="path">The file.</param>
     /// <param name="port">The port for clients.</param>
     /// <param name="servers">The servers' ports, at most as many as the file names.</param>
     /// <param name="folder">A folder for what nginx writes.</param>
-    public static string Text(EdgeProgram program, int port, IReadOnlyList<int> servers, string folder)
+    public static string Text(string path, int port, IReadOnlyList<int> servers, string folder)
     {
         var text = new StringBuilder();
         var next = 0;
-        foreach (var line in File.ReadLines(RepositoryFiles.At("deploy", program.File)))
+        foreach (var line in File.ReadLines(path))
         {
             if (ServerLine().IsMatch(line))
             {
@@ -42,8 +41,8 @@ internal static partial class EdgeFile
             }
         }
 
-        Assert.True(next >= servers.Count, $"{program.File} names {next} servers.");
-        return text.ToString();
+        return next >= servers.Count ? text.ToString()
+            : throw new InvalidDataException($"{path} names {next} servers, not {servers.Count}.");
     }
 
     [GeneratedRegex(@"^\s+server\s.*127\.0\.0\.1:800\d")]
