@@ -70,7 +70,7 @@ setup() { # cli: what a torchkv command needs; all: the tests, benchmarks and sa
 
 programs() { # some tests drive a program of Debian's; where it is missing and cannot be installed, they are skipped
     local pair package updated=
-    for pair in chromium:chromium pg_createcluster:postgresql; do # program:package
+    for pair in chromium:chromium haproxy:haproxy nginx:nginx-light pg_createcluster:postgresql; do # program:package
         package=${pair#*:}
         if PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null; then continue; fi
         if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then continue; fi

@@ -3,7 +3,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace TorchKv.Cli.Commands;
 
-/// <content>One process alone: without the router and the database, whose packages would make the program larger.</content>
+/// <content>
+/// One process alone: without the router and the database, whose packages would make the program larger.
+/// </content>
 internal sealed partial class ServeCommand
 {
     private static IReadOnlyList<(string Group, IReadOnlyList<Option> Options)> MoreOptions => [];
