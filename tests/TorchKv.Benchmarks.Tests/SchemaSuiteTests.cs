@@ -41,7 +41,7 @@ public class SchemaSuiteTests
     [Theory]
     [InlineData("""{"kind":"leaf","id":1,"name":"x"}""", """{"id":1,"name":"x","kind":"leaf"}""")]
     [InlineData("""{"right":[],"kind":"pair","left":[]}""", """{"kind":"pair","left":[],"right":[]}""")]
-    public void AnInstanceComesInTheOrderOfTheBranchItBelongsTo(string instance, string expected)
+    public void AnInstanceComesInTheOrderOfItsBranch(string instance, string expected)
     {
         using var schema = JsonDocument.Parse("""
             {

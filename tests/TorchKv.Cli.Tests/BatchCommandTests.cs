@@ -16,7 +16,7 @@ public class BatchCommandTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public async Task RunsKilledAtRandomGiveTheSameBytesAsOneUndisturbed(int seed)
+    public async Task RunsKilledAtRandomGiveTheBytesOfOneUndisturbed(int seed)
     {
         using var folder = new TemporaryFolder();
         WriteInput(folder["in.jsonl"], 160);
@@ -78,7 +78,7 @@ public class BatchCommandTests
     }
 
     [Fact]
-    public async Task FailedLinesAreInTheFileOfErrorsAndTheExitCode()
+    public async Task FailedLinesAreInTheErrorFileAndExitCode()
     {
         using var folder = new TemporaryFolder();
         File.WriteAllLines(

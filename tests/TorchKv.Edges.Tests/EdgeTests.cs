@@ -107,7 +107,7 @@ public sealed class EdgeTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Programs))]
-    public async Task ADeadServerCostsNoRequestAndMovesNoOtherConversation(string program)
+    public async Task ADeadServerCostsNoRequestNorMovesOtherConversations(string program)
     {
         using var edge = await StartAsync(program);
         var before = await ServersOf(edge);
@@ -125,7 +125,7 @@ public sealed class EdgeTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Programs))]
-    public async Task ADrainedServerKeepsItsStreamsAndGetsNoNewRequest(string program)
+    public async Task ADrainedServerKeepsItsStreamsWithoutNewRequests(string program)
     {
         using var edge = await StartAsync(program);
         var streams = new List<(HttpResponseMessage Answer, Stream Body)>();

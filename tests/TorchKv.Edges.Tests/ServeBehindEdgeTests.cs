@@ -16,7 +16,7 @@ public sealed class ServeBehindEdgeTests
     [Theory]
     [InlineData("haproxy")]
     [InlineData("nginx")]
-    public async Task AConversationFindsItsTokensAndAStoppedServerCostsNoRequest(string program)
+    public async Task ConversationsFindTheirTokensAndStoppedServersCostNoRequest(string program)
     {
         Assert.SkipWhen(EdgeProgram.Of(program).Path is null, EdgeProgram.Of(program).Missing);
         using var one = await ServeAsync();

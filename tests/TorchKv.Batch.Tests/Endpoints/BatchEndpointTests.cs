@@ -121,7 +121,7 @@ public class BatchEndpointTests(Postgres postgres, Small small)
     }
 
     [Fact]
-    public async Task AnExpiredBatchSaysSoForEachRequestThatIsLeft()
+    public async Task AnExpiredBatchSaysSoForEachRemainingRequest()
     {
         var fake = new FakeGenerator(Small.Tokenizer) { IsGated = true, Says = "a" };
         await using var server = await BatchServer.StartAsync(

@@ -10,7 +10,7 @@ public class BatchLineTests
     private static readonly string Good = Requests.Completion("id-1", "Once üpon");
 
     [Fact]
-    public void ALineGivesItsFieldsAndItsBodyByteForByte()
+    public void ALineGivesItsFieldsAndItsBodysBytes()
     {
         var bytes = Encoding.UTF8.GetBytes(
             " {\"x\":[{}],\"body\": {\"a\" : 1.50, \"b\":\"\\u00e9\"} ,\"url\":\"/v1/completions\",\"method\":\"POST\",\"custom_id\":\"ü\"} ");

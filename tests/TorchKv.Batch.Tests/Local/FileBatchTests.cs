@@ -70,7 +70,7 @@ public class FileBatchTests(Small small)
     }
 
     [Fact]
-    public async Task ARunGoesOnFromEveryLengthThatAKilledOneLeaves()
+    public async Task ARunContinuesFromAnyLengthAKilledOneLeaves()
     {
         var fake = new FakeGenerator(Small.Tokenizer) { Says = "a b" };
         using var run = new LocalRun([Requests.Completion("one"), "{", Requests.Completion("two", "ü")]);
@@ -197,7 +197,7 @@ public class FileBatchTests(Small small)
     }
 
     [Fact]
-    public async Task AFullQueueIsWaitedForAndAClosedEngineStopsTheRun()
+    public async Task ARunWaitsForFullQueuesNotForClosedEngines()
     {
         var fake = new FakeGenerator(Small.Tokenizer);
         using var run = new LocalRun([Requests.Completion("one"), Requests.Completion("two")]);

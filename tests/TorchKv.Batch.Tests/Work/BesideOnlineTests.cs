@@ -71,7 +71,7 @@ public class BesideOnlineTests(Postgres postgres)
     }
 
     [Fact]
-    public async Task AFailureOfTheServerIsTriedAgainAndThenAnError()
+    public async Task AServerFailureIsTriedAgainThenAnError()
     {
         var fake = new FakeGenerator(Small.Tokenizer);
         await using var server = await BatchServer.StartAsync(

@@ -37,7 +37,7 @@ public class ProofTests
     }
 
     [Fact]
-    public async Task AJobThatEndsItsProcessIsAnErrorAndItsNeighboursAreAnswered()
+    public async Task OnlyTheJobThatEndsItsProcessFails()
     {
         Postgres.SkipWhereMissing();
         await using var postgres = await PostgresServer.StartAsync();

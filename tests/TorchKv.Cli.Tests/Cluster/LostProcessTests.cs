@@ -37,7 +37,7 @@ public class LostProcessTests
     }
 
     [Fact]
-    public async Task AStoppedReplicaIsLeftAndFreesItsBlocksWhenItWakes()
+    public async Task AStoppedReplicaIsLeftAndFreesBlocksOnWaking()
     {
         using var cluster = await Start();
         await AssertNoByteChanges(cluster, () =>
@@ -93,7 +93,7 @@ public class LostProcessTests
     }
 
     [Fact]
-    public async Task AfterARouterDiesItsClientsGetTheRestFromAnother()
+    public async Task ADeadRoutersClientsGetTheRestFromAnother()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals to send.");
         using var cluster = await ClusterProcesses.StartAsync(replicas: 2, routers: 2);

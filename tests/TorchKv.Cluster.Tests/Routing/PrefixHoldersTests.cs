@@ -22,7 +22,7 @@ public sealed class PrefixHoldersTests
     }
 
     [Fact]
-    public void OfATextLongerThanThePoolItsBeginningIsKept()
+    public void ATextLongerThanThePoolKeepsItsBeginning()
     {
         var holders = new PrefixHolders();
         holders.Reset(0, 2);

@@ -61,7 +61,7 @@ public sealed class RoutingPolicyTests
     }
 
     [Fact]
-    public void ANewReplicaGetsItsShareOfConversationsWithAKnownOpening()
+    public void ANewReplicaGetsItsShareOfKnownOpenings()
     {
         var policy = Policy(3);
         for (var i = 0; i < 200; i++)
@@ -103,7 +103,7 @@ public sealed class RoutingPolicyTests
     }
 
     [Fact]
-    public void WithoutAMarginNoLoadIsAboveTheBoundOfMirrokni()
+    public void WithoutAMarginNoLoadIsAboveMirroknisBound()
     {
         const int replicas = 100;
         var policy = Policy(replicas, new RoutingOptions { LoadMargin = 0, PrefillTokensPerRequest = 1_000_000 });

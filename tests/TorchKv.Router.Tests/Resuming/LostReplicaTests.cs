@@ -35,7 +35,7 @@ public class LostReplicaTests
     });
 
     [Fact]
-    public Task AStreamThatEndsWithoutItsMarkIsGoneOnWith() => AssertSurvivesAsync(2, answer => answer.SendAsync(2));
+    public Task AStreamThatEndsWithoutItsMarkIsContinued() => AssertSurvivesAsync(2, answer => answer.SendAsync(2));
 
     [Fact]
     public Task AStreamThatEndsTooEarlyIsGoneOnWith() => AssertSurvivesAsync(2, async answer =>

@@ -8,7 +8,7 @@ public sealed class WatchCostTests
     private const int Steps = 64;
 
     [Fact]
-    public async Task AStepReadsTheClockForAViewerOnlyWhileThereIsOne()
+    public async Task AStepReadsTheClockOnlyForAPresentViewer()
     {
         var runner = new FakeRunner(64);
         var time = new CountingTime();

@@ -92,7 +92,7 @@ public sealed class PageRecoveryTests(Browser browser)
     }
 
     [Fact]
-    public async Task AViewerThatDoesNotReadIsDroppedAndTheOthersAreNot()
+    public async Task OnlyAViewerThatDoesNotReadIsDropped()
     {
         await using var tiny = await TinyEngine.StartAsync();
         var feed = tiny.Server.App.Services.GetRequiredService<LiveFeed>();
@@ -128,7 +128,7 @@ public sealed class PageRecoveryTests(Browser browser)
     [InlineData("{\"type\":\"step\",\"changes\":{}}", "a recording begins with a snapshot")]
     [InlineData("{\"type\":\"snapshot\",\"state\":{\"total_blocks\":4000000000}}", "line 1 is no event")]
     [InlineData("{\"type\":\"snapshot\",\"state\":{\"total_blocks\":4}}\n{\"type\":\"st", "line 2 is no JSON")]
-    public async Task AFileThatIsNoRecordingLeavesThePageAsItWas(string content, string message)
+    public async Task AFileThatIsNoRecordingLeavesThePageUnchanged(string content, string message)
     {
         await using var tiny = await TinyEngine.StartAsync();
         await using var page = await browser.OpenAsync(tiny.Server.Address);

@@ -140,7 +140,7 @@ public sealed class ResumedStreamTests(Storyteller storyteller) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task WithoutAKeyOrARouterNoEventHasAnId()
+    public async Task WithoutKeyOrRouterNoEventHasAnId()
     {
         var body = Body("/v1/completions", new Random(1));
         var stream = await RawStream.ReadAsync(

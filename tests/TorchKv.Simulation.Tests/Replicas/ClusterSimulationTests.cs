@@ -15,7 +15,7 @@ public sealed class ClusterSimulationTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public void EveryRequestEndsAndTheSameSeedGivesTheSameReport(int kind)
+    public void EveryRequestEndsAndOneSeedGivesOneReport(int kind)
     {
         var options = Cluster(16, (ReplicaKind)kind, 3_000) with
         {
@@ -132,7 +132,7 @@ public sealed class ClusterSimulationTests
     }
 
     [Fact]
-    public void AReplicaThatJoinsGetsHalfOfItsFairShareAtLeast()
+    public void AJoiningReplicaGetsAtLeastHalfItsShare()
     {
         const double joins = 30;
         var simulation = new ClusterSimulation(

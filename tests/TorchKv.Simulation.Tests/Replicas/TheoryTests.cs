@@ -65,7 +65,7 @@ public sealed class TheoryTests
     }
 
     [Fact]
-    public void TheLeastProbedOfAllIsWorseThanOneAtRandomWhereProbesAreOld()
+    public void WithOldProbesTheLeastLoadedIsWorseThanRandom()
     {
         // Mitzenmacher 2000: with old information everybody goes where it was empty.
         var fresh = QueueShares(RouterKind.LeastProbed, 200, 0.9);

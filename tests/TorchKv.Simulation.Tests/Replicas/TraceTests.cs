@@ -49,7 +49,7 @@ public sealed class TraceTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void TheIndexAndTheSessionHashReachWhatIsPossibleAndRoundRobinDoesNot(bool isSynthetic)
+    public void IndexAndSessionHashReachThePossibleUnlikeRoundRobin(bool isSynthetic)
     {
         double Hits(RouterKind policy, out double possible)
         {
