@@ -58,18 +58,20 @@ internal sealed unsafe partial class LlamaCpp : IPeer
         }
     }
 
+    /// <summary>Loads a GGUF file and gives llama.cpp's pointer to its model.</summary>
+    public static nint LoadModel(string file)
+    {
+        var model = llama_model_load_from_file(file, llama_model_default_params());
+        return model != 0 ? model : throw new InvalidOperationException($"llama.cpp could not load {file}.");
+    }
+
     /// <summary>
     /// Loads a GGUF file; <paramref name="sequences"/> can be decoded together in a context of
     /// <paramref name="tokens"/> in all.
     /// </summary>
     public static LlamaCpp Load(string file, int threads, int tokens, int sequences, int vocabulary)
     {
-        var model = llama_model_load_from_file(file, llama_model_default_params());
-        if (model == 0)
-        {
-            throw new InvalidOperationException($"llama.cpp could not load {file}.");
-        }
-
+        var model = LoadModel(file);
         var parameters = llama_context_default_params();
         var leading = (uint*)&parameters;
         leading[0] = (uint)tokens;

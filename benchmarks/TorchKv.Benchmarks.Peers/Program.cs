@@ -8,4 +8,5 @@ return await BenchProgram.RunAsync(
     new GgufCommand(),
     new FormulaCommand(),
     new WorkerCommand(),
+    new GrammarWorkerCommand(),
     new SpinCommand());

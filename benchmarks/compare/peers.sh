@@ -2,7 +2,8 @@
 # The CPU runner beside llama.cpp and PyTorch on the same weights: GPT-2 124M with weights by a formula, or --model DIR.
 # usage: peers.sh [--quick] [--json FILE] [--plot FILE.svg] [--markdown FILE] [--only A,B] [--threads N] [--model DIR]
 # It installs nothing by itself; what is not here is said, and its rows are left out.
-#   peers.sh --install      fetches node-llama-cpp (a prebuilt libllama) with npm, and then runs what else is asked
+#   peers.sh --install      fetches node-llama-cpp (a prebuilt libllama) with npm, and then runs what else is asked;
+#                           and web-xgrammar, which './run.sh bench structured' measures beside llama.cpp's grammars
 #   LLAMA_CPP=FOLDER        another llama.cpp: the folder with libllama and its ggml back ends
 #   TORCHKV_PYTHON=PROGRAM  the Python with torch and numpy; else the first python3 that has them
 set -euo pipefail
@@ -12,7 +13,7 @@ bench=$root/benchmarks/TorchKv.Benchmarks.Peers/bin/Release/net10.0/TorchKv.Benc
 if [ "${1:-}" = --install ]; then
     shift
     mkdir -p "$peers"
-    npm install --prefix "$peers" --ignore-scripts --no-save --no-audit --no-fund node-llama-cpp
+    npm install --prefix "$peers" --ignore-scripts --no-save --no-audit --no-fund node-llama-cpp @mlc-ai/web-xgrammar
     [ $# -gt 0 ] || exit 0
 fi
 arguments=()

@@ -4,7 +4,9 @@ using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Testing;
 
-/// <summary>Writes texts as a model with random logits does: each token is drawn among those that a mask allows.</summary>
+/// <summary>
+/// Writes texts as a model with random logits does: each token is drawn among those that a mask allows.
+/// </summary>
 /// <param name="vocabulary">The tokens.</param>
 /// <param name="random">Draws.</param>
 /// <param name="longest">Tokens after which a text is cut.</param>

@@ -13,9 +13,10 @@ internal sealed class SchemaJudge(string schema)
 
     /// <summary>Judges a text.</summary>
     /// <remarks>
-    /// A name that comes twice in an object is read as most readers do: the last one counts. Three things the judge
-    /// sees otherwise than the standard: it counts a letter with its accents as one character, it calculates with
-    /// doubles and decimals, and it fails on some URIs, such as those with a user's name.
+    /// A name that comes twice in an object is read as most readers do: the last one counts. Where that leaves too few
+    /// properties the text is not judged, since a grammar cannot remember names that no schema declares. Three things
+    /// the judge sees otherwise than the standard: it counts a letter with its accents as one character, it calculates
+    /// with doubles and decimals, and it fails on some URIs, such as those with a user's name.
     /// </remarks>
     public SchemaVerdict Judge(string text)
     {
@@ -43,7 +44,9 @@ internal sealed class SchemaJudge(string schema)
             {
                 return _schema.Evaluate((read ?? value).RootElement, s_options).IsValid
                     ? SchemaVerdict.Valid
-                    : SchemaVerdict.Invalid;
+                    : read is not null && schema.Contains("minProperties", StringComparison.Ordinal)
+                        ? SchemaVerdict.NotJudged
+                        : SchemaVerdict.Invalid;
             }
             catch (ArgumentOutOfRangeException)
             {

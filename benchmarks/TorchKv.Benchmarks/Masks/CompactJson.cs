@@ -55,7 +55,9 @@ internal static class CompactJson
         text.Append('"');
         foreach (var c in value)
         {
-            text.Append(c is '"' or '\\' ? $"\\{c}" : c < ' ' ? JsonValue.Create(c.ToString()).ToJsonString()[1..^1] : $"{c}");
+            text.Append(c is '"' or '\\' ? $"\\{c}"
+                : c < ' ' ? JsonValue.Create(c.ToString()).ToJsonString()[1..^1]
+                : $"{c}");
         }
 
         text.Append('"');

@@ -27,6 +27,7 @@ internal sealed class RandomRun
     /// <param name="seed">Other schemas and texts for another seed.</param>
     /// <param name="tokenizer">The vocabulary.</param>
     /// <param name="output">Receives what is wrong at once, and the counts at the end.</param>
+    /// <param name="cancellation">Ends the run.</param>
     /// <returns>Whether all texts that ended are valid.</returns>
     public static async Task<bool> RunAsync(
         int generations, int seed, Gpt2Tokenizer tokenizer, TextWriter output, CancellationToken cancellation)
@@ -70,10 +71,11 @@ internal sealed class RandomRun
         }
 
         var all = run._ended + run._cut + run._failed;
+        var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"""
-            {all} generations over {run._schemas} random schemas ({run._refused} refused), seed {seed}, {Stopwatch.GetElapsedTime(began).TotalSeconds:0} s
+            {all} generations over {run._schemas} random schemas ({run._refused} refused), seed {seed}, {seconds:0} s
               ended                      {run._ended}
               of these valid             {run._valid}
               of these invalid           {wrong}, wanted 0

@@ -42,7 +42,8 @@ internal sealed class SchemaOrder(JsonElement root)
                 foreach (var member in data.EnumerateObject().OrderBy(
                     member => names.IndexOf(member.Name) is >= 0 and var place ? place : int.MaxValue))
                 {
-                    ordered[member.Name] = Apply(member.Value, [.. known.SelectMany(s => Under(s, member.Name))], depth + 1);
+                    var under = known.SelectMany(schema => Under(schema, member.Name)).ToList();
+                    ordered[member.Name] = Apply(member.Value, under, depth + 1);
                 }
 
                 return ordered;
@@ -166,7 +167,8 @@ internal sealed class SchemaOrder(JsonElement root)
 
     private static IEnumerable<string> Names(JsonElement schema)
     {
-        var names = schema.TryGetProperty("properties", out var properties) && properties.ValueKind == JsonValueKind.Object
+        var names = schema.TryGetProperty("properties", out var properties)
+            && properties.ValueKind == JsonValueKind.Object
             ? properties.EnumerateObject().Select(property => property.Name)
             : [];
         return schema.TryGetProperty("required", out var required) && required.ValueKind == JsonValueKind.Array

@@ -82,8 +82,8 @@ internal static class StepRows
                 "≤ 1.05",
                 $"{steps.Median("constrained"):0.0} ms ÷ {steps.Median("plain"):0.0} ms"));
 
-            async Task<double> Step(TokenConstraint? constraint) =>
-                Statistics.Median(await Task.WhenAll(Enumerable.Range(0, batch).Select(i => TimeOfStep(i, constraint))));
+            async Task<double> Step(TokenConstraint? constraint) => Statistics.Median(
+                await Task.WhenAll(Enumerable.Range(0, batch).Select(i => TimeOfStep(i, constraint))));
 
             // Milliseconds a token of a text's middle.
             async Task<double> TimeOfStep(int index, TokenConstraint? constraint)

@@ -14,7 +14,7 @@ internal sealed class StructuredCommand : Command
 {
     private const int WarmUpEntries = 200;
 
-    private static readonly string[] s_parts = ["suite", "steps"];
+    private static readonly string[] s_parts = ["suite", "peers", "steps"];
 
     private readonly Option<string?> _suite = BenchOption.Text(
         "--suite", "PATH", "a file or a folder of constraints and texts: *.json, *.jsonl, *.jsonl.gz");
@@ -28,6 +28,12 @@ internal sealed class StructuredCommand : Command
     private readonly Option<int> _threads = BenchOption.Threads(Environment.ProcessorCount, "the engine's threads");
     private readonly Option<int> _random = BenchOption.Number(
         "--random", 0, int.MaxValue, 0, "instead, so many generations from random logits over random schemas");
+    private readonly Option<string?> _modules = BenchOption.Text(
+        "--node-modules", "DIR", "npm's folder with other engines; they take no part without it");
+    private readonly Option<string?> _llama = BenchOption.Text(
+        "--llama", "DIR", "the folder with libllama; llama.cpp takes no part without it");
+    private readonly Option<int> _peerCount = BenchOption.Number(
+        "--peer-count", 1, int.MaxValue, 60, "schemas that other engines are asked too");
     private readonly Option<int> _seed = BenchOption.Number("--seed", 0, int.MaxValue, 1, "of the random schemas");
 
     private readonly Option<bool> _compact = new("--compact")
@@ -41,7 +47,10 @@ internal sealed class StructuredCommand : Command
         : base("structured", "Constraints: what they accept, time to compile, time per token, time in a decode step.")
     {
         foreach (var option in (Option[])
-            [_suite, _tokenizer, _count, _compact, _details, _only, _quick, _model, _threads, _random, _seed])
+        [
+            _suite, _tokenizer, _count, _compact, _details, _only, _quick, _model, _threads, _random, _seed, _modules,
+            _llama, _peerCount,
+        ])
         {
             Options.Add(option);
         }
@@ -60,16 +69,20 @@ internal sealed class StructuredCommand : Command
         }
 
         var only = parsed.GetValue(_only)!;
-        if (only.Contains("suite"))
+        var suite = parsed.GetValue(_suite);
+        if (suite is null && only.Intersect(["suite", "peers"]).Any())
         {
-            if (parsed.GetValue(_suite) is not { } suite)
-            {
-                Console.Error.WriteLine("--suite names no constraints and texts, so their figures are left out.");
-            }
-            else
-            {
-                await RunSuiteAsync(parsed, suite, vocabulary, cancellation);
-            }
+            Console.Error.WriteLine("--suite names no constraints and texts, so their figures are left out.");
+        }
+
+        if (suite is not null && only.Contains("suite"))
+        {
+            await RunSuiteAsync(parsed, suite, vocabulary, cancellation);
+        }
+
+        if (suite is not null && only.Contains("peers"))
+        {
+            await RunPeersAsync(parsed, suite, vocabulary, cancellation);
         }
 
         if (only.Contains("steps"))
@@ -116,6 +129,32 @@ internal sealed class StructuredCommand : Command
                 break;
             }
         }
+    }
+
+    private async Task RunPeersAsync(
+        ParseResult parsed, string suite, string vocabulary, CancellationToken cancellation)
+    {
+        var peers = MaskPeers.Start(parsed.GetValue(_modules), parsed.GetValue(_llama), vocabulary);
+        var options = new JsonSchemaOptions { Whitespace = JsonWhitespace.Any };
+        var entries = SuiteEntry.Read(suite, options).ToList();
+        if (peers.Count > 0)
+        {
+            if (!parsed.GetValue(_only)!.Contains("suite"))
+            {
+                await SuiteRun.RunAsync(
+                    entries.Take(WarmUpEntries), Gpt2Tokenizer.Load(vocabulary), cancellation);
+            }
+
+            await PeerRun.RunAsync(
+                entries,
+                parsed.GetValue(_quick) ? 20 : parsed.GetValue(_peerCount),
+                peers,
+                Gpt2Tokenizer.Load(vocabulary),
+                Console.Out,
+                cancellation);
+        }
+
+        peers.ForEach(peer => peer.Dispose());
     }
 
     // A model by a formula comes without a vocabulary; a constraint needs one.

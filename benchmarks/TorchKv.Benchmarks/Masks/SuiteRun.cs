@@ -6,7 +6,9 @@ using TorchKv.Structured.Contracts;
 
 namespace TorchKv.Benchmarks.Masks;
 
-/// <summary>Compiles the constraints of a suite, reads its texts token by token, and takes the time of each mask.</summary>
+/// <summary>
+/// Compiles the constraints of a suite, reads its texts token by token, and takes the time of each mask.
+/// </summary>
 internal static class SuiteRun
 {
     // Microseconds from which a mask is named.
@@ -17,6 +19,7 @@ internal static class SuiteRun
     /// <summary>Runs a suite on the calling thread, as far as compiling does not have its own.</summary>
     /// <param name="entries">The constraints and texts.</param>
     /// <param name="tokenizer">The vocabulary; a new one has nothing compiled.</param>
+    /// <param name="cancellation">Ends the run.</param>
     public static async Task<MaskFigures> RunAsync(
         IEnumerable<SuiteEntry> entries, Gpt2Tokenizer tokenizer, CancellationToken cancellation)
     {
@@ -98,9 +101,14 @@ internal static class SuiteRun
         var (read, left) = (0, 0);
         foreach (var id in ids)
         {
+            var collections = GC.CollectionCount(0);
             var began = Stopwatch.GetTimestamp();
             matcher.WriteMask(mask);
-            figures.Masks.Add(Stopwatch.GetElapsedTime(began).TotalMicroseconds);
+            var time = Stopwatch.GetElapsedTime(began).TotalMicroseconds;
+            figures.Masks.Add(time);
+            figures.LongestAlone = collections == GC.CollectionCount(0)
+                ? Math.Max(figures.LongestAlone, time)
+                : figures.LongestAlone;
             left = left > 0 ? left - 1 : Math.Max(CountForced(figures, matcher, forced) - 1, 0);
             if (!matcher.TryAppend(id))
             {

@@ -8,8 +8,8 @@ internal static class SchemaErrors
     // The keywords that multiply alternatives or bounds, those first that do it most.
     private static readonly string[] s_joining =
     [
-        "oneOf", "not", "if", "anyOf", "allOf", "dependencies", "dependentSchemas", "multipleOf", "minimum", "maximum",
-        "$ref",
+        "oneOf", "not", "if", "anyOf", "allOf", "dependencies", "dependentSchemas", "dependentRequired", "multipleOf",
+        "minimum", "maximum", "patternProperties", "properties", "$ref",
     ];
 
     /// <summary>A keyword whose meaning a grammar cannot hold, or that this library does not support.</summary>
