@@ -75,7 +75,10 @@ internal static class ViewerRows
             }
         }
 
-        return [Ratio($"tokens/s with the live page and no viewer ÷ without the page, {streams} streams", alone, paged)];
+        return
+        [
+            Ratio($"tokens/s with the live page and no viewer ÷ without the page, {streams} streams", alone, paged),
+        ];
     }
 
     private static Figure Ratio(string what, List<Reading> plain, List<Reading> other)
