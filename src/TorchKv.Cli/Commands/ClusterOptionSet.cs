@@ -45,7 +45,7 @@ internal sealed class ClusterOptionSet
     private readonly Option<float?> _think = Values.Real(
         "--think", "S", "from 0 to 100000", value => value is >= 0 and <= 1e5f, "seconds between turns, mean (10)");
     private readonly Option<float?> _replace = Values.Real(
-        "--replace-every", "S", "from 0 to 1e9", value => value is >= 0 and <= 1e9f, "each dies every S seconds (never)");
+        "--replace-every", "S", "from 0 to 1e9", value => value is >= 0 and <= 1e9f, "each dies every S s (never)");
     private readonly Option<float?> _restart = Values.Real(
         "--restart", "S", "from 0 to 1000000", value => value is >= 0 and <= 1e6f, "a dead one is back after S (5)");
     private readonly Option<double[]?> _rack = Values.Reals(
