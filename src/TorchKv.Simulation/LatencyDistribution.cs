@@ -29,6 +29,14 @@ internal sealed class LatencyDistribution
         _sorted = false;
     }
 
+    /// <summary>Adds all values of another one.</summary>
+    internal void Add(LatencyDistribution other)
+    {
+        _runs.AddRange(other._runs);
+        Count += other.Count;
+        _sorted = false;
+    }
+
     /// <summary>The least value that a share of the values does not exceed; 0 of none.</summary>
     /// <param name="share">From 0 to 1.</param>
     public double Percentile(double share)

@@ -43,13 +43,14 @@ internal static class FloorTable
         TorchKv.Cluster
             Routing : Runtime.Contracts, Runtime.Paging
         TorchKv.Simulation
-            . : Runtime.Contracts, Runtime.Model, Runtime.Paging, Runtime.Scheduling, Runtime.Serving
+            Replicas : Runtime.Contracts, Runtime.Model, Runtime.Paging, Runtime.Scheduling, Cluster.Routing, Simulation
+            .        : Runtime.Contracts, Runtime.Model, Runtime.Paging, Runtime.Scheduling, Runtime.Serving
         TorchKv.Structured
-            Automata : Runtime.Contracts
-            Grammars : Runtime.Contracts, Automata
-            Parsing  : Runtime.Contracts, Automata, Grammars
-            Masks    : Runtime.Contracts, Automata, Grammars, Parsing
-            Matching : Runtime.Contracts, Runtime.Text, Automata, Grammars, Parsing, Masks
+            Automata       : Runtime.Contracts
+            Grammars       : Runtime.Contracts, Automata
+            Parsing        : Runtime.Contracts, Automata, Grammars
+            Masks          : Runtime.Contracts, Automata, Grammars, Parsing
+            Matching       : Runtime.Contracts, Runtime.Text, Automata, Grammars, Parsing, Masks
             Contracts      :
             Json.Documents : Runtime.Contracts, Contracts
             Json.Numbers   : Runtime.Contracts, Automata, Json.Documents
@@ -120,7 +121,7 @@ internal static class FloorTable
             Plotting    : Runtime.Serving, TorchKv.Plotting, Simulation
             Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
             Chat        : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Terminal, CommandLine, Models
-            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Server.Page, Router.Configuration, Router.Hosting, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat, Runtime.Serving.Sessions, Server.InProcess, Batch, Batch.Configuration, Batch.Local
+            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Server.Page, Router.Configuration, Router.Hosting, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat, Runtime.Serving.Sessions, Server.InProcess, Batch, Batch.Configuration, Batch.Local, Simulation.Replicas
             .           : Runtime.Contracts, Runtime.Files, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints

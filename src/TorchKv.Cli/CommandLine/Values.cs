@@ -124,6 +124,32 @@ internal static class Values
     public static Option<int[]?> Integers(string name, string valueName, int min, string description) =>
         Parsed<int[]?>(name, valueName, description, text => ParseList(text, min));
 
+    /// <summary>A fixed number of real numbers that are not negative: <c>25,10</c>.</summary>
+    /// <param name="name">The option.</param>
+    /// <param name="valueName">What help calls the values, with commas between.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="description">For help.</param>
+    public static Option<double[]?> Reals(string name, string valueName, int count, string description) =>
+        Parsed<double[]?>(name, valueName, description, text =>
+        {
+            var parts = text.Split(',');
+            var values = new double[parts.Length];
+            for (var i = 0; i < parts.Length; i++)
+            {
+                if (!double.TryParse(parts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out values[i])
+                    || values[i] is not (>= 0 and <= 1e9))
+                {
+                    values = [];
+                    break;
+                }
+            }
+
+            return values.Length == count
+                ? values
+                : throw new FormatException(
+                    $"{count} numbers from 0 to 1000000000 with commas between, {valueName}");
+        });
+
     /// <summary>
     /// Bytes: a number with KB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (powers of 1024), B or nothing.
     /// </summary>
@@ -136,6 +162,10 @@ internal static class Values
 
     /// <summary>A list's values; null where it was not given (System.CommandLine makes that an empty one).</summary>
     public static int[]? GetList(this ParseResult parsed, Option<int[]?> option) =>
+        parsed.GetResult(option) is { Implicit: false } ? parsed.GetValue(option) : null;
+
+    /// <summary>The numbers of <see cref="Reals"/>; null where they were not given.</summary>
+    public static double[]? GetReals(this ParseResult parsed, Option<double[]?> option) =>
         parsed.GetResult(option) is { Implicit: false } ? parsed.GetValue(option) : null;
 
     internal static int[] ParseList(string text, int min)

@@ -8,11 +8,13 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Scheduling;
 using TorchKv.Simulation;
+using TorchKv.Simulation.Replicas;
 
 namespace TorchKv.Cli.Commands;
 
 /// <summary>
-/// The command <c>simulate</c>: runs the scheduler without a model on large workloads, to compare scheduling policies.
+/// The command <c>simulate</c>: runs the scheduler without a model on large workloads, to compare scheduling policies,
+/// or many replicas behind routers, to compare routing policies.
 /// </summary>
 internal sealed class SimulateCommand : CliCommand
 {
@@ -74,6 +76,7 @@ internal sealed class SimulateCommand : CliCommand
     private readonly Option<int[]?> _drawSteps = Values.Integers(
         "--draw-steps", "A,B", 1, "after these steps (the first in which blocks change hands)");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
+    private readonly ClusterOptionSet _cluster = new();
 
     public SimulateCommand(CliConsole console)
         : base(console, CommandName, "A workload through the real scheduler in virtual time, policy beside policy.")
@@ -82,6 +85,8 @@ internal sealed class SimulateCommand : CliCommand
             "Workload", _trace, _synthetic, _requests, _rate, _promptTokens, _newTokens, _shared, _prefixes, _seed);
         AddGroup("Policy", _policy, _budget, _chunk, _running, _queued);
         AddGroup("Machine", _blocks, _stepMs, _tokenUs, _contextNs);
+        AddGroup("Many replicas", [.. _cluster.Cluster, .. _cluster.Chats]);
+        AddGroup("What happens to replicas", _cluster.Faults);
         AddGroup("Output", _plot, _draw, _drawSteps, _json);
     }
 
@@ -91,6 +96,8 @@ internal sealed class SimulateCommand : CliCommand
         ("torchkv simulate --synthetic --shared-prefix 512 --blocks 2000", "a shared system prompt, a small pool"),
         ("torchkv simulate --trace few.jsonl --blocks 12 --draw blocks.svg", "who holds which block, step by step"),
         ("torchkv simulate --synthetic --chunk 32,128,512", "what a running request waits for a prompt that arrives"),
+        ("torchkv simulate --replicas 100 --rack-loss 20,10 --plot loss.svg", "routing policies, a rack of 10 % lost"),
+        ("torchkv simulate --replicas 16 --routers 1,8 --scatter", "several routers, each turn at any of them"),
     ];
 
     public override IReadOnlyList<string> Notes =>
@@ -100,10 +107,24 @@ internal sealed class SimulateCommand : CliCommand
         + "times are seconds of simulated time: 'first' is from arrival to a request's first token, 'next' from one "
         + "token to the next, both as the median and the 99th percentile. 'hits' is the share of prompt tokens found "
         + "in the prefix cache.",
+        "With --replicas, conversations of several turns come to routers in front of as many replicas as N. The "
+        + "defaults are then GPT-2's on two cores: --step-ms 7 --token-us 450 --context-ns 1000 --blocks 4096 "
+        + "--max-tokens-per-step 512 --rate 4·N --requests 100·N (10000 at least, 1000000 at most), and openings, "
+        + "messages and answers of --shared-prefix 256 --prefixes 64 --prompt-tokens 16,64 --new-tokens 32,96. "
+        + "'whole' is from arrival to the last token, 'busiest' the tokens computed by the busiest replica in "
+        + "proportion to the mean, 'most' the most requests that a replica had at once; a request whose replica dies "
+        + "is resumed on another, and 'gap' is what its reader waits.",
     ];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
+        if (_cluster.Replicas(parsed) is { } replicas)
+        {
+            RunReplicas(parsed, replicas, cancellationToken);
+            return Task.FromResult(ExitCodes.Done);
+        }
+
+        _cluster.CheckAbsent(parsed);
         var requests = ReadWorkload(parsed);
         var blocks = parsed.GetValue(_blocks) ?? 8192;
         var longest = requests.Max(request => request.PromptTokens + request.NewTokens);
@@ -116,17 +137,7 @@ internal sealed class SimulateCommand : CliCommand
                     + $"--blocks {(longest + BlockSize - 1) / BlockSize} at least."));
         }
 
-        var cost = new StepCost
-        {
-            PerStep = (parsed.GetValue(_stepMs) ?? 5) * 1e-3,
-            PerToken = (parsed.GetValue(_tokenUs) ?? 5) * 1e-6,
-            PerAttendedToken = (parsed.GetValue(_contextNs) ?? 20) * 1e-9,
-        };
-        if (cost is { PerStep: 0, PerToken: 0 })
-        {
-            throw new UsageException("--step-ms and --token-us are both 0: time would not pass.");
-        }
-
+        var cost = ReadCost(parsed, new StepCost { PerStep = 5e-3, PerToken = 5e-6, PerAttendedToken = 20e-9 });
         var story = ReadStory(parsed, blocks);
         var rows = new List<(SimulatedPolicy, SimulationReport)>();
         foreach (var policy in ReadPolicies(parsed))
@@ -180,6 +191,104 @@ internal sealed class SimulateCommand : CliCommand
         return Task.FromResult(ExitCodes.Done);
     }
 
+    private void RunReplicas(ParseResult parsed, int replicas, CancellationToken cancellationToken)
+    {
+        var stray = Array.Find(
+            (Option[])[_trace, _synthetic, _policy, _queued, _draw, _drawSteps],
+            option => parsed.GetResult(option) is { Implicit: false });
+        if (stray is not null)
+        {
+            throw new UsageException($"{stray.Name} does not go with --replicas.");
+        }
+
+        var defaults = new ClusterOptions();
+        var chats = new ChatOptions
+        {
+            Requests = parsed.GetValue(_requests) ?? Math.Clamp(100 * replicas, 10_000, 1_000_000),
+            RequestsPerSecond = parsed.GetValue(_rate) ?? 4 * replicas,
+            Openings = parsed.GetValue(_prefixes) ?? defaults.Chats.Openings,
+            OpeningTokens = parsed.GetValue(_shared) ?? defaults.Chats.OpeningTokens,
+            MessageTokens = Range(parsed.GetList(_promptTokens), defaults.Chats.MessageTokens, "--prompt-tokens"),
+            NewTokens = Range(parsed.GetList(_newTokens), defaults.Chats.NewTokens, "--new-tokens"),
+        };
+        var engine = new SimulationOptions
+        {
+            BlockCount = parsed.GetValue(_blocks) ?? defaults.Engine.BlockCount,
+            BlockSize = BlockSize,
+            Cost = ReadCost(parsed, defaults.Engine.Cost),
+            Scheduling = ReadScheduling(parsed, defaults.Engine.Scheduling),
+        };
+        var rows = new List<(ClusterRow, ClusterReport)>();
+        foreach (var row in _cluster.Read(parsed, engine, chats, parsed.GetValue(_seed) ?? 1))
+        {
+            var simulation = new ClusterSimulation(row.Options);
+            using var progress = new ProgressLine(Console, row.Name, chats.Requests);
+            while (simulation.Step())
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                progress.Report(simulation.Completed);
+            }
+
+            rows.Add((row, simulation.Report()));
+        }
+
+        var output = new ClusterOutput(Console, rows);
+        if (parsed.GetValue(_plot) is { } plot)
+        {
+            AtomicFile.WriteText(plot, output.Plot());
+        }
+
+        if (parsed.GetValue(_json))
+        {
+            output.WriteJson();
+        }
+        else
+        {
+            output.WriteTable();
+        }
+    }
+
+    private SchedulingOptions ReadScheduling(ParseResult parsed, SchedulingOptions defaults)
+    {
+        var budgets = parsed.GetList(_budget) ?? [defaults.MaxTokensPerStep];
+        var chunks = parsed.GetList(_chunk) ?? [defaults.PrefillTokensBesideDecodes];
+        if (budgets.Length > 1 || chunks.Length > 1)
+        {
+            throw new UsageException("with --replicas, --max-tokens-per-step and --chunk take one number each.");
+        }
+
+        CheckTokens(budgets, chunks);
+        var running = parsed.GetValue(_running) ?? defaults.MaxRunningSequences;
+        return defaults with
+        {
+            MaxTokensPerStep = budgets[0],
+            PrefillTokensBesideDecodes = Math.Min(chunks[0], budgets[0]),
+            MaxRunningSequences = running,
+            MaxLogitsPerStep = running,
+        };
+    }
+
+    private StepCost ReadCost(ParseResult parsed, StepCost defaults)
+    {
+        var cost = new StepCost
+        {
+            PerStep = parsed.GetValue(_stepMs) * 1e-3 ?? defaults.PerStep,
+            PerToken = parsed.GetValue(_tokenUs) * 1e-6 ?? defaults.PerToken,
+            PerAttendedToken = parsed.GetValue(_contextNs) * 1e-9 ?? defaults.PerAttendedToken,
+        };
+        return cost is not { PerStep: 0, PerToken: 0 }
+            ? cost
+            : throw new UsageException("--step-ms and --token-us are both 0: time would not pass.");
+    }
+
+    private static void CheckTokens(int[] budgets, int[] chunks)
+    {
+        if (budgets.Concat(chunks).Any(tokens => tokens > 1 << 20))
+        {
+            throw new UsageException($"--max-tokens-per-step and --chunk are at most {1 << 20} tokens.");
+        }
+    }
+
     private BlockStory? ReadStory(ParseResult parsed, int blocks)
     {
         var steps = parsed.GetList(_drawSteps);
@@ -211,11 +320,7 @@ internal sealed class SimulateCommand : CliCommand
         };
         var budgets = parsed.GetList(_budget) ?? [2048];
         var chunks = parsed.GetList(_chunk);
-        if (budgets.Concat(chunks ?? []).Any(tokens => tokens > 1 << 20))
-        {
-            throw new UsageException($"--max-tokens-per-step and --chunk are at most {1 << 20} tokens.");
-        }
-
+        CheckTokens(budgets, chunks ?? []);
         return SimulatedPolicies.Of(parsed.GetValue(_policy), budgets, chunks, common);
     }
 
@@ -232,7 +337,7 @@ internal sealed class SimulateCommand : CliCommand
         var trace = parsed.GetValue(_trace);
         if (trace is null != parsed.GetValue(_synthetic))
         {
-            throw new UsageException("one workload, please: --trace FILE or --synthetic.");
+            throw new UsageException("one workload, please: --trace FILE or --synthetic, or --replicas N.");
         }
 
         if (trace is not null)

@@ -36,8 +36,9 @@ internal sealed record RoutingOptions
     public int PrefillTokensPerRequest { get; init; } = 512;
 
     /// <summary>
-    /// A replica that was given none of the last (this · replicas) new conversations is given the next one, even where
-    /// another one has the conversation's opening. So each gets a share of at least 1 / this of a fair one.
+    /// A replica that was given none of the last (this · replicas) new conversations, and has half of the mean load at
+    /// most, is given the next one, even where another one has the conversation's opening. So one that has little to do
+    /// gets a share of at least 1 / this of a fair one.
     /// </summary>
     public double NewConversationSpread { get; init; } = 1.5;
 

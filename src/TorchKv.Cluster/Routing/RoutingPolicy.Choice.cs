@@ -38,7 +38,9 @@ internal sealed partial class RoutingPolicy
     /// <summary>
     /// The replica that took a new conversation the longest ago, of those within the bound; −1 where there is none.
     /// </summary>
-    /// <param name="isOverdue">Only one that has waited for longer than its share.</param>
+    /// <param name="isOverdue">
+    /// Only one that has waited for longer than its share, and has half of the mean load at most.
+    /// </param>
     /// <param name="excluded">Never one of these.</param>
     private int WhoseTurn(bool isOverdue, ReadOnlySpan<int> excluded)
     {
@@ -46,7 +48,10 @@ internal sealed partial class RoutingPolicy
         var replica = _turns.First;
         for (var i = 0; i < MostTurns && replica >= 0 && _turns.Waited(replica) > longest; i++)
         {
-            if (!excluded.Contains(replica) && IsWithinBound(LoadOf(Record(replica))))
+            var load = LoadOf(Record(replica));
+            if (!excluded.Contains(replica)
+                && IsWithinBound(load)
+                && (!isOverdue || load * 2 * _ready.Count <= _readyLoad))
             {
                 return replica;
             }

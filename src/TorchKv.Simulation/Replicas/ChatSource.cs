@@ -2,7 +2,7 @@ using TorchKv.Cluster.Routing;
 
 namespace TorchKv.Simulation.Replicas;
 
-/// <summary>Makes conversations and their turns up. The same seed gives the same ones, in the order of the calls.</summary>
+/// <summary>Makes conversations and their turns up. The same seed and calls give the same ones.</summary>
 internal sealed class ChatSource
 {
     private readonly ChatOptions _options;

@@ -10,7 +10,16 @@ internal sealed class ClusterBooks(int replicas, int blockSize, double stretch)
         public long Prompt { get; set; }
 
         public long Cached { get; set; }
+
+        public void Add(Stretch other)
+        {
+            FirstToken.Add(other.FirstToken);
+            Prompt += other.Prompt;
+            Cached += other.Cached;
+        }
     }
+
+    private const int MostStretches = 120;
 
     private readonly LatencyDistribution _firstToken = new();
     private readonly LatencyDistribution _whole = new();
@@ -22,6 +31,7 @@ internal sealed class ClusterBooks(int replicas, int blockSize, double stretch)
     private long _cached;
     private long _possible;
     private long _generated;
+    private double _stretch = stretch;
     private double _end;
 
     /// <summary>Requests that ended.</summary>
@@ -62,15 +72,10 @@ internal sealed class ClusterBooks(int replicas, int blockSize, double stretch)
         _prompt += request.PromptTokens;
         _cached += request.CachedTokens;
         _tokens[request.Replica] += request.PromptTokens - request.CachedTokens;
-        var number = (int)(time / stretch);
-        while (_stretches.Count <= number)
-        {
-            _stretches.Add(new Stretch());
-        }
-
-        _stretches[number].FirstToken.Add(time - request.Arrival);
-        _stretches[number].Prompt += request.PromptTokens;
-        _stretches[number].Cached += request.CachedTokens;
+        var now = StretchOf(time);
+        now.FirstToken.Add(time - request.Arrival);
+        now.Prompt += request.PromptTokens;
+        now.Cached += request.CachedTokens;
     }
 
     /// <summary>Notes a request's end.</summary>
@@ -100,11 +105,42 @@ internal sealed class ClusterBooks(int replicas, int blockSize, double stretch)
         Moments =
         [
             .. _stretches.Select((each, number) => new ClusterMoment(
-                (number + 1) * stretch,
+                (number + 1) * _stretch,
                 each.FirstToken.Count == 0 ? double.NaN : each.FirstToken.Percentile(0.99),
                 Share(each.Cached, each.Prompt))),
         ],
     };
+
+    /// <summary>The stretch of a moment; where there would be too many, all become twice as long.</summary>
+    private Stretch StretchOf(double time)
+    {
+        while (time / _stretch >= MostStretches)
+        {
+            for (var i = 0; i < _stretches.Count; i++)
+            {
+                if (i % 2 == 1)
+                {
+                    _stretches[i / 2].Add(_stretches[i]);
+                }
+                else
+                {
+                    _stretches[i / 2] = _stretches[i];
+                }
+            }
+
+            var kept = (_stretches.Count + 1) / 2;
+            _stretches.RemoveRange(kept, _stretches.Count - kept);
+            _stretch *= 2;
+        }
+
+        var number = (int)(time / _stretch);
+        while (_stretches.Count <= number)
+        {
+            _stretches.Add(new Stretch());
+        }
+
+        return _stretches[number];
+    }
 
     private static double Share(long part, long whole) => whole == 0 ? 0 : (double)part / whole;
 }

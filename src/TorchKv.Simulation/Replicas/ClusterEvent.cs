@@ -4,4 +4,5 @@ namespace TorchKv.Simulation.Replicas;
 /// <param name="Kind">What.</param>
 /// <param name="Replica">Which replica, where it is about one.</param>
 /// <param name="Conversation">Which conversation, where it is about one.</param>
-internal readonly record struct ClusterEvent(ClusterEventKind Kind, int Replica = -1, Conversation? Conversation = null);
+internal readonly record struct ClusterEvent(
+    ClusterEventKind Kind, int Replica = -1, Conversation? Conversation = null);

@@ -15,6 +15,14 @@ internal static class ClusterLimits
     /// <summary>The most blocks that all pools together may have: what the memory of a machine holds.</summary>
     public const long MostBlocks = 1L << 26;
 
+    /// <summary>The most replacements of replicas.</summary>
+    public const double MostKills = 1_000_000;
+
+    /// <summary>How many replacements there are in the time in which the requests come.</summary>
+    public static double Kills(ClusterOptions options) => options.ReplaceSeconds > 0
+        ? options.Replicas * (options.Chats.Requests / options.Chats.RequestsPerSecond / options.ReplaceSeconds)
+        : 0;
+
     /// <summary>Checks every option.</summary>
     /// <exception cref="OptionException">An option is out of its limits.</exception>
     public static void Check(ClusterOptions options)
@@ -30,6 +38,11 @@ internal static class ClusterLimits
             $"at most {MostBlocks}");
         Holds("probe_seconds", options.ProbeSeconds, options.ProbeSeconds is >= 0 and <= 1e6, "0 to 1000000");
         Holds("replace_seconds", options.ReplaceSeconds, options.ReplaceSeconds is >= 0 and <= 1e9, "from 0");
+        Holds(
+            "replacements of replicas",
+            Kills(options),
+            Kills(options) <= MostKills,
+            $"at most {MostKills} in the time in which the requests come");
         Holds("restart_seconds", options.RestartSeconds, options.RestartSeconds is >= 0 and <= 1e6, "from 0");
         Share("rack_loss", options.RackLoss?.Share);
         Share("join", options.Join?.Share);

@@ -53,7 +53,7 @@ internal sealed record ClusterOptions
     /// <summary>When a share of the replicas dies at once; null: never.</summary>
     public (double Second, double Share)? RackLoss { get; init; }
 
-    /// <summary>When a share of the replicas joins that was not there before; null: all are there from the start.</summary>
+    /// <summary>When a share of the replicas joins that was not there before; null: all are there at once.</summary>
     public (double Second, double Share)? Join { get; init; }
 
     /// <summary>Which share of the replicas is how many times slower than the others; null: none.</summary>

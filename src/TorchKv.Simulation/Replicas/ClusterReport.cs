@@ -24,7 +24,7 @@ internal sealed record ClusterReport
     /// <summary>From arrival to last token, seconds.</summary>
     public required LatencyDistribution EndToEnd { get; init; }
 
-    /// <summary>Of requests whose replica died: from the last token there to the first one elsewhere, seconds.</summary>
+    /// <summary>Of requests whose replica died: from the last token there to the first elsewhere, seconds.</summary>
     public required LatencyDistribution Gaps { get; init; }
 
     /// <summary>Requests whose replica died, each as often as that happened.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchKv.Cluster.Routing;
 using TorchKv.Runtime.Contracts;
 
@@ -23,6 +24,8 @@ internal sealed class ClusterSimulation : IReplicaEvents
     private readonly bool[] _hasChanged;
     private readonly bool[] _isNew;
     private readonly List<int> _changed = [];
+    private readonly double _mostKills;
+    private long _kills;
     private long _order;
     private int _issued;
 
@@ -41,6 +44,7 @@ internal sealed class ClusterSimulation : IReplicaEvents
             count,
             options.Engine.BlockSize,
             options.Chats.Requests / options.Chats.RequestsPerSecond / Stretches);
+        _mostKills = (10 * ClusterLimits.Kills(options)) + 1000 + count;
         (_isUp, _hasChanged, _isNew) = (new bool[count], new bool[count], new bool[count]);
         PlanEvents();
     }
@@ -208,11 +212,6 @@ internal sealed class ClusterSimulation : IReplicaEvents
             }
         }
 
-        if (_options.ProbeSeconds > 0)
-        {
-            Enqueue(_options.ProbeSeconds, new ClusterEvent(ClusterEventKind.Probe));
-        }
-
         Enqueue(_chats.NextBegin(0), new ClusterEvent(ClusterEventKind.Begin));
     }
 
@@ -237,7 +236,6 @@ internal sealed class ClusterSimulation : IReplicaEvents
                 break;
             case ClusterEventKind.Probe:
                 Probe();
-                Enqueue(Time + _options.ProbeSeconds, new ClusterEvent(ClusterEventKind.Probe));
                 break;
             case ClusterEventKind.Kill:
                 Kill(happens.Replica);
@@ -305,6 +303,14 @@ internal sealed class ClusterSimulation : IReplicaEvents
             return;
         }
 
+        if (++_kills > _mostKills)
+        {
+            throw new OptionException(
+                "replace_seconds",
+                _options.ReplaceSeconds.ToString(CultureInfo.InvariantCulture),
+                "long enough for requests to end: replicas die before they serve anything");
+        }
+
         _isUp[replica] = false;
         _lost.Clear();
         _replicas[replica].Kill(Time, _lost);
@@ -354,15 +360,23 @@ internal sealed class ClusterSimulation : IReplicaEvents
 
     private void Changed(int replica)
     {
-        if (!_hasChanged[replica])
+        if (_hasChanged[replica])
         {
-            _hasChanged[replica] = true;
-            _changed.Add(replica);
+            return;
         }
+
+        _hasChanged[replica] = true;
+        _changed.Add(replica);
 
         if (_options.ProbeSeconds == 0)
         {
             Probe();
+        }
+        else if (_changed.Count == 1)
+        {
+            // All replicas are probed at the same times; a probe that finds nothing new changes nothing.
+            var number = Math.Floor(Time / _options.ProbeSeconds) + 1;
+            Enqueue(number * _options.ProbeSeconds, new ClusterEvent(ClusterEventKind.Probe));
         }
     }
 

@@ -2,7 +2,7 @@ using TorchKv.Cluster.Routing;
 
 namespace TorchKv.Simulation.Replicas;
 
-/// <summary>The policies that the router's own is compared with. They know counts of requests and no prefixes.</summary>
+/// <summary>The policies that the router's own is compared with. They know counts of requests alone.</summary>
 internal sealed class CountingRouter : ISimulatedRouter
 {
     private const int HeadTokens = 128;
@@ -68,10 +68,11 @@ internal sealed class CountingRouter : ISimulatedRouter
     public void Ended(ClusterRequest request, bool isComplete) => Count(request.Replica, own: -1, others: 0);
 
     /// <inheritdoc/>
-    public void Probed(int replica, int requests) => Count(
-        replica,
-        own: 0,
-        others: (_kind == RouterKind.LeastProbed ? requests : Math.Max(0, requests - _own[replica])) - _others[replica]);
+    public void Probed(int replica, int requests)
+    {
+        var others = _kind == RouterKind.LeastProbed ? requests : Math.Max(0, requests - _own[replica]);
+        Count(replica, own: 0, others: others - _others[replica]);
+    }
 
     /// <inheritdoc/>
     public void SetReady(int replica, bool isReady)

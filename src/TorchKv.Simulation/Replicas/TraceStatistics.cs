@@ -17,7 +17,7 @@ internal sealed record TraceStatistics(double MeanPrompt, double MeanNew, double
     /// <summary>The synthetic one of the Mooncake traces (FAST 2025).</summary>
     public static TraceStatistics MooncakeSynthetic { get; } = new(15_325, 149, 0.640);
 
-    /// <summary>Standard deviation of the logarithm of a length: an assumption, the traces publish means only.</summary>
+    /// <summary>Standard deviation of a length's logarithm: an assumption, since means alone are published.</summary>
     public const double Spread = 0.8;
 
     /// <summary>Mean tokens of a message.</summary>

@@ -91,6 +91,7 @@ internal sealed class RoutingOracle(RoutingOptions options)
             var longest = anyMatch ? options.NewConversationSpread * Ready.Count() : -1;
             var turn = open
                 .Where(replica => IsWithinBound(replica.Value))
+                .Where(replica => !anyMatch || 2 * Load(replica.Value) <= MeanLoad)
                 .Where(replica => replica.Value.Taken < 0 || _conversations - replica.Value.Taken > longest)
                 .OrderBy(replica => replica.Value.Turn)
                 .Select(replica => replica.Key)

@@ -173,6 +173,33 @@ public sealed class ClusterSimulationTests
         Assert.True(report.Resumed > 100);
     }
 
+    [Fact]
+    public void ReplicasThatDieBeforeTheyServeAreRefusedRatherThanSimulatedForEver()
+        => Assert.Contains(
+            "replace_seconds",
+            Assert.Throws<OptionException>(() => ClusterSimulation.Run(
+                Cluster(1, ReplicaKind.Scheduler, 20) with { ReplaceSeconds = 0.1, RestartSeconds = 1 })).Message);
+
+    [Fact]
+    public void RequestsOnceADayTakeNoLongerToSimulate()
+    {
+        var options = Cluster(2, ReplicaKind.Scheduler, 50);
+        var report = ClusterSimulation.Run(
+            options with { Chats = options.Chats with { RequestsPerSecond = 1e-9 } });
+        Assert.Equal(50, report.Completed);
+        Assert.InRange(report.Moments.Count, 1, 120);
+    }
+
+    [Fact]
+    public void RequestsThatComeAllAtOnceAreServed()
+    {
+        var options = Cluster(2, ReplicaKind.Flow, 2_000);
+        var report = ClusterSimulation.Run(
+            options with { Chats = options.Chats with { RequestsPerSecond = 1e6 } });
+        Assert.Equal(2_000, report.Completed);
+        Assert.InRange(report.Moments.Count, 30, 120);
+    }
+
     [Theory]
     [InlineData("replicas", 0, 1)]
     [InlineData("routers", 1, 0)]
