@@ -1,6 +1,4 @@
 using System.Globalization;
-using k8s;
-using k8s.Exceptions;
 using TorchKv.Runtime.Contracts;
 
 namespace TorchKv.Router.Discovery;
@@ -51,14 +49,7 @@ internal static class ReplicaSources
             throw new OptionException("replicas", address, Forms);
         }
 
-        try
-        {
-            var client = new Kubernetes(KubernetesClientConfiguration.BuildDefaultConfig());
-            return new KubernetesReplicas(client, parts[0], parts[1], parts.Length == 3 ? parts[2] : null);
-        }
-        catch (Exception e) when (e is KubeConfigException or KubernetesClientException)
-        {
-            throw new RequestException($"The Kubernetes cluster cannot be reached: {e.Message}");
-        }
+        return new KubernetesReplicas(
+            KubernetesApi.OfPod(), parts[0], parts[1], parts.Length == 3 ? parts[2] : null);
     }
 }

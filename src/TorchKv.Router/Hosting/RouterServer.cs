@@ -134,9 +134,10 @@ internal static class RouterServer
     {
         try
         {
-            var builder = new NpgsqlDataSourceBuilder(connection);
+            var builder = new NpgsqlSlimDataSourceBuilder(connection);
             builder.ConnectionStringBuilder.Timeout = Math.Min(builder.ConnectionStringBuilder.Timeout, 3);
             builder.ConnectionStringBuilder.CommandTimeout = Math.Min(builder.ConnectionStringBuilder.CommandTimeout, 5);
+            builder.EnableArrays();
             return builder.Build();
         }
         catch (ArgumentException e)

@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using NpgsqlTypes;
 using TorchKv.Router.Metrics;
 using TorchKv.Server.Reconnecting;
 using TorchKv.Server.Resuming;
@@ -68,7 +67,9 @@ internal sealed partial class PostgresJournal(
             await using var reader = await command.ExecuteReaderAsync(limit.Token).ConfigureAwait(false);
             return await reader.ReadAsync(limit.Token).ConfigureAwait(false)
                 ? new StreamRecord(
-                    (byte[])reader[0], reader.GetInt64(1), Split((int[])reader[2], (int[])reader[3]))
+                    reader.GetFieldValue<byte[]>(0),
+                    reader.GetInt64(1),
+                    Split(reader.GetFieldValue<int[]>(2), reader.GetFieldValue<int[]>(3)))
                 : null;
         }
         catch (Exception e) when (
@@ -233,8 +234,8 @@ internal sealed partial class PostgresJournal(
                     new NpgsqlParameter<byte[]> { TypedValue = key },
                     new NpgsqlParameter<byte[]> { TypedValue = record.Fingerprint },
                     new NpgsqlParameter<long> { TypedValue = record.Created },
-                    new NpgsqlParameter { Value = lengths, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer },
-                    new NpgsqlParameter { Value = all, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer },
+                    new NpgsqlParameter<int[]> { TypedValue = lengths },
+                    new NpgsqlParameter<int[]> { TypedValue = all },
                 },
             };
         }

@@ -6,6 +6,7 @@ using TorchKv.Router.Forwarding;
 using TorchKv.Router.Metrics;
 using TorchKv.Router.Replicas;
 using TorchKv.Runtime.Contracts;
+using TorchKv.Server.Errors;
 using TorchKv.Server.Internal;
 using TorchKv.Server.Resuming;
 
@@ -57,9 +58,9 @@ internal sealed class ClusterStream(
                 {
                     stream = await OpenAsync(lease, ids, own, span, cancellationToken).ConfigureAwait(false);
                 }
-                catch (ReplicaLostException e)
+                catch (Exception e) when (LossOf(e) is { } lost)
                 {
-                    loss = e;
+                    loss = lost;
                 }
 
                 while (loss is null)
@@ -73,11 +74,11 @@ internal sealed class ClusterStream(
                             ? new ReplicaLostException(LossReason.Garbled, "A stream ended without a finish reason.")
                             : null;
                     }
-                    catch (ReplicaLostException e)
+                    catch (Exception e) when (LossOf(e) is { } lost)
                     {
                         // Its last piece was there, and only the mark of the end was not.
                         hasAll = _progress.HasEnded;
-                        loss = hasAll ? null : e;
+                        loss = hasAll ? null : lost;
                     }
 
                     if (piece is null)
@@ -112,6 +113,19 @@ internal sealed class ClusterStream(
 
     /// <summary>Whether the reader has a part of the answer, which only replicas of its identity can go on with.</summary>
     private bool IsStarted => _progress.HasBegun || options.GeneratedBefore > 0;
+
+    /// <summary>What another replica may go on after; null: the error is the request's.</summary>
+    /// <remarks>
+    /// A replica took what a later one refuses, so the refusal is no fault of the request: a busy machine may not
+    /// compile a constraint in time, for instance.
+    /// </remarks>
+    private ReplicaLostException? LossOf(Exception error) => error switch
+    {
+        ReplicaLostException loss => loss,
+        ApiException { Status: not 504 } told when IsStarted =>
+            new ReplicaLostException(LossReason.Failed, told.Message, told) { Error = told },
+        _ => null,
+    };
 
     private Task<ReplicaStream> OpenAsync(
         Lease lease, int[] ids, GenerationOptions own, Activity? span, CancellationToken cancellationToken)

@@ -19,6 +19,7 @@ internal sealed class ClusterProcesses : IDisposable
     {
         var cluster = new ClusterProcesses(
             await Task.WhenAll(Enumerable.Range(0, replicas).Select(i => StartReplicaAsync($"r{i}", 0, i == 1))));
+        await Task.WhenAll(cluster.Replicas.Select(WarmAsync));
         var addresses = string.Join(',', cluster.Replicas.Select(replica => replica.InternalAddress));
         cluster.Routers.AddRange(await Task.WhenAll(Enumerable.Range(0, routers).Select(_ =>
             ServeProcess.Start("--role", "router", "--replicas", addresses))));
@@ -40,6 +41,18 @@ internal sealed class ClusterProcesses : IDisposable
             "--runner", "cpu", "--threads", "1", "--blocks", "1500", "--internal-port", $"{internalPort}",
             "--replica-name", name, .. drafts ? new[] { "--prompt-lookup" } : [],
         ]);
+
+    /// <summary>
+    /// Lets a replica compile the requests' constraint before the load comes: a constraint that takes longer than a
+    /// second is refused, and a busy machine may make it so.
+    /// </summary>
+    public static Task WarmAsync(ServeProcess replica) => UntilAsync(async () =>
+    {
+        var request = ClusterRequest.Guided(tokens: 2);
+        using var content = new StringContent(request.Body.ToJsonString(), Encoding.UTF8, "application/json");
+        using var response = await replica.Client.PostAsync(new Uri(replica.Address, request.Path), content);
+        return response.IsSuccessStatusCode;
+    });
 
     /// <summary>The sum of a metric's samples that begin with a text.</summary>
     public static async Task<double> MetricAsync(ServeProcess server, string sample) =>

@@ -11,9 +11,15 @@ internal sealed partial record ClusterRequest(string Path, JsonObject Body, stri
 {
     private static readonly string[] s_texts = ["Once upon a time", "The cat sat", "Tom and Lily went", "One day a dog"];
 
+    /// <summary>Whether its answer must have a form.</summary>
+    public bool IsGuided => Body.ContainsKey("response_format");
+
     /// <summary>Requests that differ in everything that a resumed stream must keep to.</summary>
     public static ClusterRequest[] Many(int count, int tokens) =>
         [.. Enumerable.Range(0, count).Select(i => Of(i, tokens))];
+
+    /// <summary>One with the constraint that some of them have.</summary>
+    public static ClusterRequest Guided(int tokens) => Of(2, tokens);
 
     /// <summary>What is equal in two runs: all but the time, and what a cache had.</summary>
     public static string Comparable(string stream) => Times().Replace(Cached().Replace(stream, "\"cached_tokens\":0"), "$1:0");

@@ -61,7 +61,9 @@ public class LostProcessTests
     {
         using var cluster = await Start();
         using var stop = new CancellationTokenSource();
-        var requests = ClusterRequest.Many(8, Tokens);
+
+        // A new process would have to compile the constraint under load.
+        ClusterRequest[] requests = [.. ClusterRequest.Many(8, Tokens).Where(request => !request.IsGuided)];
         var served = 0;
         var clients = requests.Select(request => Task.Run(async () =>
         {

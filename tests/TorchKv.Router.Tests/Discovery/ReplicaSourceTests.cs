@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using k8s;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -67,12 +66,13 @@ public class ReplicaSourceTests
                 """);
         });
         await api.StartAsync();
-        using var client = new Kubernetes(new KubernetesClientConfiguration { Host = api.Urls.Single() });
+        using var client = new HttpClient();
+        var cluster = new KubernetesApi(new Uri(api.Urls.Single()), client, null);
         Assert.Equal(
             [new Uri("http://10.0.0.1:9000"), new Uri("http://10.0.0.3:9000")],
-            await new KubernetesReplicas(client, "space", "torchkv", null).FindAsync(default));
+            await new KubernetesReplicas(cluster, "space", "torchkv", null).FindAsync(default));
         Assert.Equal(
             [new Uri("http://10.0.0.1:8000"), new Uri("http://10.0.0.3:8000")],
-            await new KubernetesReplicas(client, "space", "torchkv", "http").FindAsync(default));
+            await new KubernetesReplicas(cluster, "space", "torchkv", "http").FindAsync(default));
     }
 }

@@ -89,6 +89,30 @@ public class LostReplicaTests
     });
 
     [Fact]
+    public async Task WhatOneReplicaTookIsNoFaultOfTheRequest()
+    {
+        await using var router = await RunningRouter.StartAsync(count: 3);
+        var number = 0;
+        FailAll(router, async answer =>
+        {
+            switch (Interlocked.Increment(ref number))
+            {
+                case 1:
+                    await answer.SendAsync(3);
+                    await answer.BreakAsync();
+                    break;
+                case 2:
+                    await answer.RefuseAsync(400, "invalid_schema", "guided_json");
+                    break;
+                default:
+                    await answer.SendAsync();
+                    break;
+            }
+        });
+        Assert.Equal(FakeReplica.Says, RunningRouter.Text(await router.StreamAsync()));
+    }
+
+    [Fact]
     public async Task ALiveReplicaWithoutTokensIsNoStall()
     {
         await using var router = await RunningRouter.StartAsync();
@@ -173,8 +197,15 @@ public class LostReplicaTests
     {
         await using var router = await RunningRouter.StartAsync(
             prepare: replica => replica.Identity = replica.Name);
+        var failed = 0;
         FailAll(router, async answer =>
         {
+            if (Interlocked.Exchange(ref failed, 1) == 1)
+            {
+                await answer.RefuseAsync(503, "unavailable");
+                return;
+            }
+
             await answer.SendAsync(3);
             await answer.BreakAsync();
         });

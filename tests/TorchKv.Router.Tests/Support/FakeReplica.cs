@@ -84,7 +84,8 @@ internal sealed class FakeReplica : IAsyncDisposable
         var request = (await JsonSerializer.DeserializeAsync(
             context.Request.Body, InternalJson.Default.InternalRequest))!;
         Requests.Enqueue(request);
-        Headers.Enqueue(new HeaderDictionary(context.Request.Headers.ToDictionary()));
+        Headers.Enqueue(new HeaderDictionary(
+            context.Request.Headers.ToDictionary(StringComparer.OrdinalIgnoreCase)));
         var answer = new FakeAnswer(context, Events(request));
         try
         {
