@@ -45,6 +45,13 @@ internal sealed class ServeProcess : IDisposable
     /// <summary>Asks the process to end; it lets its requests finish.</summary>
     public void SendTerminate() => Assert.Equal(0, Kill(_process.Id, Terminate));
 
+    /// <summary>Ends the process as <c>kill -9</c> does.</summary>
+    public void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
     public Task<CommandLineRun> Finish() => ChildProcess.Finish(_process);
 
     public void Dispose()
