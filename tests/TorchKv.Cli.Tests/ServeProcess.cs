@@ -57,6 +57,13 @@ internal sealed class ServeProcess : IDisposable
 
     public void Send(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
 
+    /// <summary>Ends the process as <c>kill -9</c> does.</summary>
+    public void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
     public Task<CommandLineRun> Finish() => ChildProcess.Finish(_process);
 
     public void Dispose()

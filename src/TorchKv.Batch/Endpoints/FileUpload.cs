@@ -46,8 +46,7 @@ internal sealed class FileUpload(FileStore files, BatchOptions options)
                 await ReadFieldAsync(section, header, form, context.RequestAborted).ConfigureAwait(false);
             }
         }
-        catch (Exception e) when (e is InvalidDataException or IOException and not BadHttpRequestException
-            && !BatchDatabase.IsPassing(e))
+        catch (Exception e) when (e is InvalidDataException or IOException and not BadHttpRequestException)
         {
             throw Broken(e.Message);
         }
@@ -94,7 +93,7 @@ internal sealed class FileUpload(FileStore files, BatchOptions options)
         return await AskAsync(files.AddAsync(
             tenant,
             NameOf(header),
-            new LimitedStream(section.Body, options.MaxFileBytes, TooLarge),
+            new LimitedStream(section.Body, options.MaxFileBytes, TooLarge, e => Broken(e.Message)),
             async bytes =>
             {
                 while (await reader.ReadNextSectionAsync(context.RequestAborted).ConfigureAwait(false) is { } more)

@@ -28,7 +28,7 @@ internal static class StoreCalls
         {
             throw new ApiException(503, ApiException.ServerError, "unavailable", null, e.Message, e);
         }
-        catch (Exception e) when (BatchDatabase.IsPassing(e))
+        catch (Exception e) when (e is not BadHttpRequestException && BatchDatabase.IsPassing(e))
         {
             throw new ApiException(
                 503,

@@ -21,22 +21,12 @@ internal sealed class BatchDatabase : IAsyncDisposable
         {
             var text = new NpgsqlConnectionStringBuilder(connection);
             text.ApplicationName ??= "torchkv";
-            if (!text.ContainsKey("Timeout"))
-            {
-                text.Timeout = 5;
-            }
+            text.Timeout = text.ShouldSerialize("Timeout") ? text.Timeout : 5;
+            text.KeepAlive = text.ShouldSerialize("Keepalive") ? text.KeepAlive : 10;
+            text.MaxPoolSize = text.ShouldSerialize("Maximum Pool Size") ? text.MaxPoolSize : 20;
 
-            if (!text.ContainsKey("Keepalive"))
-            {
-                text.KeepAlive = 10;
-            }
-
-            // Statements are a dozen, and the same always.
-            if (!text.ContainsKey("Max Auto Prepare"))
-            {
-                text.MaxAutoPrepare = 32;
-            }
-
+            // A plan that was made while the tables were empty would be a bad one for a million rows.
+            text.MaxAutoPrepare = 0;
             var builder = new NpgsqlSlimDataSourceBuilder(text.ConnectionString);
             builder.EnableArrays();
             builder.EnableTransportSecurity();

@@ -47,9 +47,10 @@ internal sealed class UpkeepStore(BatchDatabase database)
             await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
         }
 
+        // The clock's time, since now() is when the transaction began.
         await using var command = connection.Command(
             """
-            update torchkv_batch.batches set status = 'in_progress', in_progress_at = now(), total = $2
+            update torchkv_batch.batches set status = 'in_progress', in_progress_at = clock_timestamp(), total = $2
             where no = $1 and status = 'validating'
             """,
             Of(batch.No),
@@ -115,9 +116,9 @@ internal sealed class UpkeepStore(BatchDatabase database)
                 failed = (select count(*) from torchkv_batch.results where batch_no = $1 and not is_answer),
                 finalizing_at = case when $2 = 'cancelled' then finalizing_at
                     else coalesce(finalizing_at, now()) end,
-                completed_at = case when $2 = 'completed' then now() end,
-                expired_at = case when $2 = 'expired' then now() end,
-                cancelled_at = case when $2 = 'cancelled' then now() end
+                completed_at = case when $2 = 'completed' then clock_timestamp() end,
+                expired_at = case when $2 = 'expired' then clock_timestamp() end,
+                cancelled_at = case when $2 = 'cancelled' then clock_timestamp() end
             where no = $1
             """,
             Of(batch.No),

@@ -28,7 +28,15 @@ internal sealed partial class BatchUpkeep(
             var open = await _database.RunAsync(batches.ToBeKeptUpAsync, stop).ConfigureAwait(false);
             foreach (var batch in open)
             {
-                await _database.RunAsync(token => KeepUpAsync(batch, token), stop).ConfigureAwait(false);
+                try
+                {
+                    await KeepUpAsync(batch, stop).ConfigureAwait(false);
+                }
+                catch (Exception e) when (!stop.IsCancellationRequested)
+                {
+                    // One that cannot be moved on does not hold up the others.
+                    LogFailed(logger, batch.Id, e);
+                }
             }
 
             if (DateTime.UtcNow - tidied > BetweenTidying)
@@ -103,6 +111,9 @@ internal sealed partial class BatchUpkeep(
             return true;
         }
     }
+
+    [LoggerMessage(LogLevel.Error, "The batch {Batch} could not be moved on; it is tried again.")]
+    private static partial void LogFailed(ILogger logger, string batch, Exception error);
 
     [LoggerMessage(LogLevel.Information, "The batch {Batch} is {Status}.")]
     private static partial void LogEnded(ILogger logger, string batch, string status);

@@ -16,6 +16,7 @@ internal sealed partial class BatchWorker(
     BatchOptions options, JobStore store, IJobRunner runner, ILogger<BatchWorker> logger)
 {
     private const int LargestClaim = 512;
+    private const long LargestWrite = 8 << 20;
     private static readonly TimeSpan WhenBusy = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(5);
 
@@ -256,9 +257,11 @@ internal sealed partial class BatchWorker(
     private List<HeldJob> TakeFinished()
     {
         var several = new List<HeldJob>();
-        while (several.Count < LargestClaim && _finished.Reader.TryRead(out var held))
+        long bytes = 0;
+        while (several.Count < LargestClaim && bytes < LargestWrite && _finished.Reader.TryRead(out var held))
         {
             several.Add(held);
+            bytes += held.Result!.Record.Length;
         }
 
         return several;

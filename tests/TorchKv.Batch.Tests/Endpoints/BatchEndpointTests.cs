@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using TorchKv.Batch.Endpoints;
 using TorchKv.Batch.Tests.Support;
 using TorchKv.Server.Tests.Support;
 using TorchKv.TestSupport;
@@ -274,5 +275,7 @@ public class BatchEndpointTests(Postgres postgres, Small small)
             (HashSet<string>)["/v1/files", "/v1/files/{id}", "/v1/files/{id}/content", "/v1/batches", "/v1/batches/{id}", "/v1/batches/{id}/cancel"],
             paths.ToHashSet());
         Assert.Equal("method_not_allowed", await server.RefusedAsync(405, HttpMethod.Put, "/v1/batches"));
+        var manual = File.ReadAllText(RepositoryFiles.At("docs", "server.md"));
+        Assert.All(BatchRoutes.All, route => Assert.Contains($"`{route.Method} {route.Path}`", manual));
     }
 }

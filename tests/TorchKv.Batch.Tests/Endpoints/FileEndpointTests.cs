@@ -66,6 +66,10 @@ public class FileEndpointTests(Postgres postgres)
         using var broken = new StringContent("--x\r\nnonsense", Encoding.UTF8);
         broken.Headers.ContentType = new("multipart/form-data") { Parameters = { new("boundary", "x") } };
         Assert.Equal("invalid_request", await server.RefusedAsync(400, HttpMethod.Post, "/v1/files", broken));
+        using var cut = new StringContent(
+            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n{\"custom", Encoding.UTF8);
+        cut.Headers.ContentType = new("multipart/form-data") { Parameters = { new("boundary", "x") } };
+        Assert.Equal("invalid_request", await server.RefusedAsync(400, HttpMethod.Post, "/v1/files", cut));
         Assert.Empty((await server.GetAsync("/v1/files"))["data"]!.AsArray());
 
         Task<string> RefusedAsync(int status, params (string Name, string Value)[] parts)
