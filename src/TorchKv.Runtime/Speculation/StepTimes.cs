@@ -24,8 +24,8 @@ internal sealed class StepTimes
     private const double Unseen = 0.03;
 
     /// <summary>
-    /// The first time of a length counts as at most this many times what other lengths let expect: one delayed step must
-    /// not rule a length out.
+    /// The first time of a length counts as at most this many times what other lengths let expect: one delayed step
+    /// must not rule a length out.
     /// </summary>
     private const double MostSurprise = 1.5;
 
