@@ -127,7 +127,7 @@ internal static class FloorTable
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints
             Kernels   : Runtime.Model, Runtime.Configuration, Runtime.Cpu, Runtime.Cpu.Packing, Runtime.Cpu.Memory, Runtime.Cpu.Kernels, Runtime.Cpu.Steps, Runtime.Cpu.Threads, Measuring
             Port      : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Caching, TorchKv.Models, Loading, Running, TorchKv.Plotting, Measuring
-            Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Simulation, TorchKv.Plotting, Measuring
+            Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Running, Simulation, TorchKv.Plotting, Measuring
             Http      : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Measuring, Serving
             Masks     : Runtime.Contracts, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Structured.Contracts, Structured, Measuring, Serving
             Batch     : Runtime.Contracts, Runtime.Files, Server.Configuration, TorchKv.Batch.Configuration, TorchKv.Batch.Lines, TorchKv.Batch.Store, TorchKv.Batch.Work, Measuring, Serving

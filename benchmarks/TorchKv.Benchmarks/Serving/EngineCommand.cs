@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using TorchKv.Benchmarks.Measuring;
 using TorchKv.Runtime.Configuration;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Files;
 using TorchKv.Runtime.Paging;
@@ -18,6 +19,7 @@ namespace TorchKv.Benchmarks.Serving;
 internal sealed class EngineCommand : Command
 {
     private static readonly string[] s_parts = ["prefix", "batch", "chunking", "scheduling", "speculation", "soak"];
+    private static readonly string[] s_costs = ["own", "cpu", "torch"];
 
     private readonly Option<bool> _quick = BenchOption.Quick();
     private readonly Option<string?> _json = BenchOption.Json();
@@ -30,13 +32,17 @@ internal sealed class EngineCommand : Command
     private readonly Option<string?> _draft = BenchOption.Text("--draft", "DIR", "a draft model of that text's");
     private readonly Option<string?> _texts = BenchOption.Text(
         "--texts", "FILE", "prompts and texts for speculation (the program's own)");
+    private readonly Option<string[]> _costs = BenchOption.Several(
+        "--cost", s_costs, s_costs, "whose steps speculation is timed on: the text's model, the model on each runner");
+    private readonly Option<string[]> _sources = BenchOption.Several(
+        "--drafts", Enum.GetNames<DraftSource>(), Enum.GetNames<DraftSource>(), "where drafts come from");
     private readonly Option<int> _threads = BenchOption.Threads(Environment.ProcessorCount, "the runner's threads");
     private readonly Option<string[]> _only = BenchOption.Several("--only", s_parts, s_parts, "some of the figures");
 
     public EngineCommand()
         : base("engine", "The engine's figures.")
     {
-        foreach (var option in (Option[])[_quick, _json, _plot, _model, _text, _draft, _texts, _threads, _only])
+        foreach (var option in (Option[])[_quick, _json, _plot, _model, _text, _draft, _texts, _costs, _sources, _threads, _only])
         {
             Options.Add(option);
         }
@@ -107,9 +113,16 @@ internal sealed class EngineCommand : Command
         {
             var texts = SpeculationTexts.Load(parsed.GetValue(_texts));
             var rows = new SpeculationRows(
-                text, draft, texts, cpu with { BlockCount = 640, MaxTokensPerStep = 512 }, quick);
+                text,
+                draft,
+                texts,
+                cpu with { BlockCount = 640, MaxTokensPerStep = 512 },
+                [.. parsed.GetValue(_sources)!.Select(Enum.Parse<DraftSource>)],
+                quick);
             var fits = text != model && RunnerAtCost.Fits(Gpt2Config.Load(text), Gpt2Config.Load(model));
-            await rows.RunAsync(fits ? [null, model] : [null], Add);
+            var costs = parsed.GetValue(_costs)!.Where(cost => cost == "own" || fits).Select(cost =>
+                cost == "own" ? null : new StepCost(model, OnTorch: cost == "torch"));
+            await rows.RunAsync(costs, Add);
         }
 
         if (only.Contains("soak"))

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using TorchKv.Benchmarks.Measuring;
 using TorchKv.Runtime;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Cpu;
@@ -21,9 +22,15 @@ namespace TorchKv.Benchmarks.Serving;
 /// <param name="Draft">Folder of a smaller model of its vocabulary; null: none.</param>
 /// <param name="Texts">Prompts and given texts.</param>
 /// <param name="Cpu">Threads and dtype.</param>
+/// <param name="Sources">Where drafts come from.</param>
 /// <param name="Quick">Fewer texts and rounds.</param>
 internal sealed record SpeculationRows(
-    string Text, string? Draft, SpeculationTexts Texts, CpuRunnerOptions Cpu, bool Quick)
+    string Text,
+    string? Draft,
+    SpeculationTexts Texts,
+    CpuRunnerOptions Cpu,
+    IReadOnlyList<DraftSource> Sources,
+    bool Quick)
 {
     private int LongText => Quick ? 160 : 240;
 
@@ -42,9 +49,9 @@ internal sealed record SpeculationRows(
     private sealed record Sample(int[] Prompt, int[] Ids, GenerationOptions Options, Kind Kind, int[]? Given);
 
     /// <summary>Generates the texts, then times them on the model itself and at the cost of others.</summary>
-    /// <param name="costs">Folders of larger models to take the cost of; null: the model's own.</param>
+    /// <param name="costs">Larger models to take the cost of; null: the model's own.</param>
     /// <param name="tell">Gets each figure as it is known.</param>
-    public async Task RunAsync(IEnumerable<string?> costs, Action<Figure> tell)
+    public async Task RunAsync(IEnumerable<StepCost?> costs, Action<Figure> tell)
     {
         List<Sample> greedy, sampled, given;
         await using (var engine = Load(null, out var text))
@@ -76,12 +83,11 @@ internal sealed record SpeculationRows(
 
         foreach (var cost in costs)
         {
-            var place = Name(Text) + (cost is null ? "" : $" at {Name(cost)}'s cost");
+            var place = Name(Text) + (cost is null ? "" : $" at {cost}'s cost");
             // On a small model a text takes a tenth of a second, which anything disturbs.
-            var rounds = cost is null ? (Quick ? 7 : 15) : 3;
+            var rounds = cost is null ? (Quick ? 7 : 15) : 5;
             await using var engine = Load(cost, out var text);
-            foreach (var source in
-                Draft is null ? [DraftSource.PromptLookup] : new[] { DraftSource.PromptLookup, DraftSource.DraftModel })
+            foreach (var source in Sources.Where(source => source != DraftSource.DraftModel || Draft is not null))
             {
                 var name = source == DraftSource.PromptLookup ? "prompt lookup" : "draft model";
                 await Compare(engine, text, [.. greedy.Take(1)], source, 1, together: false);
@@ -135,10 +141,10 @@ internal sealed record SpeculationRows(
 
     private static string Name(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
 
-    private Engine Load(string? cost, out GivenTextRunner text)
+    private Engine Load(StepCost? cost, out GivenTextRunner text)
     {
         IModelRunner runner = CpuRunner.Load(Text, Cpu);
-        text = new GivenTextRunner(cost is null ? runner : new RunnerAtCost(runner, CpuRunner.Load(cost, Cpu)));
+        text = new GivenTextRunner(cost is null ? runner : new RunnerAtCost(runner, cost.Load(Cpu)));
         var options = new EngineOptions { Scheduling = new SchedulingOptions { PrefixCaching = false } };
         return new Engine(text, Gpt2Tokenizer.Load(Text), options, Draft is null ? null : CpuRunner.Load(Draft, Cpu));
     }
@@ -209,10 +215,13 @@ internal sealed record SpeculationRows(
                 }
             }
 
-            // The least of some rounds: the work is the same each time, and what else the machine does only adds to it.
-            plainTotal += plain.Min();
-            guessedTotal += guessed.Min();
-            worst = Math.Min(worst, plain.Min() / guessed.Min());
+            // Two runs of a round follow each other, so they meet the same memory; its speed may double from one round
+            // to the next.
+            var ratio = Statistics.Median([.. plain.Zip(guessed, (first, second) => first / second)]);
+            var time = Statistics.Median(plain);
+            plainTotal += time;
+            guessedTotal += time / ratio;
+            worst = Math.Min(worst, ratio);
         }
 
         var after = engine.Stats;

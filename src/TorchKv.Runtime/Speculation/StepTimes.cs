@@ -24,6 +24,12 @@ internal sealed class StepTimes
     private const double Unseen = 0.03;
 
     /// <summary>
+    /// The first time of a length counts as at most this many times what other lengths let expect: one delayed step
+    /// must not rule a length out.
+    /// </summary>
+    private const double MostSurprise = 1.5;
+
+    /// <summary>
     /// After this many steps all times are forgotten, so that lengths that have become faster since are tried again.
     /// A trial costs a step at most, so this costs a few thousandths.
     /// </summary>
@@ -32,7 +38,7 @@ internal sealed class StepTimes
     /// <summary>
     /// Steps until times are forgotten first: code is still being compiled then. The next time is twice as late.
     /// </summary>
-    private const int FirstMemory = 64;
+    private const int FirstMemory = 256;
 
     private readonly double[] _times = new double[(Longest + 1) * Kept];
     private readonly int[] _samples = new int[Longest + 1];
@@ -68,11 +74,11 @@ internal sealed class StepTimes
 
         if (_samples[tokens] == 0 && IsKnown)
         {
-            // The estimate from other lengths counts like a measured time: one delayed step must not rule a length out.
-            Add(tokens, Of(tokens));
+            seconds = Math.Min(seconds, MostSurprise * Of(tokens));
         }
 
-        Add(tokens, seconds);
+        _times[(tokens * Kept) + (_samples[tokens] % Kept)] = seconds;
+        _samples[tokens]++;
         _isStale = true;
         IsKnown = true;
     }
@@ -91,20 +97,14 @@ internal sealed class StepTimes
         return tokens <= Longest ? _estimates[tokens] : _estimates[Longest] * tokens / Longest;
     }
 
-    private void Add(int tokens, double seconds)
-    {
-        _times[(tokens * Kept) + (_samples[tokens] % Kept)] = seconds;
-        _samples[tokens]++;
-    }
-
-    /// <summary>The median of the latest times; of two in the middle the shorter one.</summary>
+    /// <summary>The median of the latest times; of two in the middle the longer one.</summary>
     private double Median(int tokens)
     {
         Span<double> sorted = stackalloc double[Kept];
         sorted = sorted[..Math.Min(Kept, _samples[tokens])];
         _times.AsSpan(tokens * Kept, sorted.Length).CopyTo(sorted);
         sorted.Sort();
-        return sorted[(sorted.Length - 1) / 2];
+        return sorted[sorted.Length / 2];
     }
 
     private void Estimate()

@@ -20,11 +20,12 @@ internal static unsafe class Attention
     private const int Block = KvLayout.BlockSize;
 
     /// <summary>
-    /// The longest sequence, in blocks, for which a single query prefetches the next head's keys and values.
-    /// One head's part of a block is too short for the hardware prefetcher to run ahead of it. In longer sequences the
-    /// prefetched data would leave the second-level cache before it is read, and enough streams are in flight already.
+    /// The longest sequence, in blocks, for which a single query prefetches the next head's keys and values. In longer
+    /// sequences the prefetched data would leave the second-level cache before it is read; there the query prefetches
+    /// its own head's next blocks instead. One head's keys or values in a block are 2 or 4 KiB, too short for the
+    /// hardware prefetcher to run ahead of.
     /// </summary>
-    private const int PrefetchBlocks = 16;
+    private const int NextHeadBlocks = 16;
 
     /// <summary>Computes one head for up to six queries at consecutive positions.</summary>
     /// <param name="layout">Where keys and values lie in a block.</param>
@@ -66,11 +67,11 @@ internal static unsafe class Attention
         var blocks = (position + queries + Block - 1) / Block;
         var keys = pool + ((nint)head * layout.HeadDim * Block * E.Bytes);
         var values = pool + layout.ValuesAt + ((nint)head * Block * layout.ValueStride * E.Bytes);
-        var prefetches = queries == 1 && nextHead && blocks <= PrefetchBlocks;
+        var prefetchesHead = queries == 1 && nextHead && blocks <= NextHeadBlocks;
         if (queries == 1)
         {
-            RowScores<L, V, E>(
-                layout, keys, table, blocks, q, prefetches ? layout.HeadDim * Block * E.Bytes : 0, scores);
+            var next = prefetchesHead ? layout.HeadDim * Block * E.Bytes : 0;
+            RowScores<L, V, E>(layout, keys, values, table, blocks, q, next, scores);
         }
         else
         {
@@ -102,7 +103,7 @@ internal static unsafe class Attention
                 scores + (i * lds),
                 common,
                 position + i + 1,
-                prefetches ? Block * layout.ValueStride * E.Bytes : 0,
+                prefetchesHead ? Block * layout.ValueStride * E.Bytes : 0,
                 to);
             var sum = L.All(sums[i]);
             for (var o = 0; o < layout.ValueStride; o += L.Count)
@@ -164,14 +165,25 @@ internal static unsafe class Attention
     /// </summary>
     /// <param name="layout">Where keys and values lie in a block.</param>
     /// <param name="keys">The head's keys in block 0 of the pool.</param>
+    /// <param name="values">The head's values in block 0 of the pool, which are read next.</param>
     /// <param name="table">The sequence's block table.</param>
     /// <param name="blocks">The number of blocks to score.</param>
     /// <param name="q">(head_dim).</param>
-    /// <param name="next">Bytes from this head's keys to the next head's, which are prefetched; 0: no prefetch.</param>
+    /// <param name="next">
+    /// Bytes from this head's keys to the next head's, which are prefetched; 0: the next four blocks are prefetched,
+    /// after the last keys the first values.
+    /// </param>
     /// <param name="scores">Receives (blocks · 16).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RowScores<L, V, E>(
-        in KvLayout layout, byte* keys, int* table, int blocks, float* q, nint next, float* scores)
+        in KvLayout layout,
+        byte* keys,
+        byte* values,
+        int* table,
+        int blocks,
+        float* q,
+        nint next,
+        float* scores)
         where L : IFloatLanes<V>
         where V : struct
         where E : IElements
@@ -181,6 +193,8 @@ internal static unsafe class Attention
             // If fewer than four blocks are left, the last one is computed and stored again, with the same result.
             var last = blocks - 1;
             int i1 = Math.Min(block + 1, last), i2 = Math.Min(block + 2, last), i3 = Math.Min(block + 3, last);
+            var following = block + 4 < blocks ? block + 4 : 0;
+            var ahead = following > 0 ? keys : values;
             for (var o = 0; o < Block; o += L.Count)
             {
                 var at = o * E.Bytes;
@@ -188,26 +202,27 @@ internal static unsafe class Attention
                 byte* w1 = keys + ((nint)table[i1] * layout.Bytes) + at;
                 byte* w2 = keys + ((nint)table[i2] * layout.Bytes) + at;
                 byte* w3 = keys + ((nint)table[i3] * layout.Bytes) + at;
-                V a = L.All(0), b = a, c = a, d = a;
-                for (nint i = 0; i < layout.HeadDim; i++)
+                byte* p0 = w0 + next, p1 = w1 + next, p2 = w2 + next, p3 = w3 + next;
+                if (next == 0)
                 {
-                    if (next != 0)
-                    {
-                        Prefetch.Line(w0 + next);
-                        Prefetch.Line(w1 + next);
-                        Prefetch.Line(w2 + next);
-                        Prefetch.Line(w3 + next);
-                    }
+                    p0 = ahead + ((nint)table[following] * layout.Bytes) + at;
+                    p1 = ahead + ((nint)table[Math.Min(following + 1, last)] * layout.Bytes) + at;
+                    p2 = ahead + ((nint)table[Math.Min(following + 2, last)] * layout.Bytes) + at;
+                    p3 = ahead + ((nint)table[Math.Min(following + 3, last)] * layout.Bytes) + at;
+                }
 
+                V a = L.All(0), b = a, c = a, d = a;
+                for (nint i = 0, j = 0; i < layout.HeadDim; i++, j += Block * E.Bytes)
+                {
+                    Prefetch.Line(p0 + j);
+                    Prefetch.Line(p1 + j);
+                    Prefetch.Line(p2 + j);
+                    Prefetch.Line(p3 + j);
                     var t = L.All(q[i]);
-                    a = L.Fma(t, E.Load<L, V>(w0), a);
-                    b = L.Fma(t, E.Load<L, V>(w1), b);
-                    c = L.Fma(t, E.Load<L, V>(w2), c);
-                    d = L.Fma(t, E.Load<L, V>(w3), d);
-                    w0 += Block * E.Bytes;
-                    w1 += Block * E.Bytes;
-                    w2 += Block * E.Bytes;
-                    w3 += Block * E.Bytes;
+                    a = L.Fma(t, E.Load<L, V>(w0 + j), a);
+                    b = L.Fma(t, E.Load<L, V>(w1 + j), b);
+                    c = L.Fma(t, E.Load<L, V>(w2 + j), c);
+                    d = L.Fma(t, E.Load<L, V>(w3 + j), d);
                 }
 
                 L.Store(a, scores + (block * Block) + o);
@@ -320,7 +335,9 @@ internal static unsafe class Attention
     /// <param name="weights">The attention weight of every key.</param>
     /// <param name="from">The first key.</param>
     /// <param name="to">The key after the last one.</param>
-    /// <param name="next">Bytes from this head's values to the next's, which are prefetched; 0: no prefetch.</param>
+    /// <param name="next">
+    /// Bytes from this head's values to the next head's, which are prefetched; 0: the next block is prefetched.
+    /// </param>
     /// <param name="output">(<see cref="KvLayout.ValueStride"/>): the sums are added to it.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RowValues<L, V, E>(
@@ -339,14 +356,17 @@ internal static unsafe class Attention
             for (var key = from; key < to;)
             {
                 var w = values + ((nint)table[key / Block] * layout.Bytes) + (key % Block * stride) + (o * E.Bytes);
+                var following = Math.Min((key / Block) + 1, (to - 1) / Block);
+                var ahead = next != 0
+                    ? w + next
+                    : values + ((nint)table[following] * layout.Bytes) + (key % Block * stride) + (o * E.Bytes);
                 for (var end = Math.Min(to, (key / Block * Block) + Block); key < end; key++)
                 {
-                    if (next != 0)
-                    {
-                        Prefetch.Line(w + next);
-                        Prefetch.Line(w + next + (2 * step));
-                    }
-
+                    Prefetch.Line(ahead);
+                    Prefetch.Line(ahead + step);
+                    Prefetch.Line(ahead + (2 * step));
+                    Prefetch.Line(ahead + (3 * step));
+                    ahead += stride;
                     var t = L.All(weights[key]);
                     a = L.Fma(t, E.Load<L, V>(w), a);
                     b = L.Fma(t, E.Load<L, V>(w + step), b);
