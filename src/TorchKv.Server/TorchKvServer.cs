@@ -11,6 +11,7 @@ using TorchKv.Runtime.Text;
 using TorchKv.Server.Configuration;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
+using TorchKv.Server.Running;
 using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server;
@@ -169,6 +170,8 @@ public static class TorchKvServer
         {
             builder.WebHost.UseUrls(options.Address);
         }
+
+        InternalPort.Add(builder, options);
 
         if (options.AllowedOrigins.Count > 0)
         {

@@ -18,6 +18,7 @@ using TorchKv.Server.Live;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Models;
 using TorchKv.Server.OpenApi;
+using TorchKv.Server.Reconnecting;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 using TorchKv.Server.Security;
@@ -58,6 +59,9 @@ public static class TorchKvServerExtensions
             provider.GetRequiredService<ILogger<ModelHost>>()));
         services.TryAddSingleton(provider => ApiKeys.Of(provider.GetRequiredService<TorchKvServerOptions>()));
         services.TryAddSingleton<LiveAccess>();
+        services.TryAddSingleton<InternalAccess>();
+        services.TryAddSingleton<IStreamJournal>(_ => new MemoryJournal());
+        services.TryAddSingleton<Reconnection>();
         services.TryAddSingleton<LiveFeed>();
         services.TryAddSingleton<HostCheck>();
         services.TryAddSingleton<RateLimits>();
@@ -73,6 +77,7 @@ public static class TorchKvServerExtensions
         services.TryAddSingleton<ResponseRequests>();
         services.TryAddSingleton<AnswerRunner>();
         services.TryAddSingleton<GenerationEndpoints>();
+        services.TryAddSingleton<InternalEndpoints>();
         services.TryAddSingleton<TokenEndpoints>();
         services.TryAddSingleton<StateEndpoints>();
         services.TryAddSingleton<PageEndpoints>();
@@ -113,6 +118,13 @@ public static class TorchKvServerExtensions
         Map(group, Routes.Version, state.VersionAsync);
         Map(group, Routes.Metrics, state.MetricsAsync);
         Map(group, Routes.OpenApi, state.OpenApiAsync);
+        if (services.GetRequiredService<InternalAccess>().IsConfigured)
+        {
+            var routers = services.GetRequiredService<InternalEndpoints>();
+            Map(group, Routes.InternalStatus, routers.StatusAsync);
+            Map(group, Routes.InternalGenerate, routers.GenerateAsync);
+        }
+
         return group;
     }
 

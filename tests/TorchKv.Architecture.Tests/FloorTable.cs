@@ -34,6 +34,8 @@ internal static class FloorTable
             Running : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Serving, Runtime, Caching, Models, Loading
         TorchKv.Plotting
             . :
+        TorchKv.Cluster
+            Routing : Runtime.Contracts, Runtime.Paging
         TorchKv.Simulation
             . : Runtime.Contracts, Runtime.Model, Runtime.Paging, Runtime.Scheduling, Runtime.Serving
         TorchKv.Structured
@@ -78,18 +80,30 @@ internal static class FloorTable
             Metrics       : Runtime.Contracts, Runtime.Serving, Runtime, Models, Telemetry
             Live          : Runtime.Contracts, Runtime.Contracts.Live, Runtime.Text, Contracts, Configuration, Errors, Models, Security
             Running       : Configuration, Errors, Models, Security, Metrics
-            Requests      : Runtime.Contracts, Runtime.Text, Structured.Contracts, Structured, Extensions.AI.Options, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security
-            Answers       : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Metrics, Running, Requests, Telemetry
+            Resuming      : Runtime.Contracts, Runtime.Sampling, Errors
+            Requests      : Runtime.Contracts, Runtime.Text, Structured.Contracts, Structured, Extensions.AI.Options, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Resuming
+            Answers       : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Metrics, Running, Requests, Resuming, Telemetry
+            Internal      : Runtime.Contracts, Errors, Requests, Resuming, Answers, Telemetry
+            Reconnecting  : Runtime.Contracts, Contracts, Errors, Models, Security, Running, Requests, Resuming, Internal
             OpenApi       : Contracts, Running
-            Endpoints     : Runtime.Contracts, Runtime.Contracts.Live, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Metrics, Running, Requests, Answers, Live, Page, OpenApi
-            .             : Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Live, Running, Requests, Answers, Page, OpenApi, Endpoints, Telemetry
+            Endpoints     : Runtime.Contracts, Runtime.Contracts.Live, Runtime.Text, Extensions.AI.Templates, Contracts, Configuration, Errors, Models, Security, Metrics, Running, Requests, Answers, Internal, Reconnecting, Live, Page, OpenApi
+            .             : Reconnecting, Runtime.Contracts, Runtime.Text, Extensions.AI.Templates, Configuration, Models, Security, Metrics, Live, Running, Requests, Answers, Page, OpenApi, Endpoints, Telemetry
+        TorchKv.Router
+            Configuration : Runtime.Contracts
+            Discovery     : Runtime.Contracts
+            Replicas      : Runtime.Contracts, Cluster.Routing, Server.Internal, Server.Security, Configuration, Discovery
+            Metrics       : Cluster.Routing, Server.Internal, Server.Metrics, Replicas
+            Forwarding    : Runtime.Contracts, Server.Errors, Server.Internal, Configuration, Replicas
+            Resuming      : Runtime.Contracts, Runtime.Sampling, Cluster.Routing, Server.Errors, Server.Internal, Server.Resuming, Server.Running, Configuration, Replicas, Metrics, Forwarding
+            Logs          : Server.Reconnecting, Server.Resuming, Metrics
+            Hosting       : Runtime.Contracts, Runtime.Text, Cluster.Routing, Extensions.AI.Templates, Server, Server.Configuration, Server.Metrics, Server.Models, Server.Reconnecting, Configuration, Discovery, Replicas, Metrics, Forwarding, Resuming, Logs
         TorchKv.Cli
             Terminal    : Runtime.Contracts, Runtime.Serving, Runtime
             CommandLine : Runtime.Contracts, Runtime.Files, Terminal
             Plotting    : Runtime.Serving, TorchKv.Plotting, Simulation
             Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
             Chat        : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Terminal, CommandLine, Models
-            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Server.Page, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
+            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Server.Page, Router.Configuration, Router.Hosting, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
             .           : Runtime.Contracts, Runtime.Files, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints

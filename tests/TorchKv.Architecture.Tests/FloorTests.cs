@@ -6,6 +6,7 @@ public sealed class FloorTests
         "TorchKv.Runtime",
         "TorchKv",
         "TorchKv.Plotting",
+        "TorchKv.Cluster",
         "TorchKv.Simulation",
         "TorchKv.Structured",
         "TorchKv.PortChecker",

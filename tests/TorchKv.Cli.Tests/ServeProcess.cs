@@ -6,7 +6,12 @@ namespace TorchKv.Cli.Tests;
 /// <summary><c>torchkv serve</c> as a process of its own, listening on a free port.</summary>
 internal sealed class ServeProcess : IDisposable
 {
+    public const int KillSignal = 9;
+    public const int StopSignal = 19;
+    public const int ContinueSignal = 18;
+
     private const int Terminate = 15;
+    private const string InternalMark = "internal port ";
     private readonly Process _process;
 
     private ServeProcess(Process process, string announcement)
@@ -22,6 +27,11 @@ internal sealed class ServeProcess : IDisposable
     public string Announcement { get; }
 
     public Uri Address { get; }
+
+    /// <summary>The internal port's address; null: there is none.</summary>
+    public Uri? InternalAddress => Announcement.IndexOf(InternalMark, StringComparison.Ordinal) is var at and >= 0
+        ? new Uri(Announcement[(at + InternalMark.Length)..])
+        : null;
 
     public HttpClient Client { get; }
 
@@ -44,6 +54,8 @@ internal sealed class ServeProcess : IDisposable
 
     /// <summary>Asks the process to end; it lets its requests finish.</summary>
     public void SendTerminate() => Assert.Equal(0, Kill(_process.Id, Terminate));
+
+    public void Send(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
 
     public Task<CommandLineRun> Finish() => ChildProcess.Finish(_process);
 

@@ -20,7 +20,7 @@ using TorchKv.Server.Models;
 namespace TorchKv.Cli.Commands;
 
 /// <summary>OpenAI's HTTP interface over a model, until the process is told to stop.</summary>
-internal sealed class ServeCommand : CliCommand
+internal sealed partial class ServeCommand : CliCommand
 {
     public const string CommandName = "serve";
 
@@ -50,6 +50,8 @@ internal sealed class ServeCommand : CliCommand
         AddGroup("Address", [.. _server.Address]);
         AddGroup("Model", [.. _model.All, .. _server.Naming]);
         AddGroup("Access", [.. _server.Access]);
+        AddGroup("Replica", [.. _server.Internal]);
+        AddGroup("Router", _role, _replicas, _postgres);
         AddGroup("Limits", [.. _server.Limits, _maxQueued, _maxRunning]);
         AddGroup("Cache", [.. _pool.All]);
         AddGroup("Speculation", _draftModel, _promptLookup, _draftTokens);
@@ -61,6 +63,8 @@ internal sealed class ServeCommand : CliCommand
         ("torchkv serve --model weights/storyteller --port 8000", "http://127.0.0.1:8000/v1 for OpenAI's clients"),
         ("torchkv serve --model-alias gpt-4 --api-key-file keys.txt", "another id, and keys"),
         ("torchkv serve --draft-model weights/storyteller-draft", "with speculative decoding"),
+        ("torchkv serve --port 8001 --internal-port 9001", "a replica, for a router in front of it"),
+        ("torchkv serve --role router --replicas http://127.0.0.1:9001,http://127.0.0.1:9002", "a router"),
     ];
 
     public override IReadOnlyList<string> Notes =>
@@ -74,7 +78,8 @@ internal sealed class ServeCommand : CliCommand
 
     /// <summary>Options that belong to the command and not to the server; the configuration has them too.</summary>
     private IEnumerable<Option> Configurable =>
-        [.. _model.All, .. _pool.All, _maxQueued, _maxRunning, _draftModel, _promptLookup, _draftTokens];
+        [.. _model.All, .. _pool.All, _maxQueued, _maxRunning, _draftModel, _promptLookup, _draftTokens,
+            _role, _replicas, _postgres];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -89,8 +94,15 @@ internal sealed class ServeCommand : CliCommand
         };
         var speculation = ReadSpeculation(parsed);
         var scheduling = ReadScheduling(parsed);
+        var isRouter = IsRouter(parsed);
         options.ModelName ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Directory)));
         var given = options.ChatTemplate is { } name ? ChatTemplates.Load(name) : null;
+
+        if (isRouter)
+        {
+            await RouteAsync(parsed, options, request.Directory, given, cancellationToken).ConfigureAwait(false);
+            return ExitCodes.Done;
+        }
 
         // The host bounds the time that it takes to stop.
         Console.StopLimit = Timeout.InfiniteTimeSpan;
@@ -108,22 +120,18 @@ internal sealed class ServeCommand : CliCommand
                     return new ServedModel(options.ModelName, model.Engine, tokenizer, template)
                     {
                         Speculation = speculation,
+                        Identity = model.Engine.ModelIdentity?.ToString(),
+                        Runner = model.Description,
                     };
                 },
                 AddressArguments(parsed, options),
                 builder => ConfigureHost(parsed, builder),
-                (served, addresses) => Announce(served, addresses, model!.Description),
+                (served, addresses) => Announce(options, served, addresses, model!.Description),
                 cancellationToken).ConfigureAwait(false);
         }
-        catch (IOException e) when (e.Message.Contains("address already in use", StringComparison.Ordinal))
+        catch (Exception e) when (ListeningProblem(e, options) is { } problem)
         {
-            throw new TorchKvException(
-                $"{e.Message.TrimEnd('.')}; take another --port, or 0 for any that is free.", e);
-        }
-        catch (SocketException e)
-        {
-            throw new TorchKvException(
-                $"{options.Address} cannot be listened on: {e.Message}; take another --host.", e);
+            throw problem;
         }
         finally
         {
@@ -135,6 +143,16 @@ internal sealed class ServeCommand : CliCommand
 
         return ExitCodes.Done;
     }
+
+    /// <summary>What keeps the server from listening, in words; null: the error is another one.</summary>
+    private static TorchKvException? ListeningProblem(Exception error, TorchKvServerOptions options) => error switch
+    {
+        IOException e when e.Message.Contains("address already in use", StringComparison.Ordinal) =>
+            new TorchKvException($"{e.Message.TrimEnd('.')}; take another --port, or 0 for any that is free.", e),
+        SocketException e => new TorchKvException(
+            $"{options.Address} cannot be listened on: {e.Message}; take another --host.", e),
+        _ => null,
+    };
 
     /// <summary>The command line with those options of the configuration that it does not have itself.</summary>
     private ParseResult WithConfiguration(ParseResult parsed, IConfigurationSection section)
@@ -218,11 +236,15 @@ internal sealed class ServeCommand : CliCommand
         builder.Services.AddSingleton<IHostLifetime, CommandLifetime>();
     }
 
-    private void Announce(ServedModel served, IReadOnlyList<string> addresses, string description)
+    private void Announce(
+        TorchKvServerOptions options, ServedModel served, IReadOnlyList<string> addresses, string description)
     {
-        var where = string.Join(", ", addresses.Select(address => $"{address}/v1"));
+        // The internal port is the last that is listened on.
+        var outside = options.InternalPort is null ? addresses : [.. addresses.SkipLast(1)];
+        var where = string.Join(", ", outside.Select(address => $"{address}/v1"));
+        var inside = options.InternalPort is null ? "" : $" · internal port {addresses[^1]}";
         Console.Out.WriteLine(
-            $"Listening on {where} · model {served.Id} · chat template {served.Template.Name} · {description}");
+            $"Listening on {where} · model {served.Id} · chat template {served.Template.Name} · {description}{inside}");
         Console.Out.Flush();
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TorchKv.Cli.CommandLine;
+using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Configuration;
 
 namespace TorchKv.Cli.Commands;
@@ -10,6 +11,12 @@ internal sealed class ServerOptionSet
     private readonly Option<string?> _host = Values.Text("--host", "ADDRESS", "the address to listen on (127.0.0.1)");
     private readonly Option<int?> _port = Values.Integer(
         "--port", "N", 0, 65535, "the port to listen on; 0: any that is free (8000)");
+    private readonly Option<int?> _internalPort = Values.Integer(
+        "--internal-port", "N", 0, 65535, "a second port, for routers alone; 0: any that is free (none)");
+    private readonly Option<string?> _internalKeyFile = Values.Text(
+        "--internal-key-file", "FILE", "the key that routers and replicas know each other by, in a file of one line");
+    private readonly Option<string?> _replicaName = Values.Text(
+        "--replica-name", "NAME", "the name in a router's answers and metrics (machine and process)");
     private readonly Option<string?> _modelName = Values.Text(
         "--model-name", "NAME", "the model's id in requests and answers (its folder's name)");
     private readonly Option<string[]> _aliases = Values.Texts(
@@ -41,6 +48,8 @@ internal sealed class ServerOptionSet
 
     public IReadOnlyList<Option> Address => [_host, _port];
 
+    public IReadOnlyList<Option> Internal => [_internalPort, _internalKeyFile, _replicaName];
+
     public IReadOnlyList<Option> Naming => [_modelName, _aliases, _template];
 
     public IReadOnlyList<Option> Access => [_keyFile, _openMetrics, _hosts, _origins, _noPage, _pageText];
@@ -57,6 +66,9 @@ internal sealed class ServerOptionSet
     {
         options.Host = parsed.GetValue(_host) ?? options.Host;
         options.Port = parsed.GetValue(_port) ?? options.Port;
+        options.InternalPort = parsed.GetValue(_internalPort) ?? options.InternalPort;
+        options.InternalKey = InternalKey(parsed) ?? options.InternalKey;
+        options.ReplicaName = parsed.GetValue(_replicaName) ?? options.ReplicaName;
         options.ModelName = parsed.GetValue(_modelName) ?? options.ModelName;
         options.ChatTemplate = parsed.GetValue(_template) ?? options.ChatTemplate;
         options.ApiKeyFile = parsed.GetValue(_keyFile) ?? options.ApiKeyFile;
@@ -72,6 +84,26 @@ internal sealed class ServerOptionSet
         options.ModelAliases = Texts(parsed, _aliases) ?? options.ModelAliases;
         options.AllowedHosts = Texts(parsed, _hosts) ?? options.AllowedHosts;
         options.AllowedOrigins = Texts(parsed, _origins) ?? options.AllowedOrigins;
+    }
+
+    /// <summary>A key on a command line could be read by other users, so it comes in a file.</summary>
+    private string? InternalKey(ParseResult parsed)
+    {
+        if (parsed.GetValue(_internalKeyFile) is not { } file)
+        {
+            return null;
+        }
+
+        try
+        {
+            return File.ReadAllText(file).Trim() is { Length: > 0 } key
+                ? key
+                : throw new RequestException($"{file} has no key.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new RequestException($"The file of the internal key cannot be read: {e.Message}");
+        }
     }
 
     private static Option<float?> Seconds(string name, string description) => Values.Real(

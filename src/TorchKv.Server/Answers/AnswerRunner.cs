@@ -6,6 +6,7 @@ using TorchKv.Server.Configuration;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Metrics;
 using TorchKv.Server.Requests;
+using TorchKv.Server.Resuming;
 using TorchKv.Server.Running;
 using TorchKv.Server.Telemetry;
 
@@ -49,10 +50,14 @@ internal sealed partial class AnswerRunner(
             context.RequestAborted.ThrowIfCancellationRequested();
             throw ApiException.Unavailable("The server is stopping.");
         }
-        catch (Exception e) when (e is not ApiException)
+        catch (Exception e)
         {
             meter.End(ServerMetrics.Error);
             throw ErrorMap.Of(e, plan.PromptField);
+        }
+        finally
+        {
+            plan.Recorder?.Finish();
         }
     }
 
@@ -79,10 +84,16 @@ internal sealed partial class AnswerRunner(
         GenerationMeter meter,
         CancellationTokenSource stop)
     {
-        using var stream = new SseStream(context, options.SlowReaderTimeout, time);
+        using var stream = new SseStream(context, options.SlowReaderTimeout, time)
+        {
+            Marks = plan.HasEventIds || plan.Resume is not null
+                ? new EventMarks(plan.Choices, plan.Resume?.Position, plan.HasEventIds)
+                : null,
+        };
         metrics.StreamOpened();
         try
         {
+            ReplayedPieces.Feed(plan, answer, stream);
             await PumpAsync(plan, answer, meter, stream, stop.Token).ConfigureAwait(false);
             answer.Finish(stream);
             await stream.FlushAsync(context.RequestAborted).ConfigureAwait(false);
@@ -155,14 +166,16 @@ internal sealed partial class AnswerRunner(
 
         // Whoever has it may write to the stream: this method, or while it waits for a piece the keep-alive.
         using var writing = new SemaphoreSlim(0, 1);
-        var keepAlive = KeepAliveAsync(stream, writing, end);
+        var keepAlive = KeepAliveAsync(plan.KeepAliveInterval ?? options.KeepAliveInterval, stream, writing, end);
         var pieces = GenerationRun.Start(plan, end.Token).GetAsyncEnumerator(CancellationToken.None);
         try
         {
             while (await MoveAsync(pieces, stream, writing, end).ConfigureAwait(false))
             {
-                meter.Take(pieces.Current.Prompt, pieces.Current.Piece);
-                answer.Take(pieces.Current, stream);
+                var piece = pieces.Current;
+                meter.Take(piece.Prompt, piece.Piece);
+                plan.Recorder?.Take((piece.Prompt * plan.Samples) + piece.Piece.Row, piece.Piece.TokenIds);
+                answer.Take(piece, stream);
             }
         }
         finally
@@ -217,9 +230,10 @@ internal sealed partial class AnswerRunner(
     }
 
     /// <summary>Writes a comment at each interval in which the stream waits for a piece, until it ends.</summary>
-    private async Task KeepAliveAsync(SseStream stream, SemaphoreSlim writing, CancellationTokenSource end)
+    private async Task KeepAliveAsync(
+        TimeSpan interval, SseStream stream, SemaphoreSlim writing, CancellationTokenSource end)
     {
-        using var timer = new PeriodicTimer(options.KeepAliveInterval, time);
+        using var timer = new PeriodicTimer(interval, time);
         try
         {
             while (await timer.WaitForNextTickAsync(end.Token).ConfigureAwait(false))

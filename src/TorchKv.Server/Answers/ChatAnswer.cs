@@ -5,6 +5,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Requests;
+using TorchKv.Server.Resuming;
 using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Answers;
@@ -54,6 +55,7 @@ internal sealed class ChatAnswer : IAnswer
         var text = choice.Start.Take(piece.Piece.Text);
         if (stream is not null)
         {
+            stream.Marks?.Take(index, piece.Piece.TokenIds);
             Send(stream, index, choice, text, piece.Piece);
             return;
         }
@@ -67,7 +69,7 @@ internal sealed class ChatAnswer : IAnswer
 
     public void Finish(SseStream stream)
     {
-        if (_plan.IncludesUsage)
+        if (_plan.IncludesUsage && stream.Marks?.MarkUsage() != false)
         {
             stream.Write(Chunk([], new ChunkUsage(_usage.Now)), ServerJson.Answers.ChatChunk);
         }
@@ -111,18 +113,24 @@ internal sealed class ChatAnswer : IAnswer
         if (!choice.HasBegun)
         {
             choice.HasBegun = true;
-            Send(stream, index, new ChatDelta { Role = "assistant", Content = "" }, null);
+            Send(stream, index, ChoicePhase.Begun, new ChatDelta { Role = "assistant", Content = "" }, null);
         }
 
         var hasScores = _plan.LogProbs is not null && piece.LogProbs.Count > 0;
         if (text.Length > 0 || hasScores || (_plan.ReturnsTokenIds && piece.TokenIds.Count > 0))
         {
-            Send(stream, index, new ChatDelta { Content = text }, piece);
+            var phase = piece.FinishReason is null ? ChoicePhase.Text : ChoicePhase.LastText;
+            Send(stream, index, phase, new ChatDelta { Content = text }, piece);
         }
 
         if (FinishReasons.Of(piece.FinishReason) is { } reason)
         {
             choice.FinishReason = reason;
+            if (stream.Marks?.Mark(index, ChoicePhase.Ended) == false)
+            {
+                return;
+            }
+
             var last = new ChatChunkChoice
             {
                 Index = index,
@@ -134,8 +142,13 @@ internal sealed class ChatAnswer : IAnswer
         }
     }
 
-    private void Send(SseStream stream, int index, ChatDelta delta, GeneratedPiece? piece)
+    private void Send(SseStream stream, int index, ChoicePhase phase, ChatDelta delta, GeneratedPiece? piece)
     {
+        if (stream.Marks?.Mark(index, phase) == false)
+        {
+            return;
+        }
+
         var choice = new ChatChunkChoice
         {
             Index = index,

@@ -4,6 +4,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Requests;
+using TorchKv.Server.Resuming;
 using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Answers;
@@ -66,6 +67,7 @@ internal sealed class CompletionAnswer : IAnswer
         choice.StopReason ??= piece.Piece.StopReason;
         if (stream is not null)
         {
+            stream.Marks?.Take(index, piece.Piece.TokenIds);
             Send(stream, index, choice, text, piece, isFirst);
             return;
         }
@@ -76,7 +78,7 @@ internal sealed class CompletionAnswer : IAnswer
 
     public void Finish(SseStream stream)
     {
-        if (_plan.IncludesUsage)
+        if (_plan.IncludesUsage && stream.Marks?.MarkUsage() != false)
         {
             stream.Write(Answer([], new ChunkUsage(_usage.Now)), ServerJson.Answers.Completion);
         }
@@ -143,7 +145,10 @@ internal sealed class CompletionAnswer : IAnswer
         var usage = _plan.ReportsRunningUsage ? new ChunkUsage(_usage.Now)
             : _plan.IncludesUsage ? ChunkUsage.Null
             : null;
-        stream.Write(Answer([chunk], usage), ServerJson.Answers.Completion);
+        if (stream.Marks?.Mark(index, reason is null ? ChoicePhase.Text : ChoicePhase.Ended) != false)
+        {
+            stream.Write(Answer([chunk], usage), ServerJson.Answers.Completion);
+        }
     }
 
     private Completion Answer(IReadOnlyList<CompletionChoice> choices, ChunkUsage? usage)

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Requests;
+using TorchKv.Server.Resuming;
 
 namespace TorchKv.Server.Answers;
 
@@ -14,18 +15,21 @@ internal static class GenerationRun
     /// <param name="cancellationToken">Ends all generations.</param>
     public static IAsyncEnumerable<PromptPiece> Start(GenerationPlan plan, CancellationToken cancellationToken)
     {
-        if (plan.Prompts.Count == 1)
+        // A resumed request has a generation for each choice, since each goes on from its own ids.
+        var samples = plan.Resume is null ? 1 : plan.Samples;
+        if (plan.Prompts.Count * samples == 1)
         {
             return new OnePrompt(Generate(plan, 0, cancellationToken));
         }
 
         var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var streams = new IAsyncEnumerable<GeneratedPiece>[plan.Prompts.Count];
+        var streams = new (int Prompt, int? Row, IAsyncEnumerable<GeneratedPiece> Pieces)[plan.Prompts.Count * samples];
         try
         {
             for (var i = 0; i < streams.Length; i++)
             {
-                streams[i] = Generate(plan, i, stop.Token);
+                int? row = plan.Resume is null ? null : i % samples;
+                streams[i] = (i / samples, row, Generate(plan, i, stop.Token));
             }
         }
         catch
@@ -37,12 +41,21 @@ internal static class GenerationRun
         return Several(streams, stop);
     }
 
+    /// <summary>One generation.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="number">Which prompt; in a resumed request, which choice.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     private static IAsyncEnumerable<GeneratedPiece> Generate(
         GenerationPlan plan,
-        int prompt,
+        int number,
         CancellationToken cancellationToken)
     {
-        var (ids, options) = plan.Prompts[prompt];
+        var (ids, options) = plan.Prompts[plan.Resume is null ? number : number / plan.Samples];
+        if (plan.Resume is { } resume)
+        {
+            (ids, options) = ResumePoint.Continue(ids, options, number % plan.Samples, resume.Ids[number]);
+        }
+
         return plan.Model.Generator.GenerateAsync(
             ids,
             plan.Model.Speculation is { } speculation ? options with { Speculation = speculation } : options,
@@ -50,12 +63,12 @@ internal static class GenerationRun
     }
 
     private static async IAsyncEnumerable<PromptPiece> Several(
-        IAsyncEnumerable<GeneratedPiece>[] streams,
+        (int Prompt, int? Row, IAsyncEnumerable<GeneratedPiece> Pieces)[] streams,
         CancellationTokenSource stop)
     {
         // Unbounded, yet bounded by the tokens that were asked for, which the request's limits bound.
         var channel = Channel.CreateUnbounded<PromptPiece>(new UnboundedChannelOptions { SingleReader = true });
-        var pumps = streams.Select((stream, prompt) => PumpAsync(stream, prompt, channel.Writer, stop)).ToArray();
+        var pumps = streams.Select(stream => PumpAsync(stream, channel.Writer, stop)).ToArray();
         var all = CompleteAsync(pumps, channel.Writer);
         try
         {
@@ -73,16 +86,17 @@ internal static class GenerationRun
     }
 
     private static async Task PumpAsync(
-        IAsyncEnumerable<GeneratedPiece> stream,
-        int prompt,
+        (int Prompt, int? Row, IAsyncEnumerable<GeneratedPiece> Pieces) stream,
         ChannelWriter<PromptPiece> output,
         CancellationTokenSource stop)
     {
         try
         {
-            await foreach (var piece in stream.WithCancellation(stop.Token).ConfigureAwait(false))
+            await foreach (var piece in stream.Pieces.WithCancellation(stop.Token).ConfigureAwait(false))
             {
-                output.TryWrite(new PromptPiece(prompt, piece));
+                output.TryWrite(new PromptPiece(
+                    stream.Prompt,
+                    stream.Row is { } row && row != piece.Row ? piece with { Row = row } : piece));
             }
         }
         catch (Exception e)

@@ -5,6 +5,7 @@ using TorchKv.Runtime.Contracts;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Requests;
+using TorchKv.Server.Resuming;
 using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Answers;
@@ -33,9 +34,13 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         }
 
         Begin(stream);
+        stream.Marks?.Take(0, piece.Piece.TokenIds);
         if (text.Length > 0)
         {
-            Send(stream, PartEvent("response.output_text.delta") with { Delta = text, Logprobs = [] });
+            Send(
+                stream,
+                piece.Piece.FinishReason is null ? ChoicePhase.Text : ChoicePhase.LastText,
+                PartEvent("response.output_text.delta") with { Delta = text, Logprobs = [] });
         }
     }
 
@@ -45,16 +50,19 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         var whole = Whole();
         var item = whole.Output[0];
         var end = _reason == FinishReason.Length ? "response.incomplete" : "response.completed";
-        Send(stream, PartEvent("response.output_text.done") with { Text = _text.ToString(), Logprobs = [] });
-        Send(stream, PartEvent("response.content_part.done") with { Part = item.Content[0] });
-        Send(stream, Event("response.output_item.done") with { OutputIndex = 0, Item = item });
-        Send(stream, Event(end) with { Response = whole });
+        Send(stream, ChoicePhase.Ended, PartEvent("response.output_text.done") with { Text = _text.ToString(), Logprobs = [] });
+        Send(stream, ChoicePhase.Ended, PartEvent("response.content_part.done") with { Part = item.Content[0] });
+        Send(stream, ChoicePhase.Ended, Event("response.output_item.done") with { OutputIndex = 0, Item = item });
+        Send(stream, ChoicePhase.Ended, Event(end) with { Response = whole });
     }
 
     public void Fail(SseStream stream, ApiException error)
     {
         var failure = new ResponseFailure { Code = error.Code ?? "server_error", Message = error.Message };
-        Send(stream, Event("response.failed") with { Response = Base("failed") with { Error = failure } });
+        stream.Write(
+            Event("response.failed") with { Response = Base("failed") with { Error = failure } },
+            ServerJson.Answers.ResponseEvent,
+            "response.failed");
         stream.Write(ErrorAnswer.Of(error), ServerJson.Answers.ErrorResponse, "error");
     }
 
@@ -76,10 +84,10 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         _hasBegun = true;
         var response = Base("in_progress");
         var item = new ResponseOutputMessage { Id = _itemId, Status = "in_progress", Content = [] };
-        Send(stream, Event("response.created") with { Response = response });
-        Send(stream, Event("response.in_progress") with { Response = response });
-        Send(stream, Event("response.output_item.added") with { OutputIndex = 0, Item = item });
-        Send(stream, PartEvent("response.content_part.added") with { Part = new ResponseOutputText { Text = "" } });
+        Send(stream, ChoicePhase.Begun, Event("response.created") with { Response = response });
+        Send(stream, ChoicePhase.Begun, Event("response.in_progress") with { Response = response });
+        Send(stream, ChoicePhase.Begun, Event("response.output_item.added") with { OutputIndex = 0, Item = item });
+        Send(stream, ChoicePhase.Begun, PartEvent("response.content_part.added") with { Part = new ResponseOutputText { Text = "" } });
     }
 
     /// <summary>An event of the answer's one part.</summary>
@@ -88,8 +96,13 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
 
     private ResponseEvent Event(string type) => new() { Type = type, SequenceNumber = _sequence++ };
 
-    private static void Send(SseStream stream, ResponseEvent e)
-        => stream.Write(e, ServerJson.Answers.ResponseEvent, e.Type);
+    private static void Send(SseStream stream, ChoicePhase phase, ResponseEvent e)
+    {
+        if (stream.Marks?.Mark(0, phase, e.SequenceNumber) != false)
+        {
+            stream.Write(e, ServerJson.Answers.ResponseEvent, e.Type);
+        }
+    }
 
     private ResponseObject Whole()
     {

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
+using TorchKv.Server.Resuming;
 
 namespace TorchKv.Server.Answers;
 
@@ -22,6 +23,9 @@ internal sealed class SseStream(HttpContext context, TimeSpan slowReaderTimeout,
     private Utf8JsonWriter? _json;
     private int _unflushed;
 
+    /// <summary>Gives the stream's events their ids; null: they have none.</summary>
+    public EventMarks? Marks { get; init; }
+
     /// <summary>Whether something was written, after which the status can no longer change.</summary>
     public bool IsStarted { get; private set; }
 
@@ -35,6 +39,12 @@ internal sealed class SseStream(HttpContext context, TimeSpan slowReaderTimeout,
     public void Write<T>(T value, JsonTypeInfo<T> type, string? name = null)
     {
         Start();
+        if (Marks is { Line: { IsEmpty: false } line })
+        {
+            Write(line);
+            Marks.MarkNone();
+        }
+
         if (name is not null)
         {
             Write("event: "u8);

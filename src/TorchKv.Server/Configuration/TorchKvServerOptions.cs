@@ -13,21 +13,34 @@ public sealed class TorchKvServerOptions
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "TorchKv";
 
+    private const int MinInternalKey = 16;
+
     /// <summary>The address to listen on, where <c>urls</c> or Kestrel's endpoints are not configured.</summary>
     public string Host { get; set; } = "127.0.0.1";
 
     /// <summary>The port to listen on; 0: any that is free.</summary>
     public int Port { get; set; } = 8000;
 
+    /// <summary>
+    /// A second port, for routers alone: they may go on with streams that were cut at another replica. 0: any that is
+    /// free; null: none.
+    /// </summary>
+    public int? InternalPort { get; set; }
+
+    /// <summary>
+    /// What a router must show, at whatever port; null: a router is known by the internal port. Routers and replicas
+    /// have the same one.
+    /// </summary>
+    public string? InternalKey { get; set; }
+
+    /// <summary>The name that a router's answers and metrics give this replica; null: the machine and the process.</summary>
+    public string? ReplicaName { get; set; }
+
     /// <summary><see cref="Host"/> and <see cref="Port"/> as a URL.</summary>
-    public string Address
-    {
-        get
-        {
-            var host = Host.Contains(':', StringComparison.Ordinal) && Host[0] != '[' ? $"[{Host}]" : Host;
-            return string.Create(CultureInfo.InvariantCulture, $"http://{host}:{Port}");
-        }
-    }
+    public string Address => UrlOf(Port);
+
+    /// <summary><see cref="Host"/> and <see cref="InternalPort"/> as a URL; null: there is no such port.</summary>
+    internal string? InternalAddress => InternalPort is { } port ? UrlOf(port) : null;
 
     /// <summary>The model's id in requests and answers; null: its folder's name.</summary>
     public string? ModelName { get; set; }
@@ -129,6 +142,17 @@ public sealed class TorchKvServerOptions
         }
 
         Check("port", Port, Port is >= 0 and <= 65535, "0 to 65535");
+        Check(
+            "internal_port",
+            InternalPort ?? 0,
+            InternalPort is null or 0 || (InternalPort is > 0 and <= 65535 && InternalPort != Port),
+            "0 to 65535, and not the port");
+        if (InternalKey is { Length: < MinInternalKey })
+        {
+            throw new OptionException(
+                "internal_key", "a key of fewer characters", $"at least {MinInternalKey} characters");
+        }
+
         Check("requests_per_minute", RequestsPerMinute, RequestsPerMinute >= 0, "at least 0 (0: any number)");
         Check("max_body_bytes", MaxBodyBytes, MaxBodyBytes >= 1, "at least 1");
         Check("max_connections", MaxConnections, MaxConnections >= 1, "at least 1");
@@ -155,6 +179,12 @@ public sealed class TorchKvServerOptions
             RequestTimeout?.TotalSeconds ?? 1,
             RequestTimeout is null || RequestTimeout > TimeSpan.Zero,
             "above 0 seconds");
+    }
+
+    private string UrlOf(int port)
+    {
+        var host = Host.Contains(':', StringComparison.Ordinal) && Host[0] != '[' ? $"[{Host}]" : Host;
+        return string.Create(CultureInfo.InvariantCulture, $"http://{host}:{port}");
     }
 
     private static void Check(string name, IFormattable value, bool isValid, string limits)

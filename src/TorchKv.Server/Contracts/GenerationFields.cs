@@ -136,6 +136,9 @@ internal abstract record GenerationFields
     [Description("Accepted; nothing is stored.")]
     public JsonElement? Store { get; init; }
 
+    [Description("Refused but from a router: goes on with a stream that was cut.")]
+    public ResumeFields? Resume { get; init; }
+
     /// <summary>Fields that no version of the interface has.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Unknown { get; set; }

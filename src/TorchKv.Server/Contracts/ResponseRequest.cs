@@ -109,6 +109,9 @@ internal sealed record ResponseRequest
     [Description("Accepted; it changes nothing.")]
     public JsonElement? SafetyIdentifier { get; init; }
 
+    [Description("Refused but from a router: goes on with a stream that was cut.")]
+    public ResumeFields? Resume { get; init; }
+
     /// <summary>Fields that no version of the interface has.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Unknown { get; set; }

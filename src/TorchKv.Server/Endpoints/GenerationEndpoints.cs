@@ -7,6 +7,7 @@ using TorchKv.Server.Configuration;
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Errors;
 using TorchKv.Server.Models;
+using TorchKv.Server.Reconnecting;
 using TorchKv.Server.Requests;
 using TorchKv.Server.Running;
 
@@ -19,34 +20,41 @@ internal sealed partial class GenerationEndpoints(
     CompletionRequests completions,
     ChatRequests chats,
     ResponseRequests responses,
+    Reconnection reconnection,
     AnswerRunner runner,
     ILogger<GenerationEndpoints> logger)
 {
     public async Task CompletionAsync(HttpContext context)
     {
-        var plan = await PlanCompletionAsync(context).ConfigureAwait(false);
+        var (plan, request) = await PlanCompletionAsync(context).ConfigureAwait(false);
+        plan = await reconnection.ApplyAsync(context, plan, request.Resume, request.RequestId is not null)
+            .ConfigureAwait(false);
         await runner.AnswerAsync(context, plan, new CompletionAnswer(plan)).ConfigureAwait(false);
     }
 
     public async Task ChatAsync(HttpContext context)
     {
-        var plan = await PlanChatAsync(context).ConfigureAwait(false);
+        var (plan, request) = await PlanChatAsync(context).ConfigureAwait(false);
+        plan = await reconnection.ApplyAsync(context, plan, request.Resume, request.RequestId is not null)
+            .ConfigureAwait(false);
         await runner.AnswerAsync(context, plan, new ChatAnswer(plan)).ConfigureAwait(false);
     }
 
     public async Task ResponseAsync(HttpContext context)
     {
         var request = await ReadAsync(context, ServerJson.Default.ResponseRequest).ConfigureAwait(false);
+        CheckResume(context, request.Resume);
         var plan = Plan(
             context,
             "input",
             () => responses.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
+        plan = await reconnection.ApplyAsync(context, plan, request.Resume, ownId: false).ConfigureAwait(false);
         await runner.AnswerAsync(context, plan, new ResponseAnswer(plan, request)).ConfigureAwait(false);
     }
 
     public async Task RenderCompletionAsync(HttpContext context)
     {
-        var plan = await PlanCompletionAsync(context).ConfigureAwait(false);
+        var (plan, _) = await PlanCompletionAsync(context).ConfigureAwait(false);
         await JsonAnswer.WriteAsync(
             context,
             RenderAnswer.Write([.. Enumerable.Range(0, plan.Prompts.Count).Select(i => RenderAnswer.Of(plan, i))]))
@@ -55,26 +63,40 @@ internal sealed partial class GenerationEndpoints(
 
     public async Task RenderChatAsync(HttpContext context)
     {
-        var plan = await PlanChatAsync(context).ConfigureAwait(false);
+        var (plan, _) = await PlanChatAsync(context).ConfigureAwait(false);
         await JsonAnswer.WriteAsync(context, RenderAnswer.Write(RenderAnswer.Of(plan, 0))).ConfigureAwait(false);
     }
 
-    private async Task<GenerationPlan> PlanCompletionAsync(HttpContext context)
+    private async Task<(GenerationPlan Plan, CompletionRequest Request)> PlanCompletionAsync(HttpContext context)
     {
         var request = await ReadAsync(context, ServerJson.Default.CompletionRequest).ConfigureAwait(false);
-        return Plan(
+        CheckResume(context, request.Resume);
+        var plan = Plan(
             context,
             "prompt",
             () => completions.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
+        return (plan, request);
     }
 
-    private async Task<GenerationPlan> PlanChatAsync(HttpContext context)
+    private async Task<(GenerationPlan Plan, ChatCompletionRequest Request)> PlanChatAsync(HttpContext context)
     {
         var request = await ReadAsync(context, ServerJson.Default.ChatCompletionRequest).ConfigureAwait(false);
-        return Plan(
+        CheckResume(context, request.Resume);
+        var plan = Plan(
             context,
             "messages",
             () => chats.Plan(request, models.Find(request.Model), Call.Of(context).CacheSalt));
+        return (plan, request);
+    }
+
+    /// <summary>A stranger who chose the ids of an answer would make the model say what it did not.</summary>
+    private static void CheckResume(HttpContext context, ResumeFields? resume)
+    {
+        if (resume is not null && !Call.Of(context).IsInternal)
+        {
+            throw ApiException.Invalid(
+                "resume", "resume is a router's field: it needs the internal port or key.", "internal_field");
+        }
     }
 
     private Task<T> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type)

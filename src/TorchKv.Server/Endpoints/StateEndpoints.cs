@@ -36,18 +36,29 @@ internal sealed class StateEndpoints(TorchKvServerOptions options, ModelHost mod
     }
 
     /// <summary>The process lives. A load balancer asks <see cref="ReadyAsync"/>.</summary>
-    public Task HealthAsync(HttpContext context) => JsonAnswer.WriteAsync(context, State("ok"));
+    public Task HealthAsync(HttpContext context)
+    {
+        // A router has nothing that a probe could save by waiting: it fails at once, so that it gets no new streams.
+        var leaves = models.State == ServerState.Draining && models.Current?.CanWork is not null;
+        if (leaves)
+        {
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        }
+
+        return JsonAnswer.WriteAsync(context, State(leaves ? "draining" : "ok"));
+    }
 
     public Task ReadyAsync(HttpContext context)
     {
         var state = models.State;
-        if (state != ServerState.Ready)
+        var isAlone = state == ServerState.Ready && models.Current?.CanWork?.Invoke() == false;
+        if (state != ServerState.Ready || isAlone)
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
             context.Response.Headers.RetryAfter = 1.ToString(CultureInfo.InvariantCulture);
         }
 
-        return JsonAnswer.WriteAsync(context, State(state.ToString().ToLowerInvariant()));
+        return JsonAnswer.WriteAsync(context, State(isAlone ? "no_replica" : state.ToString().ToLowerInvariant()));
     }
 
     public Task VersionAsync(HttpContext context) => JsonAnswer.WriteAsync(context, Version);
@@ -91,6 +102,11 @@ internal sealed class StateEndpoints(TorchKvServerOptions options, ModelHost mod
             $"This URL takes {string.Join(" and ", known)}.");
     }
 
+    /// <summary>The version that the server says it is.</summary>
+    public static string VersionText()
+        => typeof(StateEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?
+            .InformationalVersion.Split('+')[0] ?? "0";
+
     private static byte[] State(string status)
         => JsonSerializer.SerializeToUtf8Bytes(new StateInfo { Status = status }, ServerJson.Answers.StateInfo);
 
@@ -101,8 +117,4 @@ internal sealed class StateEndpoints(TorchKvServerOptions options, ModelHost mod
         Root = model.Id,
         MaxModelLen = model.Generator.Model.ContextLength,
     };
-
-    private static string VersionText()
-        => typeof(StateEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?
-            .InformationalVersion.Split('+')[0] ?? "0";
 }

@@ -9,7 +9,8 @@ namespace TorchKv.Server.Metrics;
 /// The text of <c>/metrics</c>: vLLM's names, labels and buckets, so that the Gateway API's endpoint picker and vLLM's
 /// boards read it as it is, and our own names after them.
 /// </summary>
-internal sealed class MetricsPage(ServerMetrics metrics, TimeProvider time)
+internal sealed class MetricsPage(
+    ServerMetrics metrics, TimeProvider time, IEnumerable<IMetricsSource> others)
 {
     /// <summary>Writes the page.</summary>
     /// <param name="output">Where it goes.</param>
@@ -24,6 +25,10 @@ internal sealed class MetricsPage(ServerMetrics metrics, TimeProvider time)
         WriteRequests(text);
         WriteOwn(text, counters);
         WriteHttp(new PrometheusText(output, ""));
+        foreach (var other in others)
+        {
+            other.Write(new PrometheusText(output, ""));
+        }
     }
 
     private void WriteState(PrometheusText text, in GeneratorCounters counters)

@@ -78,7 +78,11 @@ internal sealed partial class ModelHost : BackgroundService
             var model = await Task.Run(() => _load(stoppingToken), stoppingToken)
                 .WaitAsync(stoppingToken)
                 .ConfigureAwait(false);
-            await WarmAsync(model, stoppingToken).ConfigureAwait(false);
+            if (model.CanWork is null)
+            {
+                await WarmAsync(model, stoppingToken).ConfigureAwait(false);
+            }
+
             _loaded.TrySetResult(model);
             if (_state == ServerState.Loading)
             {

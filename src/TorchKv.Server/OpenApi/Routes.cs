@@ -160,6 +160,14 @@ internal static class Routes
         Answer = LiveJson.Default.PrefixAnswer,
     };
 
+    /// <summary>For routers; not described, since it belongs to the server and changes with it.</summary>
+    public static readonly ServedRoute InternalStatus = new(
+        "GET", "/internal/status", EndpointAccess.Internal, "What a replica is and how busy it is.");
+
+    /// <summary>For routers, as <see cref="InternalStatus"/>.</summary>
+    public static readonly ServedRoute InternalGenerate = new(
+        "POST", "/internal/generate", EndpointAccess.InternalWork, "Generates from token ids.");
+
     public static IReadOnlyList<ServedRoute> All { get; } =
     [
         Models, Model, Completions, Chats, Responses, RenderCompletion, RenderChat, Tokenize, Detokenize,

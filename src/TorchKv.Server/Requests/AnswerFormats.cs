@@ -17,6 +17,8 @@ internal static class AnswerFormats
 
     private static readonly string[] s_kinds = ["json", "regex", "choice", "grammar", "json_object"];
 
+    private static readonly JsonElement s_true = JsonElement.Parse("true");
+
     private static readonly string[] s_settings =
     [
         "disable_fallback", "disable_any_whitespace", "disable_additional_properties", "whitespace_pattern",
@@ -61,7 +63,7 @@ internal static class AnswerFormats
             case "text":
                 return null;
             case "json_object":
-                return new NamedConstraint(param, TokenConstraint.JsonObject());
+                return OfKind("json_object", s_true, param, isFlexible: false);
             case "json_schema":
                 var settings = format!.Value;
                 if (inside is not null)
@@ -80,7 +82,7 @@ internal static class AnswerFormats
                 }
 
                 return settings.TryGetProperty("schema", out var schema)
-                    ? Schema(schema, $"{param}.schema", new JsonSchemaOptions())
+                    ? OfKind("json", schema, $"{param}.schema", isFlexible: false)
                     : throw ApiException.Invalid($"{param}.schema", $"{param}.schema is missing.", "missing_field");
             default:
                 throw ApiException.Invalid(
@@ -116,16 +118,16 @@ internal static class AnswerFormats
         FieldRules.RefuseIf(IsSet("disable_additional_properties"),
             $"{Outputs}.disable_additional_properties", "false");
         FieldRules.RefuseIf(IsSet("whitespace_pattern"), $"{Outputs}.whitespace_pattern", "left out");
-        var whitespace = JsonFields.Named(outputs, "whitespace") switch
+        var isFlexible = JsonFields.Named(outputs, "whitespace") switch
         {
-            null or "compact" => JsonWhitespace.Compact,
-            "flexible" => JsonWhitespace.Flexible,
+            null or "compact" => false,
+            "flexible" => true,
             _ => throw ApiException.Invalid(
                 $"{Outputs}.whitespace", $"{Outputs}.whitespace must be compact or flexible."),
         };
         var set = s_kinds.Where(IsSet).ToArray();
         return set.Length == 1
-            ? OfKind(set[0], outputs.GetProperty(set[0]), $"{Outputs}.{set[0]}", whitespace)
+            ? OfKind(set[0], outputs.GetProperty(set[0]), $"{Outputs}.{set[0]}", isFlexible)
             : throw ApiException.Invalid(
                 Outputs, $"{Outputs} must have exactly one of {string.Join(", ", s_kinds)}; it has {set.Length}.");
 
@@ -136,38 +138,42 @@ internal static class AnswerFormats
     private static IEnumerable<(string Name, TokenConstraint? Constraint)> Guided(string kind, JsonElement? field)
         => (kind == "json" ? JsonFields.IsNull(field) : JsonFields.IsEmpty(field))
             ? []
-            : [($"guided_{kind}", OfKind(kind, field!.Value, $"guided_{kind}", JsonWhitespace.Compact))];
+            : [($"guided_{kind}", OfKind(kind, field!.Value, $"guided_{kind}", isFlexible: false))];
 
-    private static TokenConstraint OfKind(string kind, JsonElement value, string param, JsonWhitespace whitespace)
+    /// <summary>The constraint that a value asks for.</summary>
+    /// <param name="kind">json, json_object, regex, choice or grammar.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="param">Its field.</param>
+    /// <param name="isFlexible">Whether whitespace may stand between the parts of JSON.</param>
+    /// <exception cref="ApiException">The value is not what it must be.</exception>
+    public static TokenConstraint OfKind(string kind, JsonElement value, string param, bool isFlexible)
     {
-        var options = new JsonSchemaOptions { Whitespace = whitespace };
-        switch (kind)
+        var options = new JsonSchemaOptions
         {
-            case "json":
-                return Schema(value, param, options);
-            case "json_object":
-                return value.ValueKind == JsonValueKind.True
-                    ? new NamedConstraint(param, TokenConstraint.JsonObject(options))
-                    : throw ApiException.Invalid(param, $"{param} must be true or false.", "invalid_type");
-            case "regex":
-                return new NamedConstraint(param, TokenConstraint.Regex(JsonFields.Text(value, param)));
-            case "grammar":
-                return new NamedConstraint(param, TokenConstraint.Grammar(JsonFields.Text(value, param)));
-            default:
-                return value.ValueKind == JsonValueKind.Array
-                    ? new NamedConstraint(param, TokenConstraint.Choice(JsonFields.Texts(value, param)))
-                    : throw ApiException.Invalid(param, $"{param} must be a list of texts.", "invalid_type");
-        }
+            Whitespace = isFlexible ? JsonWhitespace.Flexible : JsonWhitespace.Compact,
+        };
+        var constraint = kind switch
+        {
+            "json" => Schema(value, param, options),
+            "json_object" => value.ValueKind == JsonValueKind.True
+                ? TokenConstraint.JsonObject(options)
+                : throw ApiException.Invalid(param, $"{param} must be true or false.", "invalid_type"),
+            "regex" => TokenConstraint.Regex(JsonFields.Text(value, param)),
+            "grammar" => TokenConstraint.Grammar(JsonFields.Text(value, param)),
+            _ => value.ValueKind == JsonValueKind.Array
+                ? TokenConstraint.Choice(JsonFields.Texts(value, param))
+                : throw ApiException.Invalid(param, $"{param} must be a list of texts.", "invalid_type"),
+        };
+        return new NamedConstraint(param, kind, value, isFlexible, constraint);
     }
 
     // vLLM takes a schema as an object or as its text.
-    private static NamedConstraint Schema(JsonElement schema, string param, JsonSchemaOptions options) =>
+    private static TokenConstraint Schema(JsonElement schema, string param, JsonSchemaOptions options) =>
         schema.ValueKind switch
         {
             JsonValueKind.Object or JsonValueKind.True or JsonValueKind.False =>
-                new NamedConstraint(param, TokenConstraint.JsonSchema(schema, options)),
-            JsonValueKind.String => new NamedConstraint(
-                param, TokenConstraint.JsonSchema(JsonFields.Text(schema, param), options)),
+                TokenConstraint.JsonSchema(schema, options),
+            JsonValueKind.String => TokenConstraint.JsonSchema(JsonFields.Text(schema, param), options),
             _ => throw ApiException.Invalid(param, $"{param} must be a JSON schema: an object.", "invalid_type"),
         };
 }

@@ -31,7 +31,8 @@ internal sealed class ChatRequests(TorchKvServerOptions limits, FieldRules rules
             Stop = [.. prompt.Stop, .. asked.Stop ?? []],
             CacheSalt = salt(asked.CacheSalt),
         };
-        var ids = Truncation.Apply(prompt.Encode(model.Tokenizer), request, asked.MaxTokens ?? 0, model);
+        var ids = ResumedPrompt.Of(request.Resume)
+            ?? Truncation.Apply(prompt.Encode(model.Tokenizer), request, asked.MaxTokens ?? 0, model);
         var options = asked.ToGenerationOptions(
             model.Generator.Model,
             ids.Count) with

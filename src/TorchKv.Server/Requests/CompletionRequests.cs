@@ -32,7 +32,8 @@ internal sealed class CompletionRequests(TorchKvServerOptions limits, FieldRules
             PromptLogProbs = echoes && logProbs is not null,
             CacheSalt = salt(asked.CacheSalt),
         };
-        var prompts = Prompts(request.Prompt, model);
+        var given = request.Resume?.PromptTokenIds;
+        var prompts = given ?? Prompts(request.Prompt, model);
         rules.CheckWork(prompts.Count, asked.Samples ?? 1, Math.Max(0, asked.MaxTokens ?? 0), logProbs);
         var plan = new GenerationPlan
         {
@@ -40,7 +41,7 @@ internal sealed class CompletionRequests(TorchKvServerOptions limits, FieldRules
             Model = model,
             PromptField = "prompt",
             Prompts = [.. prompts.Select(ids => Planned(
-                Truncation.Apply(ids, request, asked.MaxTokens ?? 0, model),
+                given is null ? Truncation.Apply(ids, request, asked.MaxTokens ?? 0, model) : ids,
                 asked,
                 model))],
             Samples = asked.Samples ?? 1,

@@ -1,5 +1,6 @@
 using TorchKv.Server.Contracts;
 using TorchKv.Server.Models;
+using TorchKv.Server.Resuming;
 
 namespace TorchKv.Server.Requests;
 
@@ -48,7 +49,19 @@ internal sealed record GenerationPlan
     /// <summary>Fields that changed nothing though the caller may think so.</summary>
     public IReadOnlyList<string> IgnoredFields { get; init; } = [];
 
+    /// <summary>Whether a stream's events have ids.</summary>
+    public bool HasEventIds { get; init; }
+
+    /// <summary>Where the stream goes on that was cut elsewhere; null: it begins.</summary>
+    public ResumePoint? Resume { get; init; }
+
+    /// <summary>Keeps the ids that the reader was sent; null: nothing does.</summary>
+    public IStreamRecorder? Recorder { get; init; }
+
+    /// <summary>How long a stream may say nothing before it gets a comment; null: as the server's options say.</summary>
+    public TimeSpan? KeepAliveInterval { get; init; }
+
     public int Choices => Prompts.Count * Samples;
 
-    public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+    public long Created { get; init; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
 }

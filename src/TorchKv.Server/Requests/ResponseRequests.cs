@@ -36,7 +36,7 @@ internal sealed class ResponseRequests(TorchKvServerOptions limits, FieldRules r
             CacheSalt = salt(FieldRules.Salt(request.CacheSalt)),
             Constraint = AnswerFormats.OfFormat(Format(request), "text.format", inside: null),
         };
-        var ids = Cut(prompt.Encode(model.Tokenizer), request, model);
+        var ids = ResumedPrompt.Of(request.Resume) ?? Cut(prompt.Encode(model.Tokenizer), request, model);
         var options = asked.ToGenerationOptions(
             model.Generator.Model,
             ids.Count) with

@@ -11,6 +11,9 @@ internal sealed record Call(string RequestId, long StartedAt)
     /// <summary>The caller's key; null where none is needed.</summary>
     public ApiKey? Key { get; set; }
 
+    /// <summary>Whether the caller is a router, whose own callers it has checked.</summary>
+    public bool IsInternal { get; set; }
+
     /// <summary>Fields of the body that changed nothing, for a header.</summary>
     public IReadOnlyList<string> IgnoredFields { get; set; } = [];
 

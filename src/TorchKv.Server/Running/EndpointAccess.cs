@@ -25,4 +25,10 @@ internal enum EndpointAccess
 
     /// <summary>A key, a free place under its rate limit, and a server that takes work.</summary>
     Work,
+
+    /// <summary>A router, by the internal port or key.</summary>
+    Internal,
+
+    /// <summary>A router, and a server that takes work.</summary>
+    InternalWork,
 }

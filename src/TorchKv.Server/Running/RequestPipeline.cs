@@ -16,6 +16,7 @@ internal sealed partial class RequestPipeline(
     TorchKvServerOptions options,
     ApiKeys keys,
     LiveAccess live,
+    InternalAccess routers,
     HostCheck hosts,
     RateLimits limits,
     Drain drain,
@@ -41,13 +42,17 @@ internal sealed partial class RequestPipeline(
         try
         {
             hosts.Check(context);
-            call.Key = Authenticate(context, access);
-            if (access == EndpointAccess.Work)
+            call.IsInternal = routers.IsInternal(context);
+            call.Key = Authenticate(context, access, call);
+            if (access is EndpointAccess.Work or EndpointAccess.InternalWork)
             {
                 drain.Enter();
                 isIn = true;
                 _ = models.Use();
-                limits.Take(context, call.Key);
+                if (!call.IsInternal)
+                {
+                    limits.Take(context, call.Key);
+                }
             }
 
             await inner(context).ConfigureAwait(false);
@@ -92,10 +97,13 @@ internal sealed partial class RequestPipeline(
     }
 
     /// <summary>The caller's key; null where none is needed.</summary>
-    private ApiKey? Authenticate(HttpContext context, EndpointAccess access)
+    private ApiKey? Authenticate(HttpContext context, EndpointAccess access, Call call)
     {
         switch (access)
         {
+            case EndpointAccess.Internal or EndpointAccess.InternalWork:
+                routers.Check(context);
+                return null;
             case EndpointAccess.Open:
             case EndpointAccess.Metrics when options.OpenMetrics:
                 return null;
@@ -104,7 +112,7 @@ internal sealed partial class RequestPipeline(
             case EndpointAccess.Page or EndpointAccess.Live:
                 return live.Check(context);
             default:
-                return keys.AreNeeded ? keys.Authenticate(context) : null;
+                return keys.AreNeeded && !call.IsInternal ? keys.Authenticate(context) : null;
         }
     }
 

@@ -28,7 +28,7 @@ internal static class OtlpExport
 
         builder.Services.AddOpenTelemetry()
             .UseOtlpExporter()
-            .WithTracing(tracing => tracing.AddSource(ServerTelemetry.Name).AddAspNetCoreInstrumentation())
+            .WithTracing(tracing => tracing.AddSource(ServerTelemetry.Name, "TorchKv.Router").AddAspNetCoreInstrumentation())
             .WithMetrics(metrics => metrics
                 .AddMeter(ServerTelemetry.Name, "TorchKv.Runtime")
                 .AddAspNetCoreInstrumentation()

@@ -21,13 +21,18 @@ internal sealed class RunningServer : IAsyncDisposable
     {
         App = app;
         var features = app.Services.GetRequiredService<IServer>().Features;
-        Address = new Uri(features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        var addresses = features.Get<IServerAddressesFeature>()!.Addresses;
+        Address = new Uri(addresses.First());
+        InternalAddress = new Uri(addresses.Last());
         Client = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(2) };
     }
 
     public WebApplication App { get; }
 
     public Uri Address { get; }
+
+    /// <summary>The internal port's address where the server has one, else the same.</summary>
+    public Uri InternalAddress { get; }
 
     public HttpClient Client { get; }
 
