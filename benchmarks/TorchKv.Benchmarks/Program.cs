@@ -1,3 +1,4 @@
+using TorchKv.Benchmarks.Cluster;
 using TorchKv.Benchmarks.Http;
 using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Masks;
@@ -12,6 +13,9 @@ return await BenchProgram.RunAsync(
     new EngineCommand(),
     new ServerCommand(),
     new ServerWorkerCommand(),
+    new ClusterCommand(),
+    new PacedReplicaCommand(),
+    new YarpCommand(),
     new RunnerCommand(),
     new KernelsCommand(),
     new CoresCommand(),

@@ -112,6 +112,7 @@ internal static class FloorTable
             Port      : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Caching, TorchKv.Models, Loading, Running, TorchKv.Plotting, Measuring
             Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Simulation, TorchKv.Plotting, Measuring
             Http      : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Measuring, Serving
+            Cluster   : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Text, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Measuring, Serving, Http
             Schemas   : Runtime.Contracts, Structured.Contracts, Structured
             Peers     : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Cpu, TorchKv.Plotting, Measuring
         """;
