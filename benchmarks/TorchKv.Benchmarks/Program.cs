@@ -1,4 +1,5 @@
 using TorchKv.Benchmarks.Batch;
+using TorchKv.Benchmarks.Cluster;
 using TorchKv.Benchmarks.Http;
 using TorchKv.Benchmarks.Kernels;
 using TorchKv.Benchmarks.Masks;
@@ -12,6 +13,9 @@ return await BenchProgram.RunAsync(
     new EngineCommand(),
     new ServerCommand(),
     new ServerWorkerCommand(),
+    new ClusterCommand(),
+    new PacedReplicaCommand(),
+    new YarpCommand(),
     new RunnerCommand(),
     new KernelsCommand(),
     new CoresCommand(),

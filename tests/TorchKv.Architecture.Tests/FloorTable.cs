@@ -129,6 +129,7 @@ internal static class FloorTable
             Port      : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Caching, TorchKv.Models, Loading, Running, TorchKv.Plotting, Measuring
             Serving   : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Text, Runtime.Paging, Runtime.Scheduling, Runtime.Serving, Runtime.Cpu, Runtime, Running, Simulation, TorchKv.Plotting, Measuring
             Http      : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Measuring, Serving
+            Cluster   : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Text, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Measuring, Serving, Http
             Masks     : Runtime.Contracts, Runtime.Text, Runtime.Serving, Runtime.Cpu, Runtime, Structured.Contracts, Structured, Measuring, Serving
             Batch     : Runtime.Contracts, Runtime.Files, Server.Configuration, TorchKv.Batch.Configuration, TorchKv.Batch.Lines, TorchKv.Batch.Store, TorchKv.Batch.Work, Measuring, Serving
             Peers     : Runtime.Contracts, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Cpu, TorchKv.Plotting, Measuring
