@@ -9,7 +9,7 @@ public class SimulateReplicasTests
     private static readonly string[] s_line = ["simulate", "--replicas", "4", "--requests", "400"];
 
     [Fact]
-    public async Task EveryRoutingPolicyServesEveryRequestAndOneSeedAlwaysGivesOneAnswer()
+    public async Task EveryPolicyServesAllRequestsAndSeedsRepeat()
     {
         var first = (await Of([.. s_line, "--json"])).Json;
         var rows = first.GetProperty("clusters").EnumerateArray().ToList();

@@ -33,7 +33,8 @@ internal sealed class ReplicaStream : IAsyncDisposable
     }
 
     /// <summary>Sends a request to a replica. The replica's answer is read by <see cref="NextAsync"/>.</summary>
-    /// <exception cref="ReplicaLostException">The replica cannot be reached, or refuses the request for now.</exception>
+    /// <exception cref="ReplicaLostException">The replica cannot be reached, or refuses the request for
+    /// now.</exception>
     /// <exception cref="ApiException">The request cannot be met by any replica.</exception>
     public static async Task<ReplicaStream> OpenAsync(
         ReplicaClient client,
@@ -184,7 +185,9 @@ internal sealed class ReplicaStream : IAsyncDisposable
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
             return new ReplicaLostException(
-                status >= 500 ? LossReason.Failed : LossReason.Garbled, $"The replica answered with status {status}.", e);
+                status >= 500 ? LossReason.Failed : LossReason.Garbled,
+                $"The replica answered with status {status}.",
+                e);
         }
     }
 
@@ -214,7 +217,10 @@ internal sealed class ReplicaStream : IAsyncDisposable
         return _pulse.IsStalled
             ? new ReplicaLostException(LossReason.Stall, "The replica says nothing.", error)
             : new ReplicaLostException(
-                error is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError }
+                error is HttpRequestException
+                {
+                    HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
+                }
                     ? LossReason.Connect
                     : reason == LossReason.Connect && error is OperationCanceledException
                         ? LossReason.Connect

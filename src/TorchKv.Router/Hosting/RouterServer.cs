@@ -135,8 +135,9 @@ internal static class RouterServer
         try
         {
             var builder = new NpgsqlSlimDataSourceBuilder(connection);
-            builder.ConnectionStringBuilder.Timeout = Math.Min(builder.ConnectionStringBuilder.Timeout, 3);
-            builder.ConnectionStringBuilder.CommandTimeout = Math.Min(builder.ConnectionStringBuilder.CommandTimeout, 5);
+            var settings = builder.ConnectionStringBuilder;
+            settings.Timeout = Math.Min(settings.Timeout, 3);
+            settings.CommandTimeout = Math.Min(settings.CommandTimeout, 5);
             builder.EnableArrays();
             return builder.Build();
         }

@@ -174,7 +174,7 @@ public sealed class ClusterSimulationTests
     }
 
     [Fact]
-    public void ReplicasThatDieBeforeTheyServeAreRefusedRatherThanSimulatedForEver()
+    public void ReplicasThatDieBeforeTheyServeAreRefused()
         => Assert.Contains(
             "replace_seconds",
             Assert.Throws<OptionException>(() => ClusterSimulation.Run(
