@@ -43,7 +43,7 @@ internal sealed partial class ServeCommand
     private static IReadOnlyList<(string Line, string Does)> MoreExamples =>
     [
         ("torchkv serve --port 8001 --internal-port 9001", "a replica, for a router in front of it"),
-        ("torchkv serve --role router --replicas http://127.0.0.1:9001,http://127.0.0.1:9002", "a router"),
+        ("torchkv serve --role router --replicas dns:replicas:9001", "a router"),
         ("torchkv serve --postgres \"Host=/run/postgresql;Database=torchkv\"", "with /v1/files and /v1/batches"),
     ];
 

@@ -8,6 +8,8 @@ namespace TorchKv.Cli.Commands;
 /// <summary>The options of a server. What is not given stays as the configuration has it.</summary>
 internal sealed class ServerOptionSet
 {
+    private const int LongestKeyFile = 4096;
+
     private readonly Option<string?> _host = Values.Text("--host", "ADDRESS", "the address to listen on (127.0.0.1)");
     private readonly Option<int?> _port = Values.Integer(
         "--port", "N", 0, 65535, "the port to listen on; 0: any that is free (8000)");
@@ -92,16 +94,27 @@ internal sealed class ServerOptionSet
     /// <summary>A key on a command line could be read by other users, so it comes in a file.</summary>
     private string? InternalKey(ParseResult parsed)
     {
-        if (parsed.GetValue(_internalKeyFile) is not { } file)
+        switch (parsed.GetValue(_internalKeyFile))
         {
-            return null;
+            case null:
+                return null;
+            case "":
+                throw new UsageException("--internal-key-file: '' is no file.");
+            case { } file:
+                return ReadKey(file) is { Length: > 0 } key ? key : throw new RequestException($"{file} has no key.");
         }
+    }
 
+    private static string ReadKey(string file)
+    {
         try
         {
-            return File.ReadAllText(file).Trim() is { Length: > 0 } key
-                ? key
-                : throw new RequestException($"{file} has no key.");
+            using var reader = new StreamReader(file);
+            var text = new char[LongestKeyFile + 1];
+            var length = reader.ReadBlock(text);
+            return length <= LongestKeyFile
+                ? new string(text, 0, length).Trim()
+                : throw new RequestException($"{file} has more than {LongestKeyFile} characters, so it is no key.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
