@@ -76,7 +76,7 @@ internal sealed class SimulateCommand : CliCommand
     private readonly Option<int[]?> _drawSteps = Values.Integers(
         "--draw-steps", "A,B", 1, "after these steps (the first in which blocks change hands)");
     private readonly Option<bool> _json = Values.Flag("--json", "one JSON object on standard output");
-    private readonly ClusterOptionSet _cluster = new();
+    private readonly SimulatedClusterOptionSet _cluster = new();
 
     public SimulateCommand(CliConsole console)
         : base(console, CommandName, "A workload through the real scheduler in virtual time, policy beside policy.")
@@ -113,7 +113,7 @@ internal sealed class SimulateCommand : CliCommand
         + "messages and answers of --shared-prefix 256 --prefixes 64 --prompt-tokens 16,64 --new-tokens 32,96. "
         + "'whole' is from arrival to the last token, 'busiest' the tokens computed by the busiest replica in "
         + "proportion to the mean, 'most' the most requests that a replica had at once; a request whose replica dies "
-        + "is resumed on another, and 'gap' is what its reader waits.",
+        + "is resumed on another, and 'gap' is what its reader waits, 99th percentile.",
     ];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -218,7 +218,7 @@ internal sealed class SimulateCommand : CliCommand
             Cost = ReadCost(parsed, defaults.Engine.Cost),
             Scheduling = ReadScheduling(parsed, defaults.Engine.Scheduling),
         };
-        var rows = new List<(ClusterRow, ClusterReport)>();
+        var rows = new List<(SimulatedCluster, ClusterReport)>();
         foreach (var row in _cluster.Read(parsed, engine, chats, parsed.GetValue(_seed) ?? 1))
         {
             var simulation = new ClusterSimulation(row.Options);
@@ -232,7 +232,7 @@ internal sealed class SimulateCommand : CliCommand
             rows.Add((row, simulation.Report()));
         }
 
-        var output = new ClusterOutput(Console, rows);
+        var output = new SimulatedClusterOutput(Console, rows);
         if (parsed.GetValue(_plot) is { } plot)
         {
             AtomicFile.WriteText(plot, output.Plot());

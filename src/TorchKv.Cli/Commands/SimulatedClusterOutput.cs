@@ -7,7 +7,8 @@ using TorchKv.Simulation.Replicas;
 namespace TorchKv.Cli.Commands;
 
 /// <summary>Shows how several clusters served one workload: as a table, as JSON or as a chart.</summary>
-internal sealed class ClusterOutput(CliConsole console, IReadOnlyList<(ClusterRow Row, ClusterReport Report)> rows)
+internal sealed class SimulatedClusterOutput(
+    CliConsole console, IReadOnlyList<(SimulatedCluster Row, ClusterReport Report)> rows)
 {
     private readonly bool _routers = rows.Select(row => row.Row.Options.Routers).Distinct().Count() > 1;
     private readonly bool _probes = rows.Select(row => row.Row.Options.ProbeSeconds).Distinct().Count() > 1;
@@ -31,7 +32,7 @@ internal sealed class ClusterOutput(CliConsole console, IReadOnlyList<(ClusterRo
     public void WriteTable()
     {
         var resumed = rows.Any(row => row.Report.Resumed > 0);
-        (string Title, Func<ClusterRow, ClusterReport, string> Of, bool Shown)[] columns =
+        (string Title, Func<SimulatedCluster, ClusterReport, string> Of, bool Shown)[] columns =
         [
             ("routing", (row, _) => row.Name, true),
             ("routers", (row, _) => Number(row.Options.Routers), _routers),
@@ -47,7 +48,7 @@ internal sealed class ClusterOutput(CliConsole console, IReadOnlyList<(ClusterRo
             ("busiest", (_, report) => report.Imbalance.ToString("F2", CultureInfo.InvariantCulture), true),
             ("most", (_, report) => Number(report.MostRequests), !resumed),
             ("resumed", (_, report) => report.Resumed.ToString("N0", CultureInfo.InvariantCulture), resumed),
-            ("gap p99", (_, report) => Seconds(report.Gaps.Percentile(0.99)), resumed),
+            ("gap", (_, report) => Seconds(report.Gaps.Percentile(0.99)), resumed),
         ];
         var shown = columns.Where(column => column.Shown).ToArray();
         var table = Tables.Create([.. shown.Select(column => column.Title)]);
@@ -106,7 +107,7 @@ internal sealed class ClusterOutput(CliConsole console, IReadOnlyList<(ClusterRo
         Subtitle = Workload,
     }.ToSvg();
 
-    private string Label(ClusterRow row)
+    private string Label(SimulatedCluster row)
     {
         var label = row.Name;
         label += _routers

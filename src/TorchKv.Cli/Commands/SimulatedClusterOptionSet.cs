@@ -6,7 +6,7 @@ using TorchKv.Simulation.Replicas;
 namespace TorchKv.Cli.Commands;
 
 /// <summary>The options of a simulation of many replicas behind routers.</summary>
-internal sealed class ClusterOptionSet
+internal sealed class SimulatedClusterOptionSet
 {
     /// <summary>The most rows of a table.</summary>
     public const int MostRows = 32;
@@ -87,7 +87,8 @@ internal sealed class ClusterOptionSet
     /// <param name="chats">Requests, rate and lengths.</param>
     /// <param name="seed">Seed of what is left to chance.</param>
     /// <exception cref="UsageException">A value cannot be, or there would be too many rows.</exception>
-    public IReadOnlyList<ClusterRow> Read(ParseResult parsed, SimulationOptions engine, ChatOptions chats, int seed)
+    public IReadOnlyList<SimulatedCluster> Read(
+        ParseResult parsed, SimulationOptions engine, ChatOptions chats, int seed)
     {
         var replicas = parsed.GetValue(_replicas)!.Value;
         var turns = parsed.GetList(_turns);
@@ -133,7 +134,7 @@ internal sealed class ClusterOptionSet
             .. from kind in kinds
                from number in routers
                from probe in probes
-               select new ClusterRow(
+               select new SimulatedCluster(
                    kind.Name,
                    options with { Policy = kind.Kind, Routers = number, ProbeSeconds = probe * 1e-3 }),
         ];
