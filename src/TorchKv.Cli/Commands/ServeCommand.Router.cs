@@ -66,7 +66,8 @@ internal sealed partial class ServeCommand
                 template ?? ChatTemplates.OfModel(directory),
                 AddressArguments(parsed, options),
                 builder => ConfigureHost(parsed, builder),
-                (served, addresses) => Announce(options, served, addresses, $"router of {string.Join(", ", router.Replicas)}"),
+                (served, addresses) => Announce(
+                    options, served, addresses, $"router of {string.Join(", ", router.Replicas)}"),
                 cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (ListeningProblem(e, options) is { } problem)

@@ -135,8 +135,8 @@ internal static class RouterServer
         try
         {
             var builder = new NpgsqlSlimDataSourceBuilder(connection);
-            builder.ConnectionStringBuilder.Timeout = Math.Min(builder.ConnectionStringBuilder.Timeout, 3);
-            builder.ConnectionStringBuilder.CommandTimeout = Math.Min(builder.ConnectionStringBuilder.CommandTimeout, 5);
+            var limits = builder.ConnectionStringBuilder;
+            (limits.Timeout, limits.CommandTimeout) = (Math.Min(limits.Timeout, 3), Math.Min(limits.CommandTimeout, 5));
             builder.EnableArrays();
             return builder.Build();
         }

@@ -37,7 +37,8 @@ internal sealed partial class PostgresJournal(
         where cardinality(excluded.token_ids) >= cardinality(torchkv_streams.token_ids)
         """;
 
-    private const string Find = "select fingerprint, created, choice_lengths, token_ids from torchkv_streams where key = $1";
+    private const string Find =
+        "select fingerprint, created, choice_lengths, token_ids from torchkv_streams where key = $1";
 
     private const string Forget = "delete from torchkv_streams where updated_at < now() - interval '1 day'";
 

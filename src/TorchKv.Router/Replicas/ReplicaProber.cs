@@ -71,7 +71,8 @@ internal sealed partial class ReplicaProber(
 
         if (wasUp != replica.IsUp)
         {
-            LogState(logger, replica.Name, replica.IsUp ? "takes requests" : replica.Status?.State ?? "does not answer");
+            var state = replica.IsUp ? "takes requests" : replica.Status?.State ?? "does not answer";
+            LogState(logger, replica.Name, state);
         }
     }
 

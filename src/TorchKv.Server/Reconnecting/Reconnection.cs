@@ -53,7 +53,8 @@ internal sealed class Reconnection(IStreamJournal journal)
         if (shown.Length > LongestKey || lastEventId.Length > 4096)
         {
             throw ApiException.Invalid(
-                "Idempotency-Key", $"Idempotency-Key must have 1 to {LongestKey} characters, Last-Event-ID at most 4096.");
+                "Idempotency-Key",
+                $"Idempotency-Key must have 1 to {LongestKey} characters, Last-Event-ID at most 4096.");
         }
 
         var key = SHA256.HashData(Encoding.UTF8.GetBytes($"{call.Key?.Name}\n{shown}"));

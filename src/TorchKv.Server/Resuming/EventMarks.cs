@@ -78,7 +78,8 @@ internal sealed class EventMarks(int choices, StreamPosition? after, bool writes
     public void MarkNone() => _next = default;
 
     private bool IsNew(int choice, ChoiceMarks marks, int? number)
-        => after is null || (number is { } given ? given > after.Number : !after[choice].Has(marks.Phase, marks.Tokens));
+        => after is null
+            || (number is { } given ? given > after.Number : !after[choice].Has(marks.Phase, marks.Tokens));
 
     private void Write(int choice, ChoiceMarks marks, int waiting, int? number)
     {

@@ -28,7 +28,9 @@ internal static class OtlpExport
 
         builder.Services.AddOpenTelemetry()
             .UseOtlpExporter()
-            .WithTracing(tracing => tracing.AddSource(ServerTelemetry.Name, "TorchKv.Router").AddAspNetCoreInstrumentation())
+            .WithTracing(tracing => tracing
+                .AddSource(ServerTelemetry.Name, "TorchKv.Router")
+                .AddAspNetCoreInstrumentation())
             .WithMetrics(metrics => metrics
                 .AddMeter(ServerTelemetry.Name, "TorchKv.Runtime")
                 .AddAspNetCoreInstrumentation()
