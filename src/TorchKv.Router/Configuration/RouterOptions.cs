@@ -15,9 +15,7 @@ internal sealed record RouterOptions
     /// <summary>What replicas are shown; null: they know the router by their internal port.</summary>
     public string? InternalKey { get; init; }
 
-    /// <summary>
-    /// The PostgreSQL database that keeps the token ids of streams; null: this process's memory does.
-    /// </summary>
+    /// <summary>The PostgreSQL database that keeps the streams' token ids; null: this process's memory does.</summary>
     public string? Postgres { get; init; }
 
     /// <summary>Time between two questions to a replica how it is.</summary>

@@ -33,8 +33,7 @@ internal sealed class ReplicaStream : IAsyncDisposable
     }
 
     /// <summary>Sends a request to a replica. The replica's answer is read by <see cref="NextAsync"/>.</summary>
-    /// <exception cref="ReplicaLostException">The replica cannot be reached, or refuses the request for
-    /// now.</exception>
+    /// <exception cref="ReplicaLostException">The replica cannot be reached, or refuses for now.</exception>
     /// <exception cref="ApiException">The request cannot be met by any replica.</exception>
     public static async Task<ReplicaStream> OpenAsync(
         ReplicaClient client,
@@ -214,19 +213,21 @@ internal sealed class ReplicaStream : IAsyncDisposable
     private Exception Lost(Exception error, LossReason reason)
     {
         _caller.ThrowIfCancellationRequested();
-        return _pulse.IsStalled
-            ? new ReplicaLostException(LossReason.Stall, "The replica says nothing.", error)
-            : new ReplicaLostException(
-                error is HttpRequestException
-                {
-                    HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
-                }
-                    ? LossReason.Connect
-                    : reason == LossReason.Connect && error is OperationCanceledException
-                        ? LossReason.Connect
-                        : LossReason.Broken,
-                error.Message,
-                error);
+        if (_pulse.IsStalled)
+        {
+            return new ReplicaLostException(LossReason.Stall, "The replica says nothing.", error);
+        }
+
+        var isUnreached = reason == LossReason.Connect && error switch
+        {
+            HttpRequestException e => e.HttpRequestError
+                is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
+
+            // The limit on the time to connect.
+            OperationCanceledException => true,
+            _ => false,
+        };
+        return new ReplicaLostException(isUnreached ? LossReason.Connect : LossReason.Broken, error.Message, error);
     }
 
     /// <summary>A piece whose ids and count agree with what came before.</summary>

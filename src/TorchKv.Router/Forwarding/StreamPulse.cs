@@ -59,8 +59,8 @@ internal sealed class StreamPulse(RouterOptions options, TimeProvider time, Acti
 
         var silence = time.GetElapsedTime(Volatile.Read(ref _heardAt));
         var sinceToken = _tokens == 0 ? TimeSpan.Zero : time.GetElapsedTime(Volatile.Read(ref _tokenAt));
-        if ((silence > options.StallLimit && silence > options.StallFactor * MedianGap())
-            || sinceToken > options.TokenLimit)
+        var isSilent = silence > options.StallLimit && silence > options.StallFactor * MedianGap();
+        if (isSilent || sinceToken > options.TokenLimit)
         {
             Volatile.Write(ref _isGivenUp, true);
             giveUp();

@@ -135,9 +135,8 @@ internal static class RouterServer
         try
         {
             var builder = new NpgsqlSlimDataSourceBuilder(connection);
-            var settings = builder.ConnectionStringBuilder;
-            settings.Timeout = Math.Min(settings.Timeout, 3);
-            settings.CommandTimeout = Math.Min(settings.CommandTimeout, 5);
+            var limits = builder.ConnectionStringBuilder;
+            (limits.Timeout, limits.CommandTimeout) = (Math.Min(limits.Timeout, 3), Math.Min(limits.CommandTimeout, 5));
             builder.EnableArrays();
             return builder.Build();
         }

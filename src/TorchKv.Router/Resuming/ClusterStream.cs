@@ -111,9 +111,7 @@ internal sealed class ClusterStream(
         }
     }
 
-    /// <summary>
-    /// Whether the reader has a part of the answer, which only replicas of its identity can go on with.
-    /// </summary>
+    /// <summary>Whether the reader has a part of the answer.</summary>
     private bool IsStarted => _progress.HasBegun || options.GeneratedBefore > 0;
 
     /// <summary>What another replica may go on after; null: the error is the request's.</summary>

@@ -50,8 +50,8 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         var whole = Whole();
         var item = whole.Output[0];
         var end = _reason == FinishReason.Length ? "response.incomplete" : "response.completed";
-        var done = PartEvent("response.output_text.done") with { Text = _text.ToString(), Logprobs = [] };
-        Send(stream, ChoicePhase.Ended, done);
+        var text = PartEvent("response.output_text.done") with { Text = _text.ToString(), Logprobs = [] };
+        Send(stream, ChoicePhase.Ended, text);
         Send(stream, ChoicePhase.Ended, PartEvent("response.content_part.done") with { Part = item.Content[0] });
         Send(stream, ChoicePhase.Ended, Event("response.output_item.done") with { OutputIndex = 0, Item = item });
         Send(stream, ChoicePhase.Ended, Event(end) with { Response = whole });
@@ -88,8 +88,8 @@ internal sealed class ResponseAnswer(GenerationPlan plan, ResponseRequest reques
         Send(stream, ChoicePhase.Begun, Event("response.created") with { Response = response });
         Send(stream, ChoicePhase.Begun, Event("response.in_progress") with { Response = response });
         Send(stream, ChoicePhase.Begun, Event("response.output_item.added") with { OutputIndex = 0, Item = item });
-        var empty = new ResponseOutputText { Text = "" };
-        Send(stream, ChoicePhase.Begun, PartEvent("response.content_part.added") with { Part = empty });
+        var part = PartEvent("response.content_part.added") with { Part = new ResponseOutputText { Text = "" } };
+        Send(stream, ChoicePhase.Begun, part);
     }
 
     /// <summary>An event of the answer's one part.</summary>

@@ -33,9 +33,7 @@ public sealed class TorchKvServerOptions
     /// </summary>
     public string? InternalKey { get; set; }
 
-    /// <summary>
-    /// The name that a router's answers and metrics give this replica; null: the machine and the process.
-    /// </summary>
+    /// <summary>This replica's name in a router's answers and metrics; null: the machine and the process.</summary>
     public string? ReplicaName { get; set; }
 
     /// <summary><see cref="Host"/> and <see cref="Port"/> as a URL.</summary>

@@ -22,8 +22,7 @@ internal sealed class ConstraintConverter : JsonConverter<TokenConstraint>
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or ApiException)
         {
-            throw new JsonException(
-                "A constraint has a field, a kind, a value, and whether whitespace is flexible.", e);
+            throw new JsonException("A constraint has a field, a kind, a value and flexible, true or false.", e);
         }
     }
 

@@ -4,7 +4,7 @@ using TorchKv.Runtime.Contracts;
 namespace TorchKv.Server.Internal;
 
 /// <summary>
-/// A piece of a generation on its way from a replica to a router. Names are short: there is one a token.
+/// A piece of a generation on its way from a replica to a router. Names are short, since there is one a token.
 /// </summary>
 internal sealed record InternalPiece
 {

@@ -6,9 +6,7 @@ using TorchKv.Server.Telemetry;
 
 namespace TorchKv.Server.Internal;
 
-/// <summary>
-/// A generation as a router reads it: each piece is an event, with its count and its ids as the event's id.
-/// </summary>
+/// <summary>A generation as a router reads it: each piece is an event, whose id has its count and its ids.</summary>
 internal sealed class PieceAnswer(GenerationPlan plan) : IAnswer
 {
     private readonly UsageCounter _usage = new(plan);

@@ -62,9 +62,7 @@ internal sealed record GenerationPlan
     /// <summary>Keeps the ids that the reader was sent; null: nothing does.</summary>
     public IStreamRecorder? Recorder { get; init; }
 
-    /// <summary>
-    /// How long a stream may say nothing before it gets a comment; null: as the server's options say.
-    /// </summary>
+    /// <summary>How long a stream may be silent before it gets a comment; null: as the server's options say.</summary>
     public TimeSpan? KeepAliveInterval { get; init; }
 
     public int Choices => Prompts.Count * Samples;
