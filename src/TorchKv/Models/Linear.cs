@@ -127,8 +127,8 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
         return 1;
     }
 
-    // Measured on GPT-2's shapes (docs/benchmarks-appendix.md): up to 4 rows W times columns is the faster of the two, and from
-    // 64 rows on the BLAS divides the product well by itself
+    // Measured on GPT-2's shapes (docs/benchmarks-appendix.md): up to 4 rows W times columns is the faster of the two,
+    // and from 64 rows on the BLAS divides the product well by itself.
     private const long MostRowsAsColumns = 4;
     private const long MostRowsInParts = 64;
     private const long MostParts = 64;
