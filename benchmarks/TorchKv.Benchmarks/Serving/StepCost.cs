@@ -1,6 +1,6 @@
+using TorchKv.Running;
 using TorchKv.Runtime.Cpu;
 using TorchKv.Runtime.Model;
-using TorchKv.Running;
 
 namespace TorchKv.Benchmarks.Serving;
 
