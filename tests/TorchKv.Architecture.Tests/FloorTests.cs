@@ -12,6 +12,7 @@ public sealed class FloorTests
         "TorchKv.PortChecker",
         "TorchKv.Extensions.AI",
         "TorchKv.Server",
+        "TorchKv.Router",
         "TorchKv.Cli",
         "TorchKv.Benchmarks.Measuring",
         "TorchKv.Benchmarks",
