@@ -91,10 +91,10 @@ internal static class FloorTable
         TorchKv.Router
             Configuration : Runtime.Contracts
             Discovery     : Runtime.Contracts
-            Replicas      : Runtime.Contracts, Cluster.Routing, Server.Internal, Server.Security, Configuration, Discovery
+            Replicas      : Runtime.Contracts, Runtime.Paging, Cluster.Routing, Server.Internal, Configuration, Discovery
             Metrics       : Cluster.Routing, Server.Internal, Server.Metrics, Replicas
             Forwarding    : Runtime.Contracts, Server.Errors, Server.Internal, Configuration, Replicas
-            Resuming      : Runtime.Contracts, Runtime.Sampling, Cluster.Routing, Server.Errors, Server.Internal, Server.Resuming, Server.Running, Configuration, Replicas, Metrics, Forwarding
+            Resuming      : Runtime.Contracts, Runtime.Sampling, Runtime.Paging, Cluster.Routing, Server.Errors, Server.Internal, Server.Metrics, Server.Resuming, Server.Running, Configuration, Replicas, Metrics, Forwarding
             Logs          : Server.Reconnecting, Server.Resuming, Metrics
             Hosting       : Runtime.Contracts, Runtime.Text, Cluster.Routing, Extensions.AI.Templates, Server, Server.Configuration, Server.Metrics, Server.Models, Server.Reconnecting, Configuration, Discovery, Replicas, Metrics, Forwarding, Resuming, Logs
         TorchKv.Cli
@@ -103,7 +103,7 @@ internal static class FloorTable
             Plotting    : Runtime.Serving, TorchKv.Plotting, Simulation
             Models      : Runtime.Contracts, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Sampling, Runtime.Scheduling, Runtime.Serving, Runtime.Serving.Sessions, Runtime.Cpu, Runtime, Caching, TorchKv.Models, Loading, Running, PortChecking, PortChecking.Comparison, PortChecking.Report, PortChecking.Traces, CommandLine, Terminal
             Chat        : Runtime.Contracts, Runtime.Files, Runtime.Text, Runtime.Serving, Runtime.Serving.Sessions, Runtime, Terminal, CommandLine, Models
-            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Server.Page, Router.Configuration, Router.Hosting, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
+            Commands    : Runtime.Contracts, Structured.Contracts, Structured, Runtime.Files, Runtime.Model, Runtime.Configuration, Runtime.Checkpoints, Runtime.Text, Runtime.Scheduling, Runtime.Serving.Sessions, Runtime, Loading, TorchKv.Models, Extensions.AI.Templates, Server, Server.Configuration, Server.Models, Server.Page, Router.Configuration, Router.Hosting, TorchKv.Plotting, Simulation, PortChecking, PortChecking.Comparison, PortChecking.Mapping, PortChecking.Report, PortChecking.Traces, Terminal, CommandLine, Plotting, Models, Chat
             .           : Runtime.Contracts, Runtime.Files, Terminal, CommandLine, Commands
         TorchKv.Benchmarks
             Measuring : Runtime.Contracts, Runtime.Files, Runtime.Configuration, Runtime.Checkpoints

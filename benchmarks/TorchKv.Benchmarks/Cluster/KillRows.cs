@@ -48,7 +48,8 @@ internal sealed class KillRows(int streams, int tokens, int seed)
                 return Task.FromResult<IReadOnlyList<string>>([victim.Name]);
             });
             tally.Add(round);
-            beyond.AddRange(round.Cut.Select(answer => answer.GapAfter(round.HitAt) - Math.Max(1.5, 10 * answer.MedianGap)));
+            beyond.AddRange(round.Cut.Select(
+                answer => answer.GapAfter(round.HitAt) - Math.Max(1.5, 10 * answer.MedianGap)));
             await woken!;
             await Task.Delay(TimeSpan.FromSeconds(2));
             held += await victim.MetricAsync("vllm:num_requests_running")

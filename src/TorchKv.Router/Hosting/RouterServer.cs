@@ -75,8 +75,8 @@ internal static class RouterServer
         Action<ServedModel, IReadOnlyList<string>> onReady,
         CancellationToken cancellationToken)
     {
-        // What follows a replica's bytes runs on the thread that read them: a switch of threads costs more than a token.
-        // .NET reads the variable once, when the first socket is used; who set it keeps the last word.
+        // What follows a replica's bytes runs on the thread that read them, since a switch of threads costs as much as
+        // the rest of a token. .NET reads the variable once, at its first socket; a value that was set before stays.
         if (Environment.GetEnvironmentVariable(InlineCompletions) is null)
         {
             Environment.SetEnvironmentVariable(InlineCompletions, "1");
