@@ -27,17 +27,32 @@ internal sealed record ClusterAnswer
     /// <summary>The longest time between two events, in seconds.</summary>
     public double WorstGap { get; init; }
 
+    /// <summary>When its events with text came, in ticks of the stopwatch.</summary>
+    public IReadOnlyList<long> Arrivals { get; init; } = [];
+
     /// <summary>The median time between two events, in seconds; NaN of fewer than two.</summary>
     public double MedianGap { get; init; }
 
-    /// <summary>When the last event came.</summary>
-    public long EndedAt { get; init; }
+    /// <summary>When the last event came; 0: none did.</summary>
+    public long EndedAt => Arrivals.Count == 0 ? 0 : Arrivals[^1];
 
     /// <summary>Events with text.</summary>
-    public int Events { get; init; }
+    public int Events => Arrivals.Count;
 
     /// <summary>How often the client came back.</summary>
     public int Returns { get; init; }
+
+    /// <summary>The longest time between two events of which the second came after a moment, in seconds.</summary>
+    public double GapAfter(long moment)
+    {
+        var worst = 0L;
+        for (var i = 1; i < Arrivals.Count; i++)
+        {
+            worst = Arrivals[i] > moment ? Math.Max(worst, Arrivals[i] - Arrivals[i - 1]) : worst;
+        }
+
+        return (double)worst / System.Diagnostics.Stopwatch.Frequency;
+    }
 
     /// <summary>Whether it is the answer that another is, to the byte.</summary>
     public bool Equals(ClusterAnswer? other, bool andUsage) => other is not null && IsWhole && other.IsWhole

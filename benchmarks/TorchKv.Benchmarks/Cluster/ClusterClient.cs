@@ -107,6 +107,7 @@ internal sealed class ClusterClient(Uri address) : IDisposable
     {
         private readonly StringBuilder _text = new();
         private readonly List<double> _gaps = [];
+        private readonly List<long> _arrivals = [];
         private readonly long _began = Stopwatch.GetTimestamp();
         private string? _finishReason;
         private (int, int)? _usage;
@@ -163,6 +164,7 @@ internal sealed class ClusterClient(Uri address) : IDisposable
             }
 
             _last = now;
+            _arrivals.Add(now);
             return true;
         }
 
@@ -177,8 +179,7 @@ internal sealed class ClusterClient(Uri address) : IDisposable
             FirstSeconds = _first,
             WorstGap = _gaps.Count == 0 ? 0 : _gaps.Max(),
             MedianGap = Statistics.Median(_gaps),
-            EndedAt = _last,
-            Events = _last == 0 ? 0 : _gaps.Count + 1,
+            Arrivals = _arrivals,
             Returns = Returns,
         };
     }

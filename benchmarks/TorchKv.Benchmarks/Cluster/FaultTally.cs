@@ -12,7 +12,7 @@ internal sealed class FaultTally(string name)
         _rounds.Add(round);
         Console.Error.WriteLine(
             $"    {name}, round {_rounds.Count}: {round.Equal}/{round.Answers.Length} equal, {round.Cut.Count()} cut, "
-                + $"worst gap {round.Answers.Max(answer => answer.WorstGap):0.00} s");
+                + $"worst gap {round.Answers.Max(answer => answer.GapAfter(round.HitAt)):0.00} s");
     }
 
     /// <summary>Whether all streams were whole and equal.</summary>
@@ -30,7 +30,10 @@ internal sealed class FaultTally(string name)
     /// <summary>The silence of the streams that were cut.</summary>
     public Figure Gap(double limit)
     {
-        var gaps = _rounds.SelectMany(round => round.Cut).Select(answer => answer.WorstGap).Order().ToArray();
+        var gaps = _rounds
+            .SelectMany(round => round.Cut.Select(answer => answer.GapAfter(round.HitAt)))
+            .Order()
+            .ToArray();
         var at = gaps.Length == 0 ? double.NaN : gaps[(int)Math.Ceiling(0.99 * (gaps.Length - 1))];
         return new Figure(
             $"{name}: silence of cut streams, p99, s",

@@ -31,24 +31,26 @@ internal static class HopRows
 
             foreach (var name in EdgeServer.Names)
             {
-                hops.Add(new Hop(name, await EdgeServer.StartAsync(name, [.. ports.Select(pair => pair.Public)])));
+                var edge = await EdgeServer.StartAsync(name, [.. ports.Select(pair => pair.Public)]);
+                hops.Add(new Hop(name, edge, edge.Address));
             }
 
             var routerPort = ChildServer.FreePort();
-            hops.Add(new Hop("router", await ChildServer.StartAsync(
+            var router = await ChildServer.StartAsync(
                 routerPort,
                 ReplicaProcess.Program,
                 "serve", "--role", "router", "--port", $"{routerPort}", "--model", ReplicaSet.Storyteller,
                 "--model-name", "m",
-                "--replicas", string.Join(',', ports.Select(pair => $"http://127.0.0.1:{pair.Internal}")))));
-            await hops[^1].Server!.ReadyAsync();
-            hops.Insert(0, new Hop("direct", null));
+                "--replicas", string.Join(',', ports.Select(pair => $"http://127.0.0.1:{pair.Internal}")));
+            hops.Add(new Hop("router", router, router.Address));
+            await router.ReadyAsync();
+            hops.Insert(0, new Hop("direct", null, [.. replicas.Select(replica => replica.Address)]));
             foreach (var hop in hops)
             {
                 // The runtime compiles what is called often; a server that runs for long has that behind it.
                 for (var i = 0; i < warm; i++)
                 {
-                    await hop.ReadAsync(ports[0].Public, tokens, seed: i + 1, isCounted: false);
+                    await hop.ReadAsync(tokens, seed: i + 1, isCounted: false);
                 }
             }
 
@@ -57,7 +59,7 @@ internal static class HopRows
             {
                 foreach (var hop in hops)
                 {
-                    await hop.ReadAsync(ports[round % Replicas].Public, tokens, seed: round + 1 + warm, isCounted: true);
+                    await hop.ReadAsync(tokens, seed: round + 1 + warm, isCounted: true);
                 }
             }
         }
@@ -70,15 +72,17 @@ internal static class HopRows
         return [.. hops.SelectMany(hop => hop.Figures(hops[0]))];
     }
 
-    private sealed record Hop(string Name, ChildServer? Server)
+    private sealed class Hop(string name, ChildServer? server, params IReadOnlyList<Uri> addresses)
     {
         private readonly List<double> _medians = [];
         private readonly List<double> _tails = [];
         private readonly List<double> _costs = [];
 
-        public async Task ReadAsync(int direct, int tokens, int seed, bool isCounted)
+        public ChildServer? Server => server;
+
+        public async Task ReadAsync(int tokens, int seed, bool isCounted)
         {
-            using var reader = new PacedReader(Server?.Address ?? new Uri($"http://127.0.0.1:{direct}"));
+            using var reader = new PacedReader(addresses);
             var before = Server?.ProcessorSeconds ?? 0;
             var times = await reader.ReadAllAsync(Streams, tokens, seed);
             var cost = ((Server?.ProcessorSeconds ?? 0) - before) * 1e6 / (Streams * tokens);
@@ -89,13 +93,13 @@ internal static class HopRows
                 _tails.Add(times[(int)(0.99 * (times.Length - 1))]);
                 _costs.Add(cost);
                 Console.Error.WriteLine(
-                    $"    {Name}: p50 {_medians[^1]:0} µs, p99 {_tails[^1]:0} µs, processor {cost:0.0} µs a token");
+                    $"    {name}: p50 {_medians[^1]:0} µs, p99 {_tails[^1]:0} µs, processor {cost:0.0} µs a token");
             }
         }
 
         public IEnumerable<Figure> Figures(Hop direct)
         {
-            var isOurs = Name == "router";
+            var isOurs = name == "router";
             var (median, tail) = (Statistics.Median(_medians), Statistics.Median(_tails));
             if (Server is null)
             {
@@ -105,12 +109,12 @@ internal static class HopRows
             }
 
             yield return new Figure(
-                $"hop through {Name}: added to a token's way, p50, ms",
+                $"hop through {name}: added to a token's way, p50, ms",
                 (median - Statistics.Median(direct._medians)) / 1000,
                 isOurs ? "≤ 0.5" : "",
                 $"p50 {median / 1000:0.00} ms, p99 {tail / 1000:0.00} ms");
             yield return new Figure(
-                $"hop through {Name}: processor time a token, µs",
+                $"hop through {name}: processor time a token, µs",
                 Statistics.Median(_costs),
                 isOurs ? "≤ 60" : "",
                 $"{Streams} streams of 50 tokens a second");

@@ -10,24 +10,15 @@ internal sealed class KillRows(int streams, int tokens, int seed)
     private static readonly TimeSpan s_stop = TimeSpan.FromSeconds(6);
     private readonly Random _random = new(seed);
 
-    /// <summary>kill -9 of one of three replicas, at a random token.</summary>
+    /// <summary>kill -9 of one of three replicas, at a random token; a quarter of the rounds with drafts.</summary>
     public async Task<Figure[]> Kill(int rounds)
     {
-        await using var set = await StartAsync();
-        var expected = await ExpectedAsync(set);
-        var tally = new FaultTally("kill -9 of one of 3");
-        for (var i = 0; i < rounds; i++)
-        {
-            var victim = Pick(set);
-            tally.Add(await RoundAsync(set, expected, () =>
-            {
-                victim.Server.Send(UnixSignal.Kill);
-                return Task.FromResult<IReadOnlyList<string>>([victim.Name]);
-            }));
-            await set.RestartAsync(victim);
-        }
-
-        return [tally.Equal(), tally.Gap(1)];
+        var drafted = Math.Max(1, rounds / 4);
+        return
+        [
+            .. await KillOneAsync("kill -9 of one of 3", Math.Max(1, rounds - drafted), []),
+            .. await KillOneAsync("the same with speculative decoding", drafted, ["--prompt-lookup"]),
+        ];
     }
 
     /// <summary>kill -9 of two of three, a second apart.</summary>
@@ -57,7 +48,8 @@ internal sealed class KillRows(int streams, int tokens, int seed)
                 return Task.FromResult<IReadOnlyList<string>>([victim.Name]);
             });
             tally.Add(round);
-            beyond.AddRange(round.Cut.Select(answer => answer.WorstGap - Math.Max(1.5, 10 * answer.MedianGap)));
+            beyond.AddRange(round.Cut.Select(
+                answer => answer.GapAfter(round.HitAt) - Math.Max(1.5, 10 * answer.MedianGap)));
             await woken!;
             await Task.Delay(TimeSpan.FromSeconds(2));
             held += await victim.MetricAsync("vllm:num_requests_running")
@@ -154,6 +146,25 @@ internal sealed class KillRows(int streams, int tokens, int seed)
         return [.. figures];
     }
 
+    private async Task<Figure[]> KillOneAsync(string name, int rounds, string[] more)
+    {
+        await using var set = await ReplicaSet.StartAsync(3, more: more);
+        var expected = await ExpectedAsync(set);
+        var tally = new FaultTally(name);
+        for (var i = 0; i < rounds; i++)
+        {
+            var victim = Pick(set);
+            tally.Add(await RoundAsync(set, expected, () =>
+            {
+                victim.Server.Send(UnixSignal.Kill);
+                return Task.FromResult<IReadOnlyList<string>>([victim.Name]);
+            }));
+            await set.RestartAsync(victim);
+        }
+
+        return [tally.Equal(), tally.Gap(1)];
+    }
+
     private async Task<Figure[]> KillTwoAsync(string name, int rounds, Func<TimeSpan> apart, double gap)
     {
         await using var set = await StartAsync();
@@ -178,7 +189,7 @@ internal sealed class KillRows(int streams, int tokens, int seed)
         return [tally.Equal(), tally.Gap(gap)];
     }
 
-    private Task<ReplicaSet> StartAsync() => ReplicaSet.StartAsync(3, more: ["--prompt-lookup"]);
+    private static Task<ReplicaSet> StartAsync() => ReplicaSet.StartAsync(3);
 
     private Task<FaultRound> RoundAsync(
         ReplicaSet set, ClusterAnswer[] expected, Func<Task<IReadOnlyList<string>>> fault) => FaultRound.RunAsync(

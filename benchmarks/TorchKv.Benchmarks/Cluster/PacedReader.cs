@@ -7,13 +7,13 @@ using TorchKv.Benchmarks.Http;
 namespace TorchKv.Benchmarks.Cluster;
 
 /// <summary>Reads streams of a <see cref="PacedGenerator"/> and finds how long each token travelled.</summary>
-internal sealed class PacedReader(Uri address) : IDisposable
+internal sealed class PacedReader(params IReadOnlyList<Uri> addresses) : IDisposable
 {
     private static readonly byte[] s_ids = Encoding.UTF8.GetBytes("\"token_ids\":[");
 
-    private readonly HttpClient _client = new() { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
+    private readonly HttpClient _client = new() { Timeout = Timeout.InfiniteTimeSpan };
 
-    /// <summary>Reads streams at once.</summary>
+    /// <summary>Reads streams at once, each from the next of the addresses.</summary>
     /// <returns>Microseconds of every token but each stream's first.</returns>
     /// <exception cref="InvalidDataException">A stream was not whole.</exception>
     public async Task<double[]> ReadAllAsync(int streams, int tokens, int seed)
@@ -27,7 +27,8 @@ internal sealed class PacedReader(Uri address) : IDisposable
 
     private async Task<List<double>> ReadAsync(int number, int tokens, int seed)
     {
-        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/completions")
+        using var message = new HttpRequestMessage(
+            HttpMethod.Post, new Uri(addresses[number % addresses.Count], "/v1/completions"))
         {
             Content = new StringContent(
                 StreamRequest.Body(seed, number, tokens, ",\"return_token_ids\":true"),

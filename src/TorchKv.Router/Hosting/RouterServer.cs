@@ -25,6 +25,8 @@ namespace TorchKv.Router.Hosting;
 /// <summary>The server as a router: its endpoints over a generator that asks replicas.</summary>
 internal static class RouterServer
 {
+    private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+
     /// <summary>The application.</summary>
     /// <param name="server">How clients are served.</param>
     /// <param name="router">How replicas are found and used.</param>
@@ -73,6 +75,13 @@ internal static class RouterServer
         Action<ServedModel, IReadOnlyList<string>> onReady,
         CancellationToken cancellationToken)
     {
+        // What follows a replica's bytes runs on the thread that read them, since a switch of threads costs as much as
+        // the rest of a token. .NET reads the variable once, at its first socket; a value that was set before stays.
+        if (Environment.GetEnvironmentVariable(InlineCompletions) is null)
+        {
+            Environment.SetEnvironmentVariable(InlineCompletions, "1");
+        }
+
         var (load, add) = Parts(server, router, model, tokenizer, template);
         return TorchKvServer.RunAsync(
             server,
