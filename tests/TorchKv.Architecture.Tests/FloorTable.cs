@@ -91,10 +91,10 @@ internal static class FloorTable
         TorchKv.Router
             Configuration : Runtime.Contracts
             Discovery     : Runtime.Contracts
-            Replicas      : Runtime.Contracts, Cluster.Routing, Server.Internal, Server.Security, Configuration, Discovery
+            Replicas      : Runtime.Contracts, Runtime.Paging, Cluster.Routing, Server.Internal, Configuration, Discovery
             Metrics       : Cluster.Routing, Server.Internal, Server.Metrics, Replicas
             Forwarding    : Runtime.Contracts, Server.Errors, Server.Internal, Configuration, Replicas
-            Resuming      : Runtime.Contracts, Runtime.Sampling, Cluster.Routing, Server.Errors, Server.Internal, Server.Resuming, Server.Running, Configuration, Replicas, Metrics, Forwarding
+            Resuming      : Runtime.Contracts, Runtime.Paging, Runtime.Sampling, Cluster.Routing, Server.Errors, Server.Internal, Server.Metrics, Server.Resuming, Server.Running, Configuration, Replicas, Metrics, Forwarding
             Logs          : Server.Reconnecting, Server.Resuming, Metrics
             Hosting       : Runtime.Contracts, Runtime.Text, Cluster.Routing, Extensions.AI.Templates, Server, Server.Configuration, Server.Metrics, Server.Models, Server.Reconnecting, Configuration, Discovery, Replicas, Metrics, Forwarding, Resuming, Logs
         TorchKv.Cli
