@@ -64,7 +64,7 @@ internal sealed partial class ServeCommand : CliCommand
         ("torchkv serve --model-alias gpt-4 --api-key-file keys.txt", "another id, and keys"),
         ("torchkv serve --draft-model weights/storyteller-draft", "with speculative decoding"),
         ("torchkv serve --port 8001 --internal-port 9001", "a replica, for a router in front of it"),
-        ("torchkv serve --role router --replicas http://127.0.0.1:9001,http://127.0.0.1:9002", "a router"),
+        ("torchkv serve --role router --replicas http://a:9001,http://b:9001", "a router"),
     ];
 
     public override IReadOnlyList<string> Notes =>

@@ -100,7 +100,7 @@ internal sealed class ServerOptionSet
                 ? key
                 : throw new RequestException($"{file} has no key.");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new RequestException($"The file of the internal key cannot be read: {e.Message}");
         }
