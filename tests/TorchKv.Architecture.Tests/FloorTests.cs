@@ -7,6 +7,7 @@ public sealed class FloorTests
         "TorchKv",
         "TorchKv.Plotting",
         "TorchKv.Cluster",
+        "TorchKv.Router",
         "TorchKv.Simulation",
         "TorchKv.Structured",
         "TorchKv.PortChecker",

@@ -130,7 +130,7 @@ internal sealed partial class ServeCommand : CliCommand
                     return new ServedModel(options.ModelName, model.Engine, tokenizer, template)
                     {
                         Speculation = speculation,
-                        Identity = model.Engine.ModelIdentity?.ToString(),
+                        Identity = model.Identity,
                         Runner = model.Description,
                     };
                 },

@@ -116,7 +116,7 @@ internal sealed class ServerOptionSet
                 ? new string(text, 0, length).Trim()
                 : throw new RequestException($"{file} has more than {LongestKeyFile} characters, so it is no key.");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new RequestException($"The file of the internal key cannot be read: {e.Message}");
         }

@@ -37,6 +37,12 @@ internal sealed class LoadedModel : IAsyncDisposable
 
     public Engine Engine { get; }
 
+    /// <summary>
+    /// What decides its tokens, in hexadecimal: the hash of its files, the runner and its dtypes. Null: not known.
+    /// Computed when it is first asked for, which reads the files whole.
+    /// </summary>
+    public string? Identity => Engine.ModelIdentity?.ToString();
+
     public ModelShape Model => Engine.Model;
 
     public Gpt2Tokenizer? Tokenizer { get; }

@@ -9,8 +9,7 @@ namespace TorchKv.Server.Resuming;
 /// ends: the tokens of the choice so far, and those that came since its event before. With several choices it is
 /// <c>CHOICE/COUNT TOKEN… @P,P,…</c>: each P is a choice's own position, <c>-</c> where it has not begun, else its
 /// count with <c>!</c> for last or <c>.</c> for end. Numbered events add <c>#NUMBER</c>. The event with the usage has
-/// the id
-/// <c>usage</c>.
+/// the id <c>usage</c>.
 /// </remarks>
 internal sealed class StreamPosition
 {
