@@ -36,6 +36,8 @@ public sealed class SchemaCompilerTests
     [InlineData("""{"properties":{"c":{"$ref":"#"},"v":{"type":"null"}},"additionalProperties":false,"type":"object"}""", """{"c":{"c":{"v":null}}}""", """{"c":{"c":1}}""")]
     [InlineData("""{"$ref":"#a","$defs":{"x":{"$anchor":"a","type":"null"}}}""", "null", "1")]
     [InlineData("""{"format":"date"}""", "\"2024-02-29\"", "\"2023-02-29\"")]
+    [InlineData("""{"properties":{"a":{"type":"string"},"a":{"type":"integer"}},"type":"object"}""", """{"a":1}""", """{"a":"x"}""")]
+    [InlineData("""{"allOf":[{"properties":{"t":{"type":"integer"}}},{"properties":{"t":{"minimum":2}}}],"unevaluatedProperties":false,"type":"object"}""", """{"t":2}""", """{"u":2}""")]
     [InlineData("""{"format":"date"}""", "\"0400-02-29\"", "\"0000-02-29\"")]
     [InlineData("""{"format":"date-time"}""", "\"0001-01-01T00:00:00Z\"", "\"0000-01-01T00:00:00Z\"")]
     [InlineData("""{"allOf":[{"properties":{"a":{"minimum":1}}},{"properties":{"a":{"maximum":2}}}],"type":"object"}""", """{"a":2}""", """{"a":3}""")]

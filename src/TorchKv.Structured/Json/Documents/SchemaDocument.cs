@@ -248,11 +248,18 @@ internal sealed class SchemaDocument
     {
         if (node.TryGet(keyword, out JsonElement map) && map.ValueKind == JsonValueKind.Object)
         {
+            // Of a name that comes twice the last one counts.
+            var schemas = new OrderedDictionary<string, JsonElement>(StringComparer.Ordinal);
             foreach (JsonProperty property in map.EnumerateObject())
             {
-                if (property.Value.ValueKind == JsonValueKind.Object)
+                schemas[property.Name] = property.Value;
+            }
+
+            foreach ((string name, JsonElement schema) in schemas)
+            {
+                if (schema.ValueKind == JsonValueKind.Object)
                 {
-                    Child(node, $"{keyword}/{SchemaPointer.Escape(property.Name)}", property.Value);
+                    Child(node, $"{keyword}/{SchemaPointer.Escape(name)}", schema);
                 }
             }
         }

@@ -60,7 +60,7 @@ internal sealed class ObjectKeywords(SchemaDocument document, SchemaMeaning mean
             if (!evaluated.AllProperties && value != Formulas.All)
             {
                 shape = With(shape, ObjectShape.Of(new PropertyGroup(
-                    [.. evaluated.Properties.Select(name => (name, Formulas.All))],
+                    [.. evaluated.Properties.Distinct().Select(name => (name, Formulas.All))],
                     [.. evaluated.Patterns.Select(p => (_strings.Pattern(node, "patternProperties", p), Formulas.All))],
                     value)));
             }
