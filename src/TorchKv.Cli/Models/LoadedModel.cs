@@ -26,7 +26,6 @@ internal sealed class LoadedModel : IAsyncDisposable
         LoadedRunner? draft = null)
     {
         (_runner, Tokenizer, Description) = (loaded.Runner, tokenizer, loaded.Description);
-        Identity = loaded.Identity;
         var options = new EngineOptions
         {
             Scheduling = scheduling ?? new SchedulingOptions { MaxQueuedRequests = Prompts.MaxBatch },
@@ -46,9 +45,6 @@ internal sealed class LoadedModel : IAsyncDisposable
     public ModelShape Model => Engine.Model;
 
     public Gpt2Tokenizer? Tokenizer { get; }
-
-    /// <summary>The model's configuration and weights, and the dtypes that they are kept in.</summary>
-    public ModelIdentity Identity { get; }
 
     /// <summary>Why the folder's tokenizer cannot be used; null: it can, or there is none.</summary>
     public string? TokenizerProblem { get; init; }

@@ -1,3 +1,4 @@
+using TorchKv.TestSupport;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Serving;
 

@@ -12,9 +12,9 @@ public sealed class PageGuideTests(Browser browser)
     [Fact]
     public async Task FourButtonsCauseWhatTheyName()
     {
-        await using var tiny = await TinyEngine.StartAsync(blocks: 48);
+        await using var tiny = await TinyEngine.StartAsync(blocks: 64);
         await using var page = await browser.OpenAsync(tiny.Server.Address);
-        await page.UntilAsync("torchkv.state.blocks.length === 48");
+        await page.UntilAsync("torchkv.state.blocks.length === 64");
         Assert.Equal(4, await page.Page.Locator("#ideas li").CountAsync());
 
         // The next thing to do stands out.

@@ -107,7 +107,9 @@ public class TorchEngineMixtureTests
     {
         var folder = RepositoryFiles.Weights("storyteller");
         await using var engine = await TorchEngine.LoadAsync(
-            folder, draftDirectory: RepositoryFiles.Weights("storyteller-draft"));
+            folder,
+            new EngineOptions { TimeProvider = new FrozenTime() },
+            draftDirectory: RepositoryFiles.Weights("storyteller-draft"));
         var plain = new GenerationOptions { MaxNewTokens = 60, EosTokenIds = [] };
         var expected = (await EngineReading.Ids(
             engine.GenerateAsync(engine.Tokenizer!.Encode("Once upon a time"), plain)))[0];

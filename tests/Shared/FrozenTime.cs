@@ -1,4 +1,4 @@
-namespace TorchKv.Runtime.Tests.Serving;
+namespace TorchKv.TestSupport;
 
 /// <summary>
 /// A clock that stands still: steps have no measured time, so drafts depend on the text alone and every run is the
