@@ -1,6 +1,6 @@
-using TorchKv.TestSupport;
 using TorchKv.Runtime.Contracts;
 using TorchKv.Runtime.Serving;
+using TorchKv.TestSupport;
 
 namespace TorchKv.Runtime.Tests.Serving;
 
